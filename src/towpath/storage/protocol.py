@@ -1,0 +1,135 @@
+"""What every place that keeps objects promises: the contract that one conformance suite checks."""
+
+import re
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Final, Protocol
+
+from towpath.domain.paths import ErrorClass
+
+SAFE_KEY_CHARACTERS: Final = frozenset((string.ascii_letters + string.digits + " -_.,+=@()~").encode())
+"""The bytes that a component of a key may hold as they are.
+
+They come back unchanged from each kind of place, and rclone lists and copies them (tried: SeaweedFS and
+`rclone serve s3` through obstore, a directory, memory). obstore refuses control characters, and SeaweedFS takes
+a backslash for a slash; the other marks come through too, but are left out because shells, URLs, XML or Windows
+take them for something else. Non-ASCII letters are left out because places normalise them differently.
+"""
+ESCAPE: Final = "%"
+"""What starts an escape in a key: two upper-case hexadecimal digits follow, as in a URL. It stands for itself
+only as such a start; nothing on the way to the place decodes it (tried, as above)."""
+NEVER_LAST: Final = b". "
+"""The bytes that may not end a component: Azure drops a last dot, and so do people a last space."""
+LONGEST_COMPONENT: Final = 255
+LONGEST_KEY: Final = 1_024
+
+PRIVATE_PREFIX: Final = ".towpath/tmp"
+"""Where a place keeps writes under way and its own trials: no key lies there, and no listing shows it."""
+
+_SAFE: Final = re.escape("".join(sorted(map(chr, SAFE_KEY_CHARACTERS))))
+_COMPONENT: Final = rf"(?!\.\.?(?:/|\Z))(?:[{_SAFE}]|%[0-9A-F]{{2}}){{1,{LONGEST_COMPONENT}}}(?<![. ])"
+_KEY: Final = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+
+
+def is_safe_key(key: str) -> bool:
+    """Whether a key is one that every place keeps as it is; `towpath.hsm.keys` makes no others."""
+    if len(key) > LONGEST_KEY or not _KEY.fullmatch(key) or f"{key}/".startswith(PRIVATE_PREFIX + "/"):
+        return False
+    return len(key) <= LONGEST_COMPONENT or all(len(part) <= LONGEST_COMPONENT for part in key.split("/"))
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a place can do beyond the contract."""
+
+    needs_sync: bool = False
+    """Objects are safe from a power cut only after `sync`; an S3 put is safe when it returns."""
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object that was put and verified: the place's own checksum of what it keeps equals ours, or it was
+    read back (`how` says which, for people)."""
+
+    key: str
+    size: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFound:
+    """An object as a listing or a look at it tells."""
+
+    key: str
+    size: int
+    modified_at: datetime
+
+
+class StorageError(Exception):
+    """An object could not be put, read, listed or deleted: one sentence for people, and the error's class."""
+
+    def __init__(self, reason: str, error_class: ErrorClass) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.error_class = error_class
+
+
+class ObjectMissing(StorageError):
+    """There is no object under that key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"no object '{key}' at the target", ErrorClass.PERMANENT)
+
+
+class Corrupt(StorageError):
+    """What the place keeps, or what came back from it, is not what was sent."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, ErrorClass.TRANSIENT)
+
+
+class Storage(Protocol):
+    """A place that keeps immutable objects under keys. Every method may be called from several threads at once.
+
+    Keys are relative, of `/`-separated components that `towpath.hsm.keys` has made safe (see there, and
+    `is_safe_key` above): `SAFE_KEY_CHARACTERS` and escapes, no component over 255 bytes or ending in a dot or a
+    space, the whole at most 1,024 bytes, never starting with `/`. Another key is a bug of ours: ValueError.
+    Every error of the place comes as `StorageError` with its class; an OSError of the caller's own file comes as
+    it is.
+    """
+
+    abilities: Abilities
+
+    def put(self, key: str, source: BinaryIO, size: int) -> Stored:
+        """Keep `size` bytes of `source`, read from where it stands, under the key, whole or not at all.
+
+        Returns only once what is kept there was verified against what was read. Raises `Corrupt` where they
+        differ (the bad object is deleted). An existing object of that key is replaced atomically. A source that
+        ends early raises `StorageError` and keeps nothing. Memory stays flat at any size. `source` is only ever
+        asked to `read(n)`, in order, each byte once, by one thread at a time (not always the caller's).
+        """
+
+    def get(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The object's bytes in pieces (of 1 MiB or so), from `start`, `length` of them or all, as far as there
+        are any; raises `ObjectMissing` at the first piece. Memory stays flat."""
+
+    def look(self, key: str) -> ObjectFound | None:
+        """What stands under the key; None where nothing does."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object; nothing happens where there is none."""
+
+    def listing(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
+        """Objects whose key lies beneath `prefix` (a whole number of components, or "" for all), streamed, in the
+        place's own order, which is the same each time (by bytes of the whole key, or component by component);
+        only those after `after`, a key that such a listing has yielded. Private names never appear."""
+
+    def sync(self, keys: list[str]) -> None:
+        """Return once these objects, put before, would survive a power cut."""
+
+    def check(self) -> str:
+        """Try the place out (write, read, list, delete a small object of its own) and say in one line that it
+        works and how puts are verified; raises `StorageError` that says exactly what does not."""
