@@ -1,0 +1,207 @@
+"""One connection to NATS that is made anew, for ever, whenever it is lost."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from nats import errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from towpath.bus.settings import BusSettings
+
+SHORTEST_WAIT, LONGEST_WAIT = 0.05, 2.0
+"""Seconds between attempts to connect: they double from the one to the other."""
+
+CONNECT_SECONDS = 5
+PING_SECONDS = 10
+MISSED_PINGS = 2
+BUFFER = 8 * 1024 * 1024
+"""Bytes that may wait to be sent before a sender has to wait."""
+
+_TICK = 1.0
+_DISCARD_SECONDS = 2.0
+_random = secrets.SystemRandom()
+_log = structlog.stdlib.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """A subject that is listened to for as long as the line lasts, over all its connections."""
+
+    subject: str
+    hear: Callable[[Msg], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class LinePlan:
+    """What a line is called in the server's eyes, what it listens to, and who is told when it comes and goes."""
+
+    name: str
+    inbox: str
+    ears: tuple[Ear, ...]
+    came: Callable[[], None]
+    went: Callable[[], None]
+
+
+class Line:
+    """A connection to NATS that lasts until it is closed.
+
+    The client library's own reconnection is not used: it gives up for good on some errors (a key that is refused
+    for a moment while the server reloads is one), says nothing to those who wait for an answer, and lets all nodes
+    come back in step. So a client lives for one connection only, and the keeper here makes the next.
+    """
+
+    def __init__(self, settings: BusSettings, plan: LinePlan) -> None:
+        self._settings = settings
+        self._plan = plan
+        self._urls = settings.urls
+        self._client: Client | None = None
+        self._up = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._closed = False
+        self._fault: Exception | None = None
+        self._told = ""
+
+    @property
+    def client(self) -> Client | None:
+        """The connection as it is now; None while there is none."""
+        return self._client if self._client is not None and self._client.is_connected else None
+
+    @property
+    def is_closed(self) -> bool:
+        """`close` was called."""
+        return self._closed
+
+    @property
+    def fault(self) -> str:
+        """The last error heard from the server or on the way to it, for people; empty before the first."""
+        return str(self._fault or "")
+
+    def open(self) -> None:
+        """Begin to connect; returns at once. Nothing happens the second time."""
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep(), name=f"bus {self._plan.name}")
+
+    async def connected(self) -> Client:
+        """The connection, as soon as there is one."""
+        while self._client is None:
+            await self._up.wait()
+        return self._client
+
+    async def close(self) -> None:
+        """End the connection for good."""
+        self._closed = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait({self._keeper})
+
+    async def _keep(self) -> None:
+        wait = SHORTEST_WAIT
+        while not self._closed:
+            lived = await self._live()
+            wait = SHORTEST_WAIT if lived > LONGEST_WAIT else min(2 * wait, LONGEST_WAIT)
+            await asyncio.sleep(wait * _random.uniform(0.5, 1.0))
+
+    async def _live(self) -> float:
+        """One connection, from the first attempt to its loss; the seconds that it lasted, 0 where none came about."""
+        client, lost = Client(), asyncio.Event()
+        subscriptions: list[Subscription] = []
+        clock = asyncio.get_running_loop().time
+        came_at = None
+        try:
+            await self._connect(client, lost)
+            subscriptions += [await client.subscribe(ear.subject, cb=ear.hear) for ear in self._plan.ears]
+            await client.flush(CONNECT_SECONDS)
+            came_at = clock()
+            self._came(client)
+            await _until_lost(client, lost)
+        except Exception as error:
+            # A boundary: a line lives for ever, so whatever the library or the network throws is a lost connection.
+            self._note(error)
+        finally:
+            self._went(client)
+            await _discard(client, subscriptions)
+        return 0.0 if came_at is None else clock() - came_at
+
+    async def _connect(self, client: Client, lost: asyncio.Event) -> None:
+        async def disconnected() -> None:
+            lost.set()
+            if not client.is_closed:
+                # The library would now connect again by itself; the keeper cancels it here when it discards it.
+                await asyncio.Event().wait()
+
+        async def closed() -> None:
+            lost.set()
+
+        await client.connect(
+            servers=list(self._urls),
+            name=self._plan.name,
+            inbox_prefix=self._plan.inbox,
+            nkeys_seed_str=self._settings.seed,
+            error_cb=self._hear_error,
+            disconnected_cb=disconnected,
+            closed_cb=closed,
+            connect_timeout=CONNECT_SECONDS,
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0,
+            ping_interval=PING_SECONDS,
+            max_outstanding_pings=MISSED_PINGS,
+            pending_size=BUFFER,
+        )
+
+    async def _hear_error(self, error: Exception) -> None:
+        self._fault = error
+        if isinstance(error, errors.SlowConsumerError) or "permissions violation" in str(error).lower():
+            _log.warning("bus: a message was refused", link=self._plan.name, error=str(error))
+
+    def _came(self, client: Client) -> None:
+        # A cluster names its other servers, which will do as well if this one goes for good.
+        self._urls = tuple(dict.fromkeys((*self._settings.urls, *(url.geturl() for url in client.servers))))
+        self._client = client
+        self._told = ""
+        self._fault = None
+        self._up.set()
+        _log.info("bus: connected", link=self._plan.name)
+        self._plan.came()
+
+    def _went(self, client: Client) -> None:
+        if self._client is not client:
+            return
+        self._client = None
+        self._up.clear()
+        self._plan.went()
+        if not self._closed:
+            _log.warning("bus: connection lost", link=self._plan.name, error=self.fault)
+
+    def _note(self, error: Exception) -> None:
+        if self._fault is None or not isinstance(error, errors.NoServersError):
+            self._fault = error
+        if self.fault != self._told:
+            self._told = self.fault
+            _log.warning(
+                "bus: cannot connect", link=self._plan.name, urls=self._settings.urls, error=self.fault
+            )
+
+
+async def _until_lost(client: Client, lost: asyncio.Event) -> None:
+    while client.is_connected and not lost.is_set():
+        with contextlib.suppress(TimeoutError):
+            # The library may lose a connection and call nobody, so now and then we look.
+            async with asyncio.timeout(_TICK):
+                await lost.wait()
+
+
+async def _discard(client: Client, subscriptions: list[Subscription]) -> None:
+    """Leave nothing of a client behind: no task, no socket."""
+    with contextlib.suppress(OSError, errors.Error):
+        # Closing waits until the last bytes are sent, which to a peer that has vanished can take many minutes.
+        async with asyncio.timeout(_DISCARD_SECONDS):
+            for subscription in subscriptions:
+                # First, since closing stops half-way where a last write fails, and would leave their tasks.
+                await subscription.unsubscribe()
+            await client.close()
