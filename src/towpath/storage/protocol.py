@@ -23,7 +23,8 @@ only as such a start; nothing on the way to the place decodes it (tried, as abov
 NEVER_LAST: Final = b". "
 """The bytes that may not end a component: Azure drops a last dot, and so do people a last space."""
 LONGEST_COMPONENT: Final = 255
-LONGEST_KEY: Final = 1_024
+LONGEST_KEY: Final = 896
+"""S3 and Azure end at 1,024 bytes; the rest is for the prefix of a target (`towpath.domain.targets`)."""
 
 PRIVATE_PREFIX: Final = ".towpath/tmp"
 """Where a place keeps writes under way and its own trials: no key lies there, and no listing shows it."""
@@ -38,6 +39,12 @@ def is_safe_key(key: str) -> bool:
     if len(key) > LONGEST_KEY or not _KEY.fullmatch(key) or f"{key}/".startswith(PRIVATE_PREFIX + "/"):
         return False
     return len(key) <= LONGEST_COMPONENT or all(len(part) <= LONGEST_COMPONENT for part in key.split("/"))
+
+
+def require_safe(key: str) -> None:
+    """Raise ValueError for a key that `is_safe_key` refuses: whoever made it has a bug."""
+    if not is_safe_key(key):
+        raise ValueError(f"expected a safe key, found {key!a}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,7 @@ class Storage(Protocol):
 
     Keys are relative, of `/`-separated components that `towpath.hsm.keys` has made safe (see there, and
     `is_safe_key` above): `SAFE_KEY_CHARACTERS` and escapes, no component over 255 bytes or ending in a dot or a
-    space, the whole at most 1,024 bytes, never starting with `/`. Another key is a bug of ours: ValueError.
+    space, the whole at most 896 bytes, never starting with `/`. Another key is a bug of ours: ValueError.
     Every error of the place comes as `StorageError` with its class; an OSError of the caller's own file comes as
     it is.
     """

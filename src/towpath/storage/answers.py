@@ -1,0 +1,103 @@
+"""What an error of an object store means, read from the long text that obstore gives."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+
+from towpath.domain.paths import ErrorClass
+from towpath.storage.protocol import Corrupt, StorageError
+
+OBSTORE_ERRORS: Final = (BaseError, FileNotFoundError, ValueError, OSError)
+"""All that obstore raises for an answer that it did not like."""
+
+LONGEST_DETAIL: Final = 200
+
+_STATUS: Final = re.compile(r"status code: (\d{3})(?: ([A-Za-z' -]+))?")
+_CODE: Final = re.compile(r"<Code>([^<]{1,80})</Code>")
+_MESSAGE: Final = re.compile(r"<Message>([^<]+)</Message>")
+_KIND: Final = re.compile(r"kind: (Connect|Timeout|Request|Interrupted|Decode|Unknown)\b")
+_DEEPEST: Final = re.compile(r'(?:message|error): "([^"]+)"')
+_URI: Final = re.compile(r"https?://[^\s/,]+")
+
+_NO_SPACE: Final = frozenset(
+    {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "InsufficientCapacity", "NoSpaceLeft"}
+)
+_NOT_WHAT_WAS_SENT: Final = frozenset(
+    {"BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "Md5Mismatch", "IncompleteBody"}
+)
+_NO_PERMISSION: Final = frozenset({"AccessDenied", "AllAccessDisabled", "AccountProblem", "ExpiredToken"})
+_TRANSIENT_CODES: Final = frozenset({"RequestTimeout", "SlowDown", "OperationAborted"})
+_TRANSIENT_STATUS: Final = frozenset({408, 409, 425, 429})
+
+_HTTP: Final = {
+    "Connect": "no connection",
+    "Timeout": "no answer in time",
+    "Interrupted": "the connection broke",
+    "Decode": "the answer broke off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a store answered: the HTTP status (0 = none came), the store's own code, and words for people."""
+
+    status: int
+    code: str
+    words: str
+
+    @property
+    def past_the_end(self) -> bool:
+        """A range was asked for that begins where the object has already ended."""
+        return self.status == 416 or self.code in ("InvalidRange", "StartTooLarge")
+
+    @property
+    def missing(self) -> bool:
+        """There is no such object, where there is such a bucket."""
+        return self.status == 404 and self.code not in ("NoSuchBucket", "ContainerNotFound")
+
+
+def answer_of(error: Exception) -> Answer:
+    """The store's answer, from the text of an obstore error."""
+    text = str(error)
+    status, code, message = _STATUS.search(text), _CODE.search(text), _MESSAGE.search(text)
+    if status:
+        number, name = int(status[1]), code[1] if code else (status[2] or "").strip()
+        return Answer(number, name, f"{number} {name}{f': {message[1]}' if message else ''}")
+    if isinstance(error, FileNotFoundError):
+        return Answer(404, "NotFound", "404 NotFound")
+    if "StartTooLarge" in text:
+        return Answer(0, "StartTooLarge", "the range begins past the end")
+    kind = _KIND.search(text)
+    if kind is None:
+        return Answer(0, "", text.partition("\n")[0])
+    where, deepest = _URI.search(text), _DEEPEST.findall(text)
+    words = _HTTP.get(kind[1], "the exchange failed")
+    address = f" with {where[0]}" if where else ""
+    return Answer(0, kind[1], f"{words}{address}{f': {deepest[-1]}' if deepest else ''}")
+
+
+def class_of(error: Exception, answer: Answer) -> ErrorClass:
+    """What the answer means for what should be done next."""
+    if answer.status == 507 or answer.code in _NO_SPACE:
+        return ErrorClass.NO_SPACE
+    if answer.code in _TRANSIENT_CODES or answer.status in _TRANSIENT_STATUS or answer.status >= 500:
+        return ErrorClass.TRANSIENT
+    denied = isinstance(error, PermissionDeniedError | UnauthenticatedError)
+    if denied or answer.status in (401, 403) or answer.code in _NO_PERMISSION:
+        return ErrorClass.NO_PERMISSION
+    if answer.status == 0 and answer.code in (*_HTTP, "Request", "Unknown"):
+        return ErrorClass.TRANSIENT
+    return ErrorClass.PERMANENT
+
+
+def storage_error(doing: str, error: Exception) -> StorageError:
+    """An obstore error in one short line, with its class; `Corrupt` where the store's own check failed."""
+    answer = answer_of(error)
+    words = answer.words
+    if len(words) > LONGEST_DETAIL:
+        words = words[:LONGEST_DETAIL] + "…"
+    if answer.code in _NOT_WHAT_WAS_SENT:
+        return Corrupt(f"{doing}: the store refused what arrived there: {words}")
+    return StorageError(f"{doing}: {words}", class_of(error, answer))

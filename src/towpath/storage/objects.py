@@ -1,0 +1,284 @@
+"""Objects in an object store (S3, Azure, Google, memory), through obstore."""
+
+import hashlib
+import io
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO, Final
+
+import obstore
+import xxhash
+from obstore.store import ObjectStore
+
+from towpath.domain.paths import ErrorClass
+from towpath.storage.answers import OBSTORE_ERRORS, answer_of, storage_error
+from towpath.storage.protocol import (
+    PRIVATE_PREFIX,
+    Abilities,
+    Corrupt,
+    ObjectFound,
+    ObjectMissing,
+    StorageError,
+    Stored,
+    is_safe_key,
+    require_safe,
+)
+from towpath.storage.sources import pieces
+
+PIECE: Final = 1024 * 1024
+SINGLE_UP_TO: Final = 8 * 1024 * 1024
+"""Bytes that one request carries, and one read holds in memory; more goes in parts."""
+SMALLEST_PART: Final = 8 * 1024 * 1024
+MOST_PARTS: Final = 10_000
+"""The limit of S3."""
+IN_FLIGHT: Final = 4 * SMALLEST_PART
+"""Bytes of one object on their way at once."""
+AT_ONCE: Final = 4
+"""Objects that go in parts at once: with `IN_FLIGHT` the bound on memory, whatever the number of threads."""
+PAGE: Final = 1_000
+
+MD5: Final = "the store's MD5 equals ours"
+READ_BACK: Final = "read back"
+
+
+def part_size(size: int) -> int:
+    """The size of each part, but for the last, of an object of that size: the least that S3's limit allows."""
+    part = SMALLEST_PART
+    while part * MOST_PARTS < size:
+        part *= 2
+    return part
+
+
+class ObjectStorage:
+    """A bucket, or a prefix in one.
+
+    A put is verified by the ETag in its own answer, where that is the MD5 of what the store received (for parts,
+    the MD5 of their MD5s): equal digests of 128 bits are no accident, so nothing needs to be known of the store.
+    Where the ETag is something else (Azure, or S3 with keys of its own), the object is read back; a store that
+    was once found to be like that is not asked again. `writer` and `reader` reach the same place; the reader may
+    take its time over a large answer.
+    """
+
+    abilities: Abilities
+
+    def __init__(self, writer: ObjectStore, reader: ObjectStore | None = None) -> None:
+        self.abilities = Abilities()
+        self._writer = writer
+        self._reader = reader or writer
+        self._etag_tells = {True: True, False: True}
+        """For objects put in one request, and for those put in parts."""
+        self._large = threading.BoundedSemaphore(AT_ONCE)
+
+    def put(self, key: str, source: BinaryIO, size: int) -> Stored:
+        """Put in one request up to 8 MiB, else in parts; verify; delete what is not what was sent."""
+        require_safe(key)
+        return Stored(key, size, self._keep(key, source, size))
+
+    def get(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The object's bytes, by one request."""
+        require_safe(key)
+        return self._pieces(key, start, length)
+
+    def look(self, key: str) -> ObjectFound | None:
+        """The object's size and time, by a HEAD request."""
+        require_safe(key)
+        return self._find(key)
+
+    def delete(self, key: str) -> None:
+        """Delete the object."""
+        require_safe(key)
+        self._remove(key)
+
+    def listing(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
+        """The store's listing, page by page, in its own order. Objects under no safe key are not ours."""
+        if prefix:
+            require_safe(prefix)
+        return (found for found in self._list(prefix, after) if is_safe_key(found.key))
+
+    def sync(self, keys: list[str]) -> None:
+        """Nothing: a store answers a put once it has it."""
+
+    def check(self) -> str:
+        """Put, read, list and delete a private object."""
+        key, content = f"{PRIVATE_PREFIX}/check-{secrets.token_hex(8)}", secrets.token_bytes(1024)
+        try:
+            how = self._keep(key, io.BytesIO(content), len(content))
+            if b"".join(self._pieces(key, 0, None)) != content:
+                raise Corrupt(f"check: '{key}' reads back otherwise than it was written")
+            if not any(found.key == key for found in self._list(PRIVATE_PREFIX, "")):
+                reason = f"check: '{key}' was written and is not listed"
+                raise StorageError(reason, ErrorClass.PERMANENT)
+            self._remove(key)
+        except BaseException:
+            with suppress(StorageError):
+                self._remove(key)
+            raise
+        verified = "verified by the store's MD5" if how == MD5 else "verified by reading back"
+        return f"works: wrote, read, listed and deleted an object; puts are {verified}"
+
+    # Writing --------------------------------------------------------------------------------------------------
+
+    def _keep(self, key: str, source: BinaryIO, size: int) -> str:
+        """Put and verify; how it was verified."""
+        single = size <= SINGLE_UP_TO
+        etag_tells = self._etag_tells[single]
+        sent = _Sent(source, size, md5=etag_tells)
+        if single:
+            etag = self._put_single(key, next(sent, b""))
+        else:
+            with self._large:
+                etag = self._put_parts(key, sent)
+        if etag_tells and etag == sent.etag():
+            return MD5
+        self._verify_by_reading(key, sent)
+        self._etag_tells[single] = False
+        return READ_BACK
+
+    def _put_single(self, key: str, content: bytes) -> str:
+        with _told(f"put '{key}'"):
+            return _plain(obstore.put(self._writer, key, content, use_multipart=False)["e_tag"])
+
+    def _put_parts(self, key: str, sent: "_Sent") -> str:
+        part = part_size(sent.size)
+        concurrency = max(2, IN_FLIGHT // part)
+        try:
+            with _told(f"put '{key}'"):
+                answer = obstore.put(
+                    self._writer, key, sent, use_multipart=True, chunk_size=part, max_concurrency=concurrency
+                )
+        except BaseException:
+            # obstore aborts the upload and raises what the source raised; tell that apart from the store's words.
+            if sent.broken is not None:
+                raise sent.broken from None
+            raise
+        return _plain(answer["e_tag"])
+
+    def _verify_by_reading(self, key: str, sent: "_Sent") -> None:
+        digest, size = xxhash.xxh3_128(), 0
+        for piece in self._pieces(key, 0, None):
+            digest.update(piece)
+            size += len(piece)
+        if size == sent.size and digest.digest() == sent.digest():
+            return
+        found = f"{size} bytes with another checksum" if size == sent.size else f"{size} bytes"
+        reason = f"put '{key}': the store keeps not what was sent: expected {sent.size} bytes, found {found}"
+        try:
+            self._remove(key)
+        except StorageError as error:
+            reason += f"; it could not be deleted: {error.reason}"
+        raise Corrupt(reason)
+
+    def _remove(self, key: str) -> None:
+        with _told(f"delete '{key}'"), suppress(FileNotFoundError):
+            obstore.delete(self._reader, key)
+
+    # Reading --------------------------------------------------------------------------------------------------
+
+    def _pieces(self, key: str, start: int, length: int | None) -> Iterator[bytes]:
+        doing = f"get '{key}'"
+        if length == 0:
+            if self._find(key) is None:
+                raise ObjectMissing(key)
+            return
+        stream = self._stream(key, start, length)
+        while stream is not None:
+            try:
+                piece = next(stream, None)
+            except OBSTORE_ERRORS as error:
+                raise storage_error(doing, error) from None
+            if piece is None:
+                return
+            yield bytes(piece)
+
+    def _stream(self, key: str, start: int, length: int | None) -> Iterator[bytes] | None:
+        """The body of the answer; None where it would begin past the end."""
+        try:
+            if length is not None:
+                found = obstore.get(self._reader, key, options={"range": (start, start + length)})
+            elif start:
+                found = obstore.get(self._reader, key, options={"range": {"offset": start}})
+            else:
+                found = obstore.get(self._reader, key)
+            return iter(found.stream(min_chunk_size=PIECE))
+        except OBSTORE_ERRORS as error:
+            answer = answer_of(error)
+            if answer.past_the_end:
+                return None
+            if answer.missing:
+                raise ObjectMissing(key) from None
+            raise storage_error(f"get '{key}'", error) from None
+
+    def _find(self, key: str) -> ObjectFound | None:
+        with _told(f"look at '{key}'"):
+            try:
+                meta = obstore.head(self._reader, key)
+            except FileNotFoundError:
+                return None
+        return ObjectFound(key, meta["size"], meta["last_modified"])
+
+    def _list(self, prefix: str, after: str) -> Iterator[ObjectFound]:
+        doing = f"list '{prefix}'"
+        with _told(doing):
+            pages = obstore.list(self._reader, prefix or None, offset=after or None, chunk_size=PAGE)
+        while True:
+            with _told(doing):
+                page = next(pages, None)
+            if page is None:
+                return
+            for meta in page:
+                yield ObjectFound(meta["path"], meta["size"], meta["last_modified"])
+
+
+class _Sent(Iterator[bytes]):
+    """A source cut into parts, with the digests of what was handed on."""
+
+    def __init__(self, source: BinaryIO, size: int, *, md5: bool) -> None:
+        self.size = size
+        self.broken: BaseException | None = None
+        self._parts = pieces(source, size, part_size(size))
+        self._whole = xxhash.xxh3_128()
+        self._md5 = md5
+        self._md5s: list[bytes] = []
+
+    def __next__(self) -> bytes:
+        try:
+            part = next(self._parts)
+        except StopIteration:
+            raise
+        except BaseException as error:
+            self.broken = error
+            raise
+        self._whole.update(part)
+        if self._md5:
+            self._md5s.append(_md5(part))
+        return part
+
+    def digest(self) -> bytes:
+        """The xxh3_128 of all parts."""
+        return self._whole.digest()
+
+    def etag(self) -> str:
+        """The ETag that S3 gives to such an object."""
+        if self.size <= SINGLE_UP_TO:
+            return (self._md5s[0] if self._md5s else _md5(b"")).hex()
+        return f"{_md5(b''.join(self._md5s)).hex()}-{len(self._md5s)}"
+
+
+def _md5(content: bytes) -> bytes:
+    return hashlib.md5(content, usedforsecurity=False).digest()
+
+
+def _plain(etag: str | None) -> str:
+    """An ETag without its quotes."""
+    return (etag or "").strip('"').lower()
+
+
+@contextmanager
+def _told(doing: str) -> Iterator[None]:
+    """The store's errors as `StorageError`."""
+    try:
+        yield
+    except OBSTORE_ERRORS as error:
+        raise storage_error(doing, error) from None

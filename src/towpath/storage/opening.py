@@ -1,0 +1,199 @@
+"""Opening a target by its URL."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from obstore.store import AzureStore, GCSStore, ObjectStore, S3Store
+
+from towpath.domain.errors import Mistake
+from towpath.domain.paths import ErrorClass, class_of_errno, printable, reason_of
+from towpath.domain.targets import TargetUrl, check_credentials, parse_target_url
+from towpath.storage.answers import OBSTORE_ERRORS
+from towpath.storage.objects import ObjectStorage
+from towpath.storage.posix import DirectoryStorage
+from towpath.storage.protocol import Storage, StorageError
+
+if TYPE_CHECKING:
+    # These are types of obstore's stubs alone.
+    from obstore.store import ClientConfig, RetryConfig, S3Config, S3Credential
+
+DEFAULT_TIMEOUT: Final = timedelta(seconds=60)
+"""For one request, which carries up to 8 MiB: a line slower than 140 kB/s for each request sets `timeout`."""
+CONNECT_TIMEOUT: Final = timedelta(seconds=5)
+SILENCE: Final = timedelta(seconds=30)
+"""So long may a store that is sending an object say nothing, however long the whole of it takes."""
+LONGEST_READ: Final = timedelta(days=2)
+DEFAULT_REGION: Final = "us-east-1"
+
+RETRIES: "Final[RetryConfig]" = {
+    "max_retries": 4,
+    "retry_timeout": timedelta(seconds=45),
+    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=5), "base": 2},
+}
+"""What obstore tries again by itself: short, for the caller decides what waiting is worth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a store of obstore's is to be reached."""
+
+    target: TargetUrl
+    credentials: Mapping[str, str]
+    client: "ClientConfig"
+
+    @property
+    def prefix(self) -> str | None:
+        """As obstore wants it: None for none."""
+        return self.target.prefix or None
+
+
+def open_storage(url: str, credentials: Mapping[str, str], allowed: Sequence[bytes]) -> Storage:
+    """The target at that URL; nothing is asked of an object store yet.
+
+    `allowed` are the absolute directories beneath which a `file` target may lie; where only the last component of
+    its path is missing, it is made. Raises `StorageError` that says what is wrong with the URL, the credentials or
+    the directory.
+    """
+    try:
+        target = parse_target_url(url)
+        check_credentials(target.scheme, credentials)
+    except Mistake as mistake:
+        raise StorageError(str(mistake), ErrorClass.PERMANENT) from None
+    if target.scheme == "file":
+        return _open_directory(target.directory, allowed)
+    return _open_objects(target, credentials)
+
+
+# Object stores ------------------------------------------------------------------------------------------------
+
+
+def _open_objects(target: TargetUrl, credentials: Mapping[str, str]) -> ObjectStorage:
+    timeout = DEFAULT_TIMEOUT
+    if "timeout" in target.options:
+        timeout = timedelta(seconds=int(target.options["timeout"]))
+    brisk: ClientConfig = {"timeout": timeout}
+    patient: ClientConfig = {"timeout": LONGEST_READ, "read_timeout": min(timeout, SILENCE)}
+    opened = _OPENERS[target.scheme]
+    try:
+        writer, reader = (opened(Access(target, credentials, _client(target, c))) for c in (brisk, patient))
+    except OBSTORE_ERRORS as error:
+        # obstore's text may repeat the setting that it refuses, which may be a secret: it is left out.
+        reason = f"target {target.scheme}://{target.bucket}: a setting or a credential was refused"
+        raise StorageError(f"{reason} ({type(error).__name__})", ErrorClass.PERMANENT) from None
+    return ObjectStorage(writer, reader)
+
+
+def _client(target: TargetUrl, timeouts: "ClientConfig") -> "ClientConfig":
+    plain = target.options.get("endpoint", "").lower().startswith("http://")
+    return {**timeouts, "connect_timeout": CONNECT_TIMEOUT, "allow_http": plain}
+
+
+def _s3(access: Access) -> ObjectStore:
+    """What the URL and the credentials say wins over AWS_… variables of the worker's environment; without
+    credentials, those variables or the machine's own role are used.
+
+    The payload goes unsigned: what was received is compared by its ETag or read back, which also covers what
+    the store did with it, and hashing it once more would halve the speed.
+    """
+    config: S3Config = {
+        "region": access.target.options.get("region", DEFAULT_REGION),
+        "unsigned_payload": True,
+        "disable_bulk_delete": True,
+        "skip_signature": False,
+    }
+    endpoint = access.target.options.get("endpoint")
+    if endpoint is not None:
+        config["endpoint"] = config["aws_endpoint_url_s3"] = endpoint.rstrip("/")
+    return S3Store(
+        access.target.bucket,
+        prefix=access.prefix,
+        config=config,
+        client_options=access.client,
+        retry_config=RETRIES,
+        credential_provider=_s3_credential(access.credentials) if access.credentials else None,
+    )
+
+
+def _s3_credential(credentials: Mapping[str, str]) -> "Callable[[], S3Credential]":
+    """A provider, not settings: with settings, a token of the environment would be mixed in."""
+    credential: S3Credential = {
+        "access_key_id": credentials["access_key_id"],
+        "secret_access_key": credentials["secret_access_key"],
+        "token": credentials.get("session_token"),
+        "expires_at": None,
+    }
+    return lambda: credential
+
+
+def _azure(access: Access) -> ObjectStore:
+    names = {"account_key": "account_key", "sas_token": "sas_key", "client_id": "client_id"}
+    names |= {"client_secret": "client_secret", "tenant_id": "tenant_id"}
+    config = {names[name]: value for name, value in access.credentials.items()}
+    config |= {"account_name": access.target.options["account"]} if "account" in access.target.options else {}
+    config |= {"endpoint": access.target.options["endpoint"]} if "endpoint" in access.target.options else {}
+    return AzureStore(
+        access.target.bucket,
+        prefix=access.prefix,
+        config=config,  # type: ignore[arg-type]  # built from names of AzureConfig
+        client_options=access.client,
+        retry_config=RETRIES,
+    )
+
+
+def _google(access: Access) -> ObjectStore:
+    return GCSStore(
+        access.target.bucket,
+        prefix=access.prefix,
+        config={"service_account_key": access.credentials["service_account_key"]}
+        if access.credentials
+        else {},
+        client_options=access.client,
+        retry_config=RETRIES,
+    )
+
+
+_OPENERS: Final[Mapping[str, Callable[[Access], ObjectStore]]] = {"s3": _s3, "az": _azure, "gs": _google}
+
+
+# Directories --------------------------------------------------------------------------------------------------
+
+
+def _open_directory(directory: bytes, allowed: Sequence[bytes]) -> DirectoryStorage:
+    name = printable(directory)
+    parent = os.path.realpath(os.path.dirname(directory))
+    if _is_allowed(os.path.realpath(directory), allowed):
+        with suppress(FileExistsError, FileNotFoundError):
+            if _is_allowed(parent, allowed):
+                os.mkdir(directory, 0o700)
+    else:
+        raise _outside(name, os.path.realpath(directory), allowed)
+    try:
+        storage = DirectoryStorage(directory)
+    except OSError as error:
+        reason = reason_of(error, f"target directory '{name}'")
+        raise StorageError(reason, class_of_errno(error.errno)) from None
+    if not _is_allowed(storage.real_path, allowed):
+        # A component became a symbolic link since it was looked at.
+        storage.close()
+        raise _outside(name, storage.real_path, allowed)
+    return storage
+
+
+def _is_allowed(directory: bytes, allowed: Sequence[bytes]) -> bool:
+    roots = [os.path.realpath(root).rstrip(b"/") for root in allowed]
+    return any(directory == (root or b"/") or directory.startswith(root + b"/") for root in roots)
+
+
+def _outside(name: str, real: bytes, allowed: Sequence[bytes]) -> StorageError:
+    resolved = printable(real)
+    found = f"'{name}'" if name == resolved else f"'{name}', which is '{resolved}'"
+    roots = (
+        ", ".join(f"'{printable(root)}'" for root in allowed)
+        or "none (this site allows no directory targets)"
+    )
+    reason = f"target directory: expected one beneath what this site allows: {roots}; found {found}"
+    return StorageError(reason, ErrorClass.NO_PERMISSION)
