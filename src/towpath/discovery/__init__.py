@@ -1,0 +1,1 @@
+"""Ways to find the paths of a job at a site."""

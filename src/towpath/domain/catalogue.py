@@ -1,0 +1,187 @@
+"""What the hub knows of each step without running it: its arguments, its phase and the field's names for it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from towpath.domain.states import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a step: `type` is bool, int or string; a default of None means that it may be left out."""
+
+    name: str
+    type: str
+    default: bool | int | str | None
+    about: str
+    choices: tuple[str, ...] = ()
+    minimum: int | None = None
+    """The least integer allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepSpec:
+    """What a step is called, takes and needs."""
+
+    name: str
+    about: str
+    arguments: tuple[Argument, ...] = ()
+    phase: Phase = Phase.TRANSFERS
+    aliases: tuple[str, ...] = ()
+    needs_target: bool = False
+    """It cannot work without a target: `endpoint`, or the site's default."""
+
+    def argument(self, name: str) -> Argument | None:
+        """The argument of that name, if the step has it."""
+        return next((a for a in self.arguments if a.name == name), None)
+
+    def defaults(self) -> dict[str, bool | int | str | None]:
+        """Each argument with its default."""
+        return {a.name: a.default for a in self.arguments}
+
+
+ENDPOINT = Argument("endpoint", "string", None, "the target; the site's default where left out")
+LOCK_LEVEL = Argument(
+    "lock_level",
+    "string",
+    "partial",
+    "how firmly a file is held while it is worked on",
+    ("partial", "implicit", "none"),
+)
+STUB_SIZE = Argument("stub_size", "int", 0, "bytes kept at the head of each stub", minimum=0)
+OVERWRITE = Argument(
+    "overwrite", "bool", False, "put a new object, or replace a file, where one stands already"
+)
+SKIP_HASH = Argument("skip_hash", "bool", False, "do not compare the data brought with its checksum")
+DEFAULT_UID = Argument("default_uid", "int", None, "owner where the recorded one cannot be set", minimum=0)
+DEFAULT_GID = Argument("default_gid", "int", None, "group where the recorded one cannot be set", minimum=0)
+
+MIGRATE = StepSpec(
+    "migrate",
+    "copy files to a target, verify them there, and free their local data",
+    (
+        Argument("premigrate", "bool", False, "keep the local data: copy and verify only"),
+        STUB_SIZE,
+        OVERWRITE,
+        Argument(
+            "fail_on_mismatch",
+            "bool",
+            False,
+            "fail, rather than send again, a file that differs from its record",
+        ),
+        LOCK_LEVEL,
+        ENDPOINT,
+        Argument("abort_missing", "bool", False, "a path that is not there is aborted, not failed"),
+        Argument("migrate_offline_files", "bool", False, "record the metadata of stubs anew"),
+        Argument(
+            "skip_modified_during_migrate", "bool", False, "a file edited meanwhile is skipped, not failed"
+        ),
+        Argument("records", "string", "files", "what gets a record at the target", ("files", "all")),
+    ),
+    aliases=("dynamo.tasks.migrate",),
+    needs_target=True,
+)
+RECALL = StepSpec(
+    "recall",
+    "bring the data of stubs back from their target",
+    (
+        SKIP_HASH,
+        ENDPOINT,
+        LOCK_LEVEL,
+        DEFAULT_UID,
+        DEFAULT_GID,
+        Argument("update_atime", "bool", False, "set the access time to now"),
+        Argument("update_mtime", "bool", False, "set the modification time to now"),
+        Argument("delete_remote", "bool", False, "forget the object afterwards: the file becomes resident"),
+        Argument("abort_missing", "bool", False, "a path that is not there is aborted, not failed"),
+    ),
+    aliases=("dynamo.tasks.recall",),
+)
+REVERSE_STUB = StepSpec(
+    "reverse_stub",
+    "make files here from objects at a target, as stubs or with their data",
+    (
+        Argument("hydrate", "bool", False, "also bring the data"),
+        OVERWRITE,
+        STUB_SIZE,
+        SKIP_HASH,
+        ENDPOINT,
+        LOCK_LEVEL,
+        DEFAULT_UID,
+        DEFAULT_GID,
+        Argument(
+            "conflict_preference",
+            "string",
+            "local",
+            "which one stays where a different file stands here already",
+            ("newest", "local", "ignore"),
+        ),
+    ),
+    aliases=("dynamo.tasks.reverse_stub", "stub"),
+    needs_target=True,
+)
+DELETE = StepSpec(
+    "delete",
+    "delete files, symbolic links and empty directories",
+    (
+        Argument("recursive", "bool", False, "a directory goes with all that it holds"),
+        Argument("abort_missing", "bool", True, "a path that is not there is aborted, not failed"),
+    ),
+    phase=Phase.DELETES,
+    aliases=("dynamo.tasks.delete_paths_from_gpfs",),
+)
+CHECKSUM = StepSpec(
+    "checksum",
+    "read files and keep their checksums",
+    (Argument("algorithm", "string", "xxh3_128", "the hash", ("xxh3_128", "sha256", "md5")),),
+)
+NOOP = StepSpec("noop", "do nothing to each path: for measuring, and for trying out rules")
+
+BUILT_IN: tuple[StepSpec, ...] = (MIGRATE, RECALL, REVERSE_STUB, DELETE, CHECKSUM, NOOP)
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoverySpec:
+    """What a discovery is called and takes."""
+
+    name: str
+    about: str
+    options: tuple[Argument, ...] = ()
+
+    def option(self, name: str) -> Argument | None:
+        """The option of that name, if the discovery has it."""
+        return next((o for o in self.options if o.name == name), None)
+
+
+RECURSIVE = DiscoverySpec(
+    "recursive",
+    "walk the trees beneath the given paths",
+    (Argument("skip_missing", "bool", False, "take given paths that are not on disk too"),),
+)
+
+DISCOVERIES: Mapping[str, DiscoverySpec] = MappingProxyType({RECURSIVE.name: RECURSIVE})
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What a workflow can name: steps, those built in and those that sites brought as plugins, and discoveries."""
+
+    specs: Mapping[str, StepSpec] = field(default_factory=dict)
+    discoveries: Mapping[str, DiscoverySpec] = field(default_factory=lambda: DISCOVERIES)
+
+    @classmethod
+    def of(cls, *groups: Iterable[StepSpec]) -> "Catalogue":
+        """A catalogue of these steps, each also under its aliases; an earlier step keeps its name."""
+        specs: dict[str, StepSpec] = {}
+        for spec in (s for group in groups for s in group):
+            for name in (spec.name, *spec.aliases):
+                specs.setdefault(name, spec)
+        return cls(MappingProxyType(specs))
+
+    def find(self, name: str) -> StepSpec | None:
+        """The step of that name or alias."""
+        return self.specs.get(name)
+
+
+INSTALLED = Catalogue.of(BUILT_IN)

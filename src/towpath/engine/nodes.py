@@ -1,0 +1,138 @@
+"""What a node tells of itself: its hello, its heartbeats, and what the hub makes of its silence."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import msgspec
+import sqlalchemy as sa
+
+from towpath.domain.catalogue import StepSpec
+from towpath.domain.states import STARTED, TaskEvent, Wanted
+from towpath.engine.chains import give_up
+from towpath.store import tasks
+from towpath.store.database import Tx
+from towpath.store.ledger import Ledger
+from towpath.store.tables import nodes, sites
+from towpath.store.tasks import Task
+from towpath.wire import Beat, Hello, Verdicts
+
+MOST_ATTEMPTS = 5
+"""How often a task may take its worker with it before it is given up."""
+
+
+class Unknown(ValueError):
+    """The hub does not know this node, or not this incarnation of it: it must say hello."""
+
+    def __init__(self, site: str, name: str) -> None:
+        super().__init__(f"node {name} of site {site}: expected a hello of this incarnation first")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node as the hub knows it."""
+
+    id: int
+    site: str
+    name: str
+    incarnation: bytes | None
+    last_claim: int
+
+
+def find_node(tx: Tx, site: str, name: str) -> Node:
+    """The node of that name; raises `Unknown`."""
+    n = nodes.c
+    query = sa.select(n.id, n.site, n.name, n.incarnation, n.last_claim)
+    row = tx.conn.execute(query.where(n.site == site, n.name == name).with_for_update()).first()
+    if row is None:
+        raise Unknown(site, name)
+    return Node(*row)
+
+
+def hello(tx: Tx, site: str, name: str, said: Hello) -> None:
+    """A node begins a life: what its earlier lives held and did not report is lost, and goes back to the queue."""
+    node = find_node(tx, site, name)
+    is_new = node.incarnation != said.incarnation
+    values: dict[str, object] = {
+        "incarnation": said.incarnation,
+        "box_key": said.box_key,
+        "queues": said.queues,
+        "heard_at": tx.now,
+        "lost": False,
+        "draining": False,
+        "software": said.software[:100],
+    }
+    if is_new:
+        values["last_claim"] = 0
+    tx.conn.execute(sa.update(nodes).where(nodes.c.id == node.id).values(values))
+    plugins = [msgspec.to_builtins(spec) for spec in said.steps]
+    facts = {"roots": said.roots, "steps": plugins, "unguarded": said.unguarded}
+    tx.conn.execute(sa.update(sites).where(sites.c.name == site).values(facts))
+    if is_new:
+        lose(tx, _held(tx, node.id, but=said.incarnation), TaskEvent.LOSE_LEASE)
+    tx.wakes.add(site)
+
+
+def beat(tx: Tx, site: str, name: str, said: Beat) -> Verdicts:
+    """A heartbeat: which runs are to stop, and which grants never reached the node and go back to the queue."""
+    node = find_node(tx, site, name)
+    if node.incarnation != said.incarnation:
+        return Verdicts([], [], known=False)
+    mine = nodes.c.id == node.id
+    tx.conn.execute(sa.update(nodes).where(mine).values(heard_at=tx.now, draining=said.draining, lost=False))
+    held = _held(tx, node.id)
+    listed = set(said.runs)
+    never_came = [task for task in held if task.run not in listed and (task.claim or 0) <= said.answered_claim]
+    lose(tx, never_came, TaskEvent.LOSE_GRANT)
+    known = {task.run for task in held}
+    with Ledger(tx) as ledger:
+        ledger.lock_jobs({task.job_id for task in held})
+        back = [task.run for task in held if task.run in listed and _is_to_stop(ledger, task)]
+    return Verdicts([run for run in back if run], [run for run in said.runs if run not in known])
+
+
+def _is_to_stop(ledger: Ledger, task: Task) -> bool:
+    """A running task is handed back where its job says so; a walk on any pause, since it goes on at no cost."""
+    job = ledger.jobs[task.job_id]
+    return job.hand_back or (job.wanted is not Wanted.RUN and task.is_discovery)
+
+
+def silence(tx: Tx, node_id: int) -> list[int]:
+    """A node's leases have run out: what it held goes back to the queue. Returns the tasks' ids."""
+    tx.conn.execute(sa.update(nodes).where(nodes.c.id == node_id).values(lost=True))
+    held = _held(tx, node_id)
+    lose(tx, held, TaskEvent.LOSE_LEASE)
+    return [task.id for task in held]
+
+
+def lose(tx: Tx, held: Collection[Task], event: TaskEvent) -> None:
+    """Take running tasks from their node. Those of a cancelled job end; one that keeps killing its worker does too."""
+    if not held:
+        return
+    with Ledger(tx) as ledger:
+        for task in ledger.load([task.id for task in held]).values():
+            if task.state is not STARTED:
+                continue
+            if ledger.jobs[task.job_id].wanted is Wanted.CANCEL:
+                give_up(ledger, task, TaskEvent.CANCEL)
+                continue
+            ledger.move(task, event)
+            if task.attempts >= MOST_ATTEMPTS:
+                reason = f"its worker was lost {task.attempts} times while it ran"
+                give_up(ledger, task, TaskEvent.DOOM, reason)
+
+
+def _held(tx: Tx, node_id: int, but: bytes | None = None) -> list[Task]:
+    t = tasks.tasks.c
+    conditions = [t.node_id == node_id, t.state == STARTED]
+    if but is not None:
+        conditions.append(t.incarnation != but)
+    return tasks.load_where(tx.conn, *conditions)
+
+
+def plugin_steps(tx: Tx) -> list[StepSpec]:
+    """The steps that sites brought as plugins."""
+    found: dict[str, StepSpec] = {}
+    for specs in tx.conn.scalars(sa.select(sites.c.steps)):
+        for spec in msgspec.convert(specs, list[StepSpec]):
+            found.setdefault(spec.name, spec)
+    return list(found.values())

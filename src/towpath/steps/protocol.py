@@ -1,0 +1,88 @@
+"""What a step is: it takes a task's paths and yields what became of each."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from towpath.domain.catalogue import StepSpec
+from towpath.domain.paths import Kind, PathOutcome
+from towpath.storage.protocol import Storage
+from towpath.storage.roots import Root
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One path of a task, relative to the task's root, with what its discovery said."""
+
+    index: int
+    path: bytes
+    kind: Kind
+    size: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A target, opened: `tag` is the 4 bytes that stand for it in a mark; `directory` is its place where it is a
+    directory of this machine, else None."""
+
+    name: str
+    tag: bytes
+    storage: Storage
+    directory: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a node knows of its own site: its `key` (32 bytes) signs marks."""
+
+    name: str
+    key: bytes
+    unguarded: bool
+
+
+class Stopped(Exception):
+    """The run is no longer this node's: nothing further may be done or reported. Raised by `Context.confirm`."""
+
+
+class Context(Protocol):
+    """What a step is given: its paths, its arguments, and the means to run them and to be stopped."""
+
+    site: Site
+    root: Root
+    items: Sequence[Item]
+    arguments: Mapping[str, Any]
+    """Each argument of the step's spec, its default where none was given."""
+    carried: Mapping[int, bytes]
+    """Index of a path → what the step before handed on for it."""
+
+    def target(self) -> Target:
+        """The target that the task names; raises `StorageError` where it cannot be had."""
+
+    def target_of(self, tag: bytes) -> Target:
+        """The target that a mark's tag names; raises `StorageError` where it cannot be had."""
+
+    def proceed(self) -> bool:
+        """Whether the next path may begin. False: the task is handed back; end after the paths in hand. Waits
+        while the node has no answer from the hub; raises `Stopped` where the run was lost meanwhile."""
+
+    def confirm(self) -> None:
+        """Call before each rename, punch and delete: raises `Stopped` unless the run is certainly still ours."""
+
+    def each(self, work: Callable[[Item], PathOutcome], items: Iterable[Item]) -> Iterator[PathOutcome]:
+        """Run `work` over the items with bounded concurrency, asking `proceed` before each; yields outcomes as
+        they come, in any order. An OSError or StorageError that `work` raises becomes that path's FAILED
+        outcome; any other exception ends the step (and so the task: FAILURE)."""
+
+    def progress(self, paths: int = 0, size: int = 0) -> None:
+        """Add to what people see of a running task; bytes matter for large files, paths are counted by the loop."""
+
+
+class Step(Protocol):
+    """A step. One instance serves all tasks of a worker, several at once."""
+
+    spec: ClassVar[StepSpec]
+
+    def run(self, context: Context) -> Iterator[PathOutcome]:
+        """Yield exactly one outcome for each item, in any order, as soon as it is certain; fewer only after
+        `proceed` has said False. Safe to repeat after a crash at any point."""

@@ -1,0 +1,68 @@
+"""Batches in the database: immutable lists of paths, and the masks by which tasks refer to them."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from towpath.domain.paths import Code
+from towpath.store.tables import batches
+from towpath.wire import compress, decompress
+
+LARGEST = 1_000_000
+"""More paths than any batch has: nothing longer is ever unpacked."""
+
+_ONES = bytes([0] + [1] * 255)
+_PROCESSED = bytes(1 if code in (Code.PROCESSED, Code.ALREADY) else 0 for code in range(256))
+
+
+def insert(conn: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write new batches: rows of `id`, `job_id`, `count`, `bytes`, `paths`."""
+    if rows:
+        conn.execute(sa.insert(batches), list(rows))
+
+
+def sizes(conn: Connection, batch_ids: Collection[int]) -> dict[int, int]:
+    """How many paths each of these batches has."""
+    query = sa.select(batches.c.id, batches.c.count).where(batches.c.id.in_(sorted(set(batch_ids))))
+    return {row.id: row.count for row in conn.execute(query)}
+
+
+def packed(conn: Connection, batch_ids: Collection[int]) -> dict[int, bytes]:
+    """Each of these batches as it came over the wire."""
+    query = sa.select(batches.c.id, batches.c.paths).where(batches.c.id.in_(sorted(set(batch_ids))))
+    return {row.id: row.paths for row in conn.execute(query)}
+
+
+# Masks and codes: one byte a path, compressed ----------------------------------------------------------------
+
+
+def pack_bytes(plain: bytes) -> bytes:
+    """A mask or codes as they are kept and sent."""
+    return compress(plain)
+
+
+def unpack_bytes(kept: bytes | None, count: int) -> bytes:
+    """A mask of `count` bytes; nothing kept means all ones."""
+    return b"\x01" * count if not kept else decompress(kept, LARGEST)
+
+
+def done_mask(codes: bytes) -> bytes:
+    """1 for each path that has an outcome."""
+    return codes.translate(_ONES)
+
+
+def processed_mask(codes: bytes) -> bytes:
+    """1 for each path that was processed: these go on down the chain."""
+    return codes.translate(_PROCESSED)
+
+
+def is_within(inner: bytes, outer: bytes) -> bool:
+    """Whether every 1 of a mask stands in the other too."""
+    return len(inner) == len(outer) and not int.from_bytes(inner) & ~int.from_bytes(outer)
+
+
+def without(mask: bytes, taken: bytes) -> bytes:
+    """The mask less what was taken from it."""
+    left = int.from_bytes(mask) & ~int.from_bytes(taken)
+    return left.to_bytes(len(mask))

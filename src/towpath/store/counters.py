@@ -1,0 +1,81 @@
+"""Counters kept beside the tasks, so that no list, page or claim ever counts rows."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from towpath.store.jobs import Job, TallyKey
+from towpath.store.tables import lanes, path_tallies, tallies, tasks
+
+LaneKey = tuple[int, str, str, str, int]
+"""Job, site, queue, function, stage."""
+
+PathKey = tuple[int, int, int]
+"""Job, rule, position."""
+
+PATH_COUNTS = ("reached", "processed", "failed", "skipped", "aborted", "unknown", "not_run", "bytes")
+
+
+def _adding(table: sa.Table, counts: tuple[str, ...], dialect: str) -> Any:
+    """Insert a row of counts, or add them to the row that stands under the same key."""
+    insert = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    key = [column.name for column in table.primary_key.columns]
+    added = {name: table.c[name] + insert.excluded[name] for name in counts}
+    return insert.on_conflict_do_update(index_elements=key, set_=added)
+
+
+def add_tallies(conn: Connection, changes: Mapping[tuple[int, TallyKey], int]) -> None:
+    """Add to the census of jobs."""
+    names = ("rule", "position", "stage", "state", "cause")
+    rows = [
+        {"job_id": job_id, **dict(zip(names, key, strict=True)), "tasks": number}
+        for (job_id, key), number in sorted(changes.items())
+        if number
+    ]
+    if rows:
+        conn.execute(_adding(tallies, ("tasks",), conn.dialect.name), rows)
+
+
+def add_paths(conn: Connection, changes: Mapping[PathKey, Mapping[str, int]]) -> None:
+    """Add to what became of the paths that reached each step."""
+    rows = [
+        {"job_id": job_id, "rule": rule, "position": position}
+        | {name: cell.get(name, 0) for name in PATH_COUNTS}
+        for (job_id, rule, position), cell in sorted(changes.items())
+        if any(cell.values())
+    ]
+    if rows:
+        conn.execute(_adding(path_tallies, PATH_COUNTS, conn.dialect.name), rows)
+
+
+def add_lanes(conn: Connection, changes: Mapping[LaneKey, int], jobs: Mapping[int, Job]) -> None:
+    """Add to the tasks that could be granted; a new lane is closed, and last in turn, until its job is settled."""
+    rows = [
+        {"job_id": job_id, "site": site, "queue": queue, "function": function, "stage": stage}
+        | {"priority": jobs[job_id].priority, "ready": change, "open": False, "turn": 0}
+        for (job_id, site, queue, function, stage), change in sorted(changes.items())
+        if change
+    ]
+    if rows:
+        conn.execute(_adding(lanes, ("ready",), conn.dialect.name), rows)
+
+
+def open_lanes(conn: Connection, job_id: int, open_stage: int) -> None:
+    """Open the lanes of a job up to a stage, and close the others."""
+    is_open = lanes.c.stage <= open_stage
+    conn.execute(
+        sa.update(lanes).where(lanes.c.job_id == job_id, lanes.c.open != is_open).values(open=is_open)
+    )
+
+
+def jobs_of(conn: Connection, task_ids: Collection[int]) -> list[int]:
+    """The jobs that these tasks belong to."""
+    found: set[int] = set()
+    wanted = sorted(task_ids)
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        found.update(conn.scalars(sa.select(tasks.c.job_id.distinct()).where(tasks.c.id.in_(part))))
+    return sorted(found)

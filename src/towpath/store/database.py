@@ -1,0 +1,168 @@
+"""The hub's database: transactions for writers, one at a time and grouped, and snapshots for readers."""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+T = TypeVar("T")
+
+GROUP = 64
+
+
+@dataclass(slots=True)
+class Tx:
+    """A write transaction: its connection, the time it counts as now, and the sites to wake once it is committed."""
+
+    conn: Connection
+    now: int
+    """Microseconds since 1970, UTC."""
+    wakes: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Call:
+    work: Callable[[Tx], Any]
+    done: Callable[[Any, BaseException | None], None]
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for `sqlite:///file` or `postgresql+psycopg://…`, set up so that commits survive a power cut."""
+    if not url.startswith("sqlite"):
+        return sa.create_engine(url, pool_pre_ping=True)
+    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        # The driver must not open transactions by itself: ours begin with BEGIN IMMEDIATE or BEGIN.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("PRAGMA cache_size=-65536")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("towpath_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+class Database:
+    """The one way to the tables. `clock` gives microseconds since 1970; `on_wake` hears of sites with new work."""
+
+    def __init__(self, url: str, clock: Callable[[], int]) -> None:
+        self.engine = open_engine(url)
+        self._writer = self.engine.execution_options(towpath_writes=True)
+        self._clock = clock
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self.on_wake: Callable[[set[str]], None] = lambda sites: None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A consistent snapshot to read from."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Tx]:
+        """A write transaction, committed at the end, rolled back by an exception."""
+        with self._writer.connect() as connection:
+            with connection.begin():
+                tx = Tx(connection, self._clock())
+                yield tx
+            if tx.wakes:
+                self.on_wake(tx.wakes)
+
+    def start(self) -> None:
+        """Start the thread that runs `write` calls, many to a transaction."""
+        self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the calls that were made, and close."""
+        if self._thread:
+            self._calls.put(None)
+            self._thread.join()
+            self._thread = None
+        self.engine.dispose()
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run a reader in a thread."""
+
+        def reading() -> T:
+            with self.reading() as connection:
+                return work(connection)
+
+        return await asyncio.to_thread(reading)
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Run a writer in the writer's thread; returns once it is committed. One that raises changes nothing."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def settle(result: Any, error: BaseException | None) -> None:
+            if future.done():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        def done(result: Any, error: BaseException | None) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(settle, result, error)
+
+        self._calls.put(_Call(work, done))
+        return await future
+
+    def _run(self) -> None:
+        while (group := self._next_group()) is not None:
+            self._run_group(group)
+
+    def _next_group(self) -> list[_Call] | None:
+        first = self._calls.get()
+        if first is None:
+            return None
+        group = [first]
+        while len(group) < GROUP:
+            try:
+                call = self._calls.get_nowait()
+            except queue.Empty:
+                break
+            if call is None:
+                self._calls.put(None)
+                break
+            group.append(call)
+        return group
+
+    def _run_group(self, group: list[_Call]) -> None:
+        """Run the calls in one transaction, each in a savepoint of its own, and tell each its result at the commit."""
+        results: list[tuple[_Call, Any, BaseException | None]] = []
+        try:
+            with self.writing() as tx:
+                for call in group:
+                    results.append(self._run_call(tx, call))
+        except BaseException as error:
+            # The commit itself failed: nothing of the group happened, and every caller must hear so.
+            for call in group:
+                call.done(None, error)
+            return
+        for call, result, failed in results:
+            call.done(result, failed)
+
+    @staticmethod
+    def _run_call(tx: Tx, call: _Call) -> tuple[_Call, Any, BaseException | None]:
+        try:
+            with tx.conn.begin_nested():
+                return call, call.work(tx), None
+        except Exception as error:
+            # A boundary: one caller's error is that caller's alone; the savepoint has undone its writes.
+            return call, None, error

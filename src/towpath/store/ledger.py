@@ -1,0 +1,184 @@
+"""The ledger of one transaction: tasks are moved in memory, and moves, counters and job states written together.
+
+Everything that changes a task goes through here, so a move and the counters that show it can never part.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+
+from towpath.domain.states import JOB_OVER, STARTED, TaskEvent, TaskState, settle
+from towpath.store import counters, jobs, tasks
+from towpath.store.counters import LaneKey, PathKey
+from towpath.store.database import Tx
+from towpath.store.jobs import Job
+from towpath.store.tasks import READY, Task
+
+
+class Ledger:
+    """One transaction's changes to tasks and jobs. Use it as a context manager: leaving it settles and writes."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.jobs: dict[int, Job] = {}
+        self._tasks: dict[int, Task] = {}
+        self._was: dict[int, TaskState] = {}
+        self._new: list[Task] = []
+        self._changed: dict[int, Task] = {}
+        self._tallied: dict[tuple[int, jobs.TallyKey], int] = {}
+        self._lanes: dict[LaneKey, int] = {}
+        self._paths: dict[PathKey, dict[str, int]] = {}
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+
+    # Reading ---------------------------------------------------------------------------------------------------
+
+    def lock_jobs(self, job_ids: Iterable[int]) -> None:
+        """Lock jobs in ascending order: always before their tasks, so that two writers cannot wait for each other."""
+        missing = set(job_ids) - self.jobs.keys()
+        self.jobs.update(jobs.load(self.tx.conn, missing))
+
+    def take(self, found: Iterable[Task]) -> list[Task]:
+        """Keep tasks that were read; one that is known already is given as it stands here."""
+        taken = []
+        for task in found:
+            known = self._tasks.setdefault(task.id, task)
+            self._was.setdefault(task.id, task.state)
+            taken.append(known)
+        return taken
+
+    def load(self, task_ids: Collection[int]) -> dict[int, Task]:
+        """The tasks of these ids, their jobs locked before them."""
+        missing = [task_id for task_id in task_ids if task_id not in self._tasks]
+        if missing:
+            self.lock_jobs(counters.jobs_of(self.tx.conn, missing))
+            self.take(tasks.load(self.tx.conn, missing))
+        return {task_id: self._tasks[task_id] for task_id in task_ids if task_id in self._tasks}
+
+    def chains(self, chain_ids: Collection[int]) -> dict[int, list[Task]]:
+        """The tasks of these chains, in order of position."""
+        found = tasks.load_after(self.tx.conn, chain_ids)
+        for new in self._new:
+            if new.chain_id in chain_ids:
+                found.setdefault(new.chain_id, []).append(new)
+        return {chain: self.take(members) for chain, members in found.items()}
+
+    @property
+    def _rows(self) -> Iterator[tuple[Task, TaskState]]:
+        """Tasks that stand in the database already and were changed, with the state they were read in."""
+        new = {task.id for task in self._new}
+        return ((task, self._was[task.id]) for task in self._changed.values() if task.id not in new)
+
+    # Changing --------------------------------------------------------------------------------------------------
+
+    def add(self, new: list[Task]) -> None:
+        """Add new tasks."""
+        for task in new:
+            self._tasks[task.id] = task
+            self._new.append(task)
+            self._tally(task, 1)
+            if task.paths:
+                self.count(task, "reached", task.paths)
+
+    def move(self, task: Task, event: TaskEvent) -> None:
+        """Move a task as the table of moves says, and count it."""
+        self._changing(task)
+        task.apply(event, self.tx.now)
+        self._tally(task, 1)
+        job = self.jobs[task.job_id]
+        if task.state is STARTED and not task.is_discovery:
+            job.begun = True
+        for outcome, number in (("unknown", task.unknown), ("not_run", task.not_run)):
+            if task.is_over and number:
+                self.count(task, outcome, number)
+                job.add(outcome, number)
+
+    def release(self, task: Task, paths: int, mask: bytes | None, carry: bytes | None) -> None:
+        """Give a blocked task the paths that the one before it processed: it may be granted."""
+        self._changing(task)
+        task.blocked, task.paths, task.mask, task.carry = READY, paths, mask, carry
+        self._tally(task, 1)
+        self.count(task, "reached", paths)
+
+    def turn_away(self, task: Task, paths: int) -> None:
+        """Count paths that reached a task which had been cancelled before: they were not run."""
+        self._changing(task)
+        task.paths += paths
+        task.not_run += paths
+        self._tally(task, 1)
+        self.count(task, "reached", paths)
+        self.count(task, "not_run", paths)
+        self.jobs[task.job_id].add("not_run", paths)
+
+    def touch(self, task: Task) -> None:
+        """Have a task written that was changed in other ways than by a move."""
+        self._changed[task.id] = task
+
+    def count(self, task: Task, what: str, number: int) -> None:
+        """Add to the paths that a step of a job has reached, processed, failed, …"""
+        if number:
+            cell = self._paths.setdefault((task.job_id, task.rule, task.position), {})
+            cell[what] = cell.get(what, 0) + number
+
+    def sweep(self, job: Job, swept: Iterable[tasks.Swept]) -> None:
+        """Count tasks that `tasks.cancel_some` cancelled."""
+        for kind in swept:
+            before = (kind.rule, kind.position, kind.stage, TaskState.PENDING, tasks.Cause.NONE)
+            after = (kind.rule, kind.position, kind.stage, TaskState.CANCELLED, tasks.Cause.WISH)
+            self._tally_key(job, before, -kind.tasks)
+            self._tally_key(job, after, kind.tasks)
+            if kind.blocked == READY:
+                lane = (job.id, kind.site, kind.queue, kind.function, kind.stage)
+                self._lanes[lane] = self._lanes.get(lane, 0) - kind.tasks
+            cell = self._paths.setdefault((job.id, kind.rule, kind.position), {})
+            cell["not_run"] = cell.get("not_run", 0) + kind.paths
+            job.add("not_run", kind.paths)
+
+    def _changing(self, task: Task) -> None:
+        self._tally(task, -1)
+        self._changed[task.id] = task
+
+    def _tally(self, task: Task, sign: int) -> None:
+        job = self.jobs[task.job_id]
+        self._tally_key(job, (task.rule, task.position, task.stage, task.state, task.cause), sign)
+        if task.is_ready:
+            lane = (task.job_id, task.site, task.queue, task.function, task.stage)
+            self._lanes[lane] = self._lanes.get(lane, 0) + sign
+
+    def _tally_key(self, job: Job, key: jobs.TallyKey, number: int) -> None:
+        job.tallies[key] = job.tallies.get(key, 0) + number
+        self._tallied[job.id, key] = self._tallied.get((job.id, key), 0) + number
+
+    # Writing ---------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Settle every job that was touched, and write all changes."""
+        conn = self.tx.conn
+        tasks.insert(conn, self._new)
+        tasks.update(conn, self._rows)
+        counters.add_tallies(conn, self._tallied)
+        counters.add_paths(conn, self._paths)
+        counters.add_lanes(conn, self._lanes, {job.id: job for job in self.jobs.values()})
+        for job in self.jobs.values():
+            self._settle(job)
+            jobs.update(conn, job)
+        self._wake()
+
+    def _settle(self, job: Job) -> None:
+        due = settle(job.wanted, job.census(), job.plan.first_phase)
+        if due.state is not job.state and due.state in JOB_OVER:
+            job.ended_at = self.tx.now
+        if job.begun and job.started_at is None:
+            job.started_at = self.tx.now
+        job.state = due.state
+        job.open_stage = due.open_stage
+        counters.open_lanes(self.tx.conn, job.id, job.open_stage)
+
+    def _wake(self) -> None:
+        """Sites with work that may be granted hear of it; a hint only."""
+        for (job_id, site, _, _, stage), change in self._lanes.items():
+            if change > 0 and stage <= self.jobs[job_id].open_stage:
+                self.tx.wakes.add(site)

@@ -1,0 +1,363 @@
+"""The tables of the hub's database: one definition for SQLite and PostgreSQL.
+
+Times are integers: microseconds since 1970 in UTC. Blobs of the wire (batches, masks, carries) are kept as they
+came, compressed, and never unpacked on the way from one node to the next.
+"""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+Time = sa.BigInteger
+Count = sa.BigInteger
+
+
+def _count(name: str) -> sa.Column[int]:
+    return sa.Column(name, Count, nullable=False, server_default="0")
+
+
+def _flag(name: str) -> sa.Column[bool]:
+    return sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false())
+
+
+ids = sa.Table(
+    "ids",
+    metadata,
+    sa.Column("name", sa.String(16), primary_key=True),
+    sa.Column("last", Count, nullable=False),
+)
+"""The last number given out of each kind: `tasks`, `batches`, `turns`; so that whole chains get theirs at once."""
+
+sites = sa.Table(
+    "sites",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("default_target", sa.String(64)),
+    sa.Column("roots", sa.JSON, nullable=False),
+    sa.Column("steps", sa.JSON, nullable=False),
+    _flag("unguarded"),
+    sa.Column("created_at", Time, nullable=False),
+)
+"""A site: all nodes that bear its name. `roots` (name → directory) and `steps` (plugins) are what its nodes said."""
+
+nodes = sa.Table(
+    "nodes",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("site", sa.ForeignKey("sites.name"), nullable=False),
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("public_key", sa.String(64), nullable=False),
+    sa.Column("box_key", sa.LargeBinary),
+    sa.Column("incarnation", sa.LargeBinary),
+    sa.Column("queues", sa.JSON, nullable=False),
+    sa.Column("last_claim", Count, nullable=False, server_default="0"),
+    sa.Column("heard_at", Time),
+    _flag("lost"),
+    _flag("draining"),
+    sa.Column("software", sa.String(100), nullable=False, server_default=""),
+    sa.Column("created_at", Time, nullable=False),
+    sa.UniqueConstraint("site", "name"),
+)
+"""A node. `last_claim` is the highest claim number of its incarnation; `lost` is set when its leases are taken."""
+
+streams = sa.Table(
+    "streams",
+    metadata,
+    sa.Column("node_id", sa.ForeignKey("nodes.id"), primary_key=True),
+    sa.Column("incarnation", sa.LargeBinary, primary_key=True),
+    sa.Column("applied", Count, nullable=False),
+    sa.Column("touched_at", Time, nullable=False),
+)
+"""How far the outbox of each incarnation of each node was applied."""
+
+targets = sa.Table(
+    "targets",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("tag", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("secret", sa.LargeBinary),
+    sa.Column("created_at", Time, nullable=False),
+)
+"""A target. `tag` is the 4 bytes that stand for it in marks; `secret` is encrypted under the hub's key."""
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("created_at", Time, nullable=False),
+)
+"""Keys of the API: only their SHA-256 is kept (a key is 256 random bits)."""
+
+workflows = sa.Table(
+    "workflows",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("definition", sa.JSON, nullable=False),
+    _flag("current"),
+    _flag("installed"),
+    sa.Column("created_at", Time, nullable=False),
+    sa.UniqueConstraint("name", "version"),
+)
+"""Each version of each workflow; at most one of a name is `current`."""
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("workflow", sa.String(100), nullable=False),
+    sa.Column("workflow_version", sa.Integer, nullable=False),
+    sa.Column("site", sa.String(64), nullable=False),
+    sa.Column("queue", sa.String(64), nullable=False),
+    sa.Column("owner", sa.String(100), nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("fields", sa.JSON, nullable=False),
+    sa.Column("plan", sa.JSON, nullable=False),
+    sa.Column("inputs", sa.LargeBinary, nullable=False),
+    sa.Column("retry_of", sa.ForeignKey("jobs.id")),
+    sa.Column("wanted", sa.String(10), nullable=False),
+    sa.Column("wish_by", sa.String(100)),
+    sa.Column("wish_why", sa.Text),
+    sa.Column("wish_at", Time),
+    _flag("hand_back"),
+    sa.Column("state", sa.String(10), nullable=False),
+    _flag("begun"),
+    sa.Column("open_stage", sa.Integer, nullable=False),
+    _count("discovered"),
+    _count("done"),
+    _count("failed"),
+    _count("skipped"),
+    _count("aborted"),
+    _count("not_run"),
+    _count("unknown"),
+    _count("unmatched"),
+    _count("bytes_found"),
+    _count("bytes_done"),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("started_at", Time),
+    sa.Column("ended_at", Time),
+)
+"""A run of a workflow. `state` is what `domain.states.job_state` said last; only the store's ledger writes it.
+
+`hand_back` says that running tasks are to be given back (pause --now, cancel). The counts are of distinct paths.
+"""
+sa.Index("ix_jobs_state", jobs.c.state, jobs.c.id)
+sa.Index("ix_jobs_site", jobs.c.site, jobs.c.id)
+sa.Index("ix_jobs_retry_of", jobs.c.retry_of)
+
+wishes = sa.Table(
+    "wishes",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False, index=True),
+    sa.Column("wanted", sa.String(10), nullable=False),
+    sa.Column("by", sa.String(100), nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("at", Time, nullable=False),
+)
+"""Who wished what of a job, when and why."""
+
+tallies = sa.Table(
+    "tallies",
+    metadata,
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("rule", sa.Integer, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("stage", sa.Integer, primary_key=True),
+    sa.Column("state", sa.String(10), primary_key=True),
+    sa.Column("cause", sa.String(10), primary_key=True),
+    sa.Column("tasks", Count, nullable=False),
+)
+"""The census: how many tasks of a job are in each state, per rule, place in the chain (-1 = discovery) and stage."""
+
+path_tallies = sa.Table(
+    "path_tallies",
+    metadata,
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("rule", sa.Integer, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("reached", Count, nullable=False),
+    sa.Column("processed", Count, nullable=False),
+    sa.Column("failed", Count, nullable=False),
+    sa.Column("skipped", Count, nullable=False),
+    sa.Column("aborted", Count, nullable=False),
+    sa.Column("unknown", Count, nullable=False),
+    sa.Column("not_run", Count, nullable=False),
+    sa.Column("bytes", Count, nullable=False),
+)
+"""How many paths reached each step of each rule, and what became of them there."""
+
+batches = sa.Table(
+    "batches",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=False),
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False, index=True),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("bytes", Count, nullable=False),
+    sa.Column("paths", sa.LargeBinary, nullable=False),
+)
+"""Immutable lists of paths (a packed `wire.Batch`); tasks of any job refer to one through a mask."""
+
+tasks = sa.Table(
+    "tasks",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=False),
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False),
+    sa.Column("chain_id", Id, nullable=False),
+    sa.Column("batch_id", sa.ForeignKey("batches.id")),
+    sa.Column("rule", sa.Integer, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("step", sa.String(100), nullable=False),
+    sa.Column("stage", sa.Integer, nullable=False),
+    sa.Column("site", sa.String(64), nullable=False),
+    sa.Column("queue", sa.String(64), nullable=False),
+    sa.Column("function", sa.String(16), nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("blocked", sa.SmallInteger, nullable=False),
+    sa.Column("cause", sa.String(10), nullable=False, server_default=""),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("run", sa.LargeBinary),
+    sa.Column("node_id", sa.ForeignKey("nodes.id")),
+    sa.Column("incarnation", sa.LargeBinary),
+    sa.Column("claim", Count),
+    sa.Column("not_before", Time),
+    sa.Column("mask", sa.LargeBinary),
+    sa.Column("carry", sa.LargeBinary),
+    sa.Column("codes", sa.LargeBinary),
+    sa.Column("split_of", Id),
+    sa.Column("error", sa.Text),
+    _count("paths"),
+    _count("processed"),
+    _count("failed"),
+    _count("skipped"),
+    _count("aborted"),
+    _count("unknown"),
+    _count("not_run"),
+    _count("bytes"),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("started_at", Time),
+    sa.Column("ended_at", Time),
+)
+"""A step over the paths of a batch. `chain_id` is the id of the first task of its chain; `position` its place there.
+
+`blocked`: 0 may be granted once its stage is open, 1 waits for the task before it. `mask` (zstd, a byte a path)
+says which paths of the batch are its own, NULL = all; `codes` (the same form) what became of each. `run`, `node_id`,
+`incarnation` and `claim` say who holds it.
+"""
+sa.Index("ix_tasks_chain", tasks.c.chain_id, tasks.c.position)
+sa.Index("ix_tasks_job", tasks.c.job_id, tasks.c.id)
+sa.Index(
+    "ix_tasks_ready",
+    tasks.c.job_id,
+    tasks.c.site,
+    tasks.c.queue,
+    tasks.c.function,
+    tasks.c.stage,
+    tasks.c.id,
+    sqlite_where=sa.and_(tasks.c.state == "PENDING", tasks.c.blocked == 0),
+    postgresql_where=sa.and_(tasks.c.state == "PENDING", tasks.c.blocked == 0),
+)
+sa.Index(
+    "ix_tasks_pending",
+    tasks.c.job_id,
+    tasks.c.id,
+    sqlite_where=tasks.c.state == "PENDING",
+    postgresql_where=tasks.c.state == "PENDING",
+)
+sa.Index(
+    "ix_tasks_held",
+    tasks.c.node_id,
+    sqlite_where=tasks.c.state == "STARTED",
+    postgresql_where=tasks.c.state == "STARTED",
+)
+
+lanes = sa.Table(
+    "lanes",
+    metadata,
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("site", sa.String(64), primary_key=True),
+    sa.Column("queue", sa.String(64), primary_key=True),
+    sa.Column("function", sa.String(16), primary_key=True),
+    sa.Column("stage", sa.Integer, primary_key=True),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("ready", Count, nullable=False),
+    _flag("open"),
+    sa.Column("turn", Count, nullable=False),
+)
+"""How many tasks of a job could be granted on a queue, per stage: a claim reads lanes, never counts tasks.
+
+`open` is derived by settling: the job is wanted and its stage has come. `turn` orders lanes of the same priority:
+the lane served longest ago is next.
+"""
+sa.Index(
+    "ix_lanes_due",
+    lanes.c.site,
+    lanes.c.queue,
+    lanes.c.function,
+    lanes.c.priority.desc(),
+    lanes.c.turn,
+    sqlite_where=sa.and_(lanes.c.open, lanes.c.ready > 0),
+    postgresql_where=sa.and_(lanes.c.open, lanes.c.ready > 0),
+)
+
+notes = sa.Table(
+    "notes",
+    metadata,
+    sa.Column("task_id", sa.ForeignKey("tasks.id"), primary_key=True),
+    sa.Column("index", sa.Integer, primary_key=True),
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False),
+    sa.Column("outcome", sa.String(10), nullable=False),
+    sa.Column("error_class", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("root", sa.String(64)),
+    sa.Column("path", sa.LargeBinary),
+)
+"""Why a path did not succeed; `root` and `path` only for what a discovery could not look at (it has no batch)."""
+sa.Index("ix_notes_job", notes.c.job_id, notes.c.outcome, notes.c.task_id, notes.c.index)
+
+walks = sa.Table(
+    "walks",
+    metadata,
+    sa.Column("task_id", sa.ForeignKey("tasks.id"), primary_key=True),
+    sa.Column("inputs", sa.LargeBinary, nullable=False),
+    sa.Column("discovery", sa.String(64), nullable=False),
+    sa.Column("options", sa.JSON, nullable=False),
+    sa.Column("cursor", sa.LargeBinary, nullable=False),
+    sa.Column("problems", sa.Integer, nullable=False, server_default="0"),
+)
+"""How far each discovery task has come: nothing found is accepted but behind this cursor."""
+
+quarantine = sa.Table(
+    "quarantine",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("node_id", sa.ForeignKey("nodes.id"), nullable=False),
+    sa.Column("incarnation", sa.LargeBinary, nullable=False),
+    sa.Column("number", Count, nullable=False),
+    sa.Column("event", sa.LargeBinary, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("at", Time, nullable=False),
+)
+"""Events that could not be applied: kept for a person to look at, so that they stall nobody."""
+
+idempotency = sa.Table(
+    "idempotency",
+    metadata,
+    sa.Column("key", sa.String(200), primary_key=True),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+)
+"""Submissions that carried an `Idempotency-Key`: the same key and body give the same job."""

@@ -1,0 +1,219 @@
+"""Tasks in the database: read for a change, moved only as the table of moves allows, written many at a time."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from towpath.domain.states import CAUSE_OF, PENDING, SPENDS_ATTEMPT, TERMINAL, Cause, TaskEvent, TaskState, move
+from towpath.store.tables import ids, tasks
+
+READY, WAITS_FOR_CHAIN = 0, 1
+DISCOVERY = -1
+"""The position of a discovery task: before its job's chains."""
+
+CHUNK = 500
+
+
+class GuardBroken(RuntimeError):
+    """A task was not in the state in which it had just been read: a bug in the locking."""
+
+
+@dataclass(slots=True)
+class Task:
+    """A row of `tasks`, changed in memory by the ledger and written back at its end."""
+
+    id: int
+    job_id: int
+    chain_id: int
+    batch_id: int | None
+    rule: int
+    position: int
+    step: str
+    stage: int
+    site: str
+    queue: str
+    function: str
+    state: TaskState
+    blocked: int
+    created_at: int
+    cause: Cause = Cause.NONE
+    attempts: int = 0
+    run: bytes | None = None
+    node_id: int | None = None
+    incarnation: bytes | None = None
+    claim: int | None = None
+    not_before: int | None = None
+    mask: bytes | None = None
+    carry: bytes | None = None
+    codes: bytes | None = None
+    split_of: int | None = None
+    error: str | None = None
+    paths: int = 0
+    processed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    aborted: int = 0
+    unknown: int = 0
+    not_run: int = 0
+    bytes: int = 0
+    started_at: int | None = None
+    ended_at: int | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """It may be granted as soon as its stage is open."""
+        return self.state is PENDING and self.blocked == READY
+
+    @property
+    def is_over(self) -> bool:
+        """It is in a state that nothing leaves."""
+        return self.state in TERMINAL
+
+    @property
+    def is_discovery(self) -> bool:
+        """It finds the job's paths."""
+        return self.position == DISCOVERY
+
+    def apply(self, event: TaskEvent, now: int) -> None:
+        """Move as the table says; raises `IllegalMove`. Paths of a task that did not run are accounted for here."""
+        self.state = move(self.state, event)
+        self.cause = CAUSE_OF.get(event, Cause.NONE)
+        if event in SPENDS_ATTEMPT:
+            self.attempts += 1
+        if self.state is PENDING:
+            self.run = self.node_id = self.incarnation = self.claim = None
+        elif self.state is TaskState.STARTED:
+            self.started_at = self.started_at or now
+        else:
+            self.ended_at = now
+        if self.state is TaskState.FAILURE:
+            self.unknown = 0 if self.is_discovery else self.paths
+        elif self.state in (TaskState.CANCELLED, TaskState.SKIPPED):
+            self.not_run = self.paths
+
+
+COLUMNS = tuple(f.name for f in fields(Task))
+FIXED = frozenset(
+    {"id", "job_id", "chain_id", "batch_id", "rule", "position", "step", "stage", "site", "queue", "function"}
+    | {"created_at", "split_of"}
+)
+_SELECT = sa.select(*(tasks.c[name] for name in COLUMNS))
+_INSERT = sa.insert(tasks)
+_UPDATE = (
+    sa.update(tasks)
+    .where(tasks.c.id == sa.bindparam("row_id"), tasks.c.state == sa.bindparam("row_was"))
+    .values({name: sa.bindparam(name) for name in COLUMNS if name not in FIXED})
+)
+
+
+def _task(row: sa.Row[Any]) -> Task:
+    found = Task(*row)
+    found.state = TaskState(found.state)
+    found.cause = Cause(found.cause)
+    return found
+
+
+def _row(task: Task) -> dict[str, Any]:
+    return {name: getattr(task, name) for name in COLUMNS}
+
+
+def load(conn: Connection, task_ids: Collection[int]) -> list[Task]:
+    """The tasks of these ids, locked, in order of id."""
+    found: list[Task] = []
+    wanted = sorted(task_ids)
+    for start in range(0, len(wanted), CHUNK):
+        part = wanted[start : start + CHUNK]
+        query = _SELECT.where(tasks.c.id.in_(part)).order_by(tasks.c.id).with_for_update()
+        found += [_task(row) for row in conn.execute(query)]
+    return found
+
+
+def load_where(
+    conn: Connection, *conditions: sa.ColumnElement[bool], limit: int | None = None, skip_locked: bool = False
+) -> list[Task]:
+    """The tasks that meet the conditions, locked, in order of id."""
+    query = _SELECT.where(*conditions).order_by(tasks.c.id).limit(limit)
+    return [_task(row) for row in conn.execute(query.with_for_update(skip_locked=skip_locked))]
+
+
+def load_after(conn: Connection, chain_ids: Collection[int]) -> dict[int, list[Task]]:
+    """The tasks of these chains by chain, in order of position, locked."""
+    chains: dict[int, list[Task]] = {}
+    wanted = sorted(chain_ids)
+    for start in range(0, len(wanted), CHUNK):
+        part = wanted[start : start + CHUNK]
+        query = _SELECT.where(tasks.c.chain_id.in_(part)).order_by(tasks.c.chain_id, tasks.c.position)
+        for row in conn.execute(query.with_for_update()):
+            task = _task(row)
+            chains.setdefault(task.chain_id, []).append(task)
+    return chains
+
+
+def insert(conn: Connection, new: Sequence[Task]) -> None:
+    """Write new tasks."""
+    if new:
+        conn.execute(_INSERT, [_row(task) for task in new])
+
+
+def update(conn: Connection, changed: Iterable[tuple[Task, TaskState]]) -> None:
+    """Write changed tasks, each guarded by the state it was read in; raises `GuardBroken`."""
+    rows = []
+    for task, was in changed:
+        row = {name: getattr(task, name) for name in COLUMNS if name not in FIXED}
+        row["row_id"], row["row_was"] = task.id, was
+        rows.append(row)
+    if not rows:
+        return
+    written = conn.execute(_UPDATE, rows).rowcount
+    if written not in (len(rows), -1):
+        raise GuardBroken(f"expected {len(rows)} tasks in the states they were read in, found {written}")
+
+
+def next_ids(conn: Connection, kind: str, count: int) -> int:
+    """Take `count` numbers of a kind (`tasks`, `batches`, `turns`): the first of them; the rest follow on."""
+    taken = conn.execute(
+        sa.update(ids).where(ids.c.name == kind).values(last=ids.c.last + count).returning(ids.c.last)
+    ).scalar_one()
+    return int(taken) - count + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """Tasks of one kind that `cancel_some` cancelled at once."""
+
+    rule: int
+    position: int
+    stage: int
+    site: str
+    queue: str
+    function: str
+    blocked: int
+    tasks: int
+    paths: int
+
+
+def cancel_some(conn: Connection, job_id: int, now: int, limit: int) -> list[Swept]:
+    """Cancel, by wish, up to `limit` of a job's pending tasks in one statement, and say how many of each kind.
+
+    The same move as `Task.apply(TaskEvent.CANCEL)`, done in SQL because a job may have millions of them.
+    """
+    to = move(PENDING, TaskEvent.CANCEL)
+    pending = sa.and_(tasks.c.job_id == job_id, tasks.c.state == PENDING)
+    chunk = sa.select(tasks.c.id).where(pending).order_by(tasks.c.id).limit(limit).subquery()
+    last = conn.execute(sa.select(sa.func.max(chunk.c.id))).scalar()
+    if last is None:
+        return []
+    mine = sa.and_(pending, tasks.c.id <= last)
+    kinds = (t.rule, t.position, t.stage, t.site, t.queue, t.function, t.blocked) if (t := tasks.c) else ()
+    swept = conn.execute(
+        sa.select(*kinds, sa.func.count(), sa.func.sum(tasks.c.paths)).where(mine).group_by(*kinds)
+    ).all()
+    conn.execute(
+        sa.update(tasks)
+        .where(mine)
+        .values(state=to, cause=CAUSE_OF[TaskEvent.CANCEL], not_run=tasks.c.paths, ended_at=now)
+    )
+    return [Swept(*row[:7], int(row[7]), int(row[8])) for row in swept]

@@ -1,0 +1,68 @@
+"""How far each discovery task has come: its inputs and its cursor."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from towpath.domain.plan import Plan
+from towpath.domain.rules import RULE_TYPES
+from towpath.store.tables import walks
+from towpath.wire import Input, Matcher, Walk, pack, unpack
+
+
+@dataclass(slots=True)
+class WalkRow:
+    """A discovery task's walk; nothing found is accepted but behind its cursor."""
+
+    task_id: int
+    inputs: tuple[Input, ...]
+    discovery: str
+    options: Mapping[str, object]
+    cursor: bytes
+    problems: int
+
+
+def insert(conn: Connection, walk: WalkRow) -> None:
+    """Write the walk of a new discovery task."""
+    conn.execute(
+        sa.insert(walks).values(
+            task_id=walk.task_id,
+            inputs=pack(list(walk.inputs)),
+            discovery=walk.discovery,
+            options=dict(walk.options),
+            cursor=walk.cursor,
+            problems=walk.problems,
+        )
+    )
+
+
+def load(conn: Connection, task_id: int) -> WalkRow:
+    """The walk of a discovery task."""
+    row = conn.execute(sa.select(walks).where(walks.c.task_id == task_id)).one()
+    inputs = tuple(unpack(row.inputs, list[Input]))
+    return WalkRow(row.task_id, inputs, row.discovery, row.options, row.cursor, row.problems)
+
+
+def advance(conn: Connection, walk: WalkRow) -> None:
+    """Write how far a walk has come."""
+    conn.execute(
+        sa.update(walks)
+        .where(walks.c.task_id == walk.task_id)
+        .values(cursor=walk.cursor, problems=walk.problems)
+    )
+
+
+def describe(conn: Connection, task_id: int, plan: Plan) -> Walk:
+    """A walk as it is granted to a node: where to start, which rules to match, and the cursor to go on from."""
+    walk = load(conn, task_id)
+    return Walk(walk.discovery, dict(walk.options), list(walk.inputs), matchers(plan), walk.cursor)
+
+
+def matchers(plan: Plan) -> list[Matcher]:
+    """The conditions of a plan's rules, in order."""
+    return [
+        Matcher(number, RULE_TYPES[branch.type], branch.state, list(branch.include), list(branch.exclude))
+        for number, branch in enumerate(plan.branches)
+    ]

@@ -1,0 +1,359 @@
+"""The messages between hub and site: versioned, frozen, the only words that both wings speak.
+
+Structs travel as msgpack arrays: a newer side may add fields with defaults at the end, and the older one does
+not see them. A message is at most `MAX_MESSAGE` bytes; its first byte says whether the rest is compressed.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+import zstandard
+
+from towpath.domain.catalogue import StepSpec
+from towpath.domain.paths import Kind
+
+VERSION = 1
+MAX_MESSAGE = 256 * 1024
+COMPRESS_FROM = 1024
+
+PLAIN, ZSTD = b"\x00", b"\x01"
+
+
+class Malformed(ValueError):
+    """The bytes are no message of the expected kind."""
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True):
+    """The base of all messages."""
+
+
+# Batches ------------------------------------------------------------------------------------------------------
+
+
+class Batch(Message):
+    """Paths that go down one chain together, in columns: `paths[i]` has `kinds[i]`, `states[i]`, `sizes[i]`.
+
+    `root` names a root of the site; each path is relative to it. `kinds` holds one `Kind` a byte. `states` has
+    one entry where all paths share it (it is what the discovery said: `processed`, `created`, …).
+    """
+
+    root: str
+    paths: list[bytes]
+    kinds: bytes
+    sizes: list[int]
+    states: list[str] = []
+
+    def kind(self, index: int) -> Kind:
+        """The kind of one path."""
+        return Kind(self.kinds[index])
+
+    def state(self, index: int) -> str:
+        """What the discovery said of one path."""
+        return self.states[0] if len(self.states) == 1 else self.states[index]
+
+
+class Note(Message):
+    """Why one path of a batch was not processed."""
+
+    index: int
+    error_class: str
+    reason: str
+
+
+class Problem(Message):
+    """A path that a discovery could not look at; its `root` and relative path, and why."""
+
+    root: str
+    path: bytes
+    error_class: str
+    reason: str
+
+
+# Site to hub: hello -------------------------------------------------------------------------------------------
+
+
+class Hello(Message):
+    """A node's first words in a life of its process (`incarnation`: 16 random bytes)."""
+
+    version: int
+    incarnation: bytes
+    roots: dict[str, str]
+    """Name of each root → its directory, for people and for turning their paths into relative ones."""
+    queues: dict[str, dict[str, int]]
+    """Queue → function (`worker`, `discovery`) → slots."""
+    steps: list[StepSpec]
+    """The steps of its plugins, beyond those built in."""
+    box_key: bytes
+    """X25519 public key to which the hub seals the secrets of targets."""
+    unguarded: bool = False
+    software: str = ""
+
+
+class Welcome(Message):
+    """The hub's answer: how often to beat (seconds), and how many beats a lease lasts."""
+
+    version: int
+    heartbeat: float
+    lease_beats: int
+
+
+# Site to hub: claim -------------------------------------------------------------------------------------------
+
+
+class Want(Message):
+    """Free slots of one function of one queue."""
+
+    queue: str
+    function: str
+    slots: int
+
+
+class Claim(Message):
+    """A request for work. `number` counts a node's claims in one incarnation: the same number, the same answer."""
+
+    incarnation: bytes
+    number: int
+    wants: list[Want]
+
+
+class Input(Message):
+    """Where a discovery starts, and what the caller said of that path."""
+
+    root: str
+    path: bytes
+    state: str = ""
+
+
+class Matcher(Message):
+    """A rule's condition: `kind` 0 and `state` "all" take everything; state "default" takes what is left over."""
+
+    rule: int
+    kind: int
+    state: str
+    include: list[str] = []
+    exclude: list[str] = []
+
+
+class Walk(Message):
+    """What a discovery task is to do; `cursor` is where an earlier run had come, b"" at the start."""
+
+    discovery: str
+    options: dict[str, Any]
+    inputs: list[Input]
+    matchers: list[Matcher]
+    cursor: bytes = b""
+
+
+class Grant(Message):
+    """One task, granted: it is STARTED, under this `run` (16 bytes), until it is reported or its lease is lost.
+
+    `batch` is a packed `Batch`. `mask` (zstd, one byte a path) says which paths are this task's; b"" = all.
+    `carry` is what the step before handed on, packed as `dict[int, bytes]`; b"" = nothing.
+    """
+
+    task: int
+    run: bytes
+    job: int
+    queue: str
+    function: str
+    step: str
+    arguments: dict[str, Any]
+    endpoint: str = ""
+    batch: bytes = b""
+    mask: bytes = b""
+    carry: bytes = b""
+    walk: Walk | None = None
+    attempt: int = 1
+
+
+class Grants(Message):
+    """The answer to a claim."""
+
+    number: int
+    grants: list[Grant]
+    more: bool = False
+    """There was more to grant than fitted: ask again at once."""
+
+
+# Site to hub: heartbeat ---------------------------------------------------------------------------------------
+
+
+class Progress(Message):
+    """How far a run has come, for people: paths and bytes done."""
+
+    run: bytes
+    paths: int
+    bytes: int
+
+
+class Beat(Message):
+    """A heartbeat: all runs whose end the hub has not yet acknowledged, and the last claim whose answer came."""
+
+    incarnation: bytes
+    answered_claim: int
+    runs: list[bytes]
+    progress: list[Progress] = []
+    draining: bool = False
+
+
+class Verdicts(Message):
+    """The hub's answer to a heartbeat: runs not named here go on."""
+
+    hand_back: list[bytes]
+    """Stop at the next path and report what was done."""
+    drop: list[bytes]
+    """No longer this node's: stop, report nothing."""
+    known: bool = True
+    """False: the hub does not know this incarnation; say hello again."""
+
+
+# Site to hub: report ------------------------------------------------------------------------------------------
+
+
+class Group(Message):
+    """Paths of one batch-to-be that one rule took."""
+
+    rule: int
+    batch: bytes
+    """A packed `Batch`."""
+    count: int
+    bytes: int
+
+
+class Found(Message, tag="found"):
+    """What a discovery found in `(cursor_from, cursor_to]`; `unmatched` entries were taken by no rule."""
+
+    task: int
+    run: bytes
+    cursor_from: bytes
+    cursor_to: bytes
+    groups: list[Group]
+    problems: list[Problem] = []
+    unmatched: int = 0
+
+
+class Ended(Message, tag="ended"):
+    """A step has an outcome for each path of its task, or, where `handed_back`, for those it did before it stopped.
+
+    `codes` (zstd) is one `Code` a byte, one for each path of the batch, NONE for paths that are not this task's
+    or not done. `notes` says why for each path that is neither PROCESSED nor ALREADY.
+    """
+
+    task: int
+    run: bytes
+    codes: bytes
+    notes: list[Note]
+    carry: bytes = b""
+    bytes: int = 0
+    handed_back: bool = False
+
+
+class WalkEnded(Message, tag="walk_ended"):
+    """A discovery has come to its end at `cursor`, or stopped there because it was asked to (`handed_back`)."""
+
+    task: int
+    run: bytes
+    cursor: bytes
+    handed_back: bool = False
+
+
+class Failed(Message, tag="failed"):
+    """A step or a discovery ended by an uncaught error: what became of its paths is unknown."""
+
+    task: int
+    run: bytes
+    error: str
+
+
+Event = Found | Ended | WalkEnded | Failed
+
+
+class Report(Message):
+    """Events of one incarnation's outbox, in order: packed `Event`s numbered from `first` on, without a gap."""
+
+    incarnation: bytes
+    first: int
+    events: list[bytes]
+
+
+class Refusal(Message):
+    """An event that was acknowledged and changed nothing: its run is stale, or its walk is elsewhere."""
+
+    run: bytes
+    reason: str
+    cursor: bytes | None = None
+
+
+class Applied(Message):
+    """The hub's commit: events up to and with this number never need be sent again."""
+
+    up_to: int
+    refusals: list[Refusal] = []
+
+
+# Site to hub: targets -----------------------------------------------------------------------------------------
+
+
+class TargetAsked(Message):
+    """Which target to describe: by `name`, or by the `tag` in a mark (4 bytes)."""
+
+    name: str = ""
+    tag: bytes = b""
+
+
+class TargetTold(Message):
+    """A target, its secret sealed to the node's box key; `name` is empty where the hub has none such."""
+
+    name: str
+    url: str = ""
+    sealed: bytes = b""
+    """A sealed box that holds a JSON object of credentials; b"" = none."""
+    tag: bytes = b""
+    """The 4 bytes that stand for it in marks."""
+
+
+class Trouble(Message):
+    """The hub could not answer: why, in one line."""
+
+    reason: str
+
+
+# Packing ------------------------------------------------------------------------------------------------------
+
+T = TypeVar("T")
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+def pack(message: object, limit: int | None = None) -> bytes:
+    """A message as bytes, compressed where that pays; raises `Malformed` above `limit`."""
+    raw = _encoder.encode(message)
+    packed = PLAIN + raw if len(raw) < COMPRESS_FROM else ZSTD + compress(raw)
+    if limit is not None and len(packed) > limit:
+        raise Malformed(f"{type(message).__name__}: expected at most {limit} bytes, found {len(packed)}")
+    return packed
+
+
+def unpack(data: bytes, kind: type[T], limit: int = 64 * 1024 * 1024) -> T:
+    """The message of that kind; raises `Malformed`. No more than `limit` bytes are ever unpacked."""
+    try:
+        flag, body = data[:1], data[1:]
+        if flag == ZSTD:
+            body = decompress(body, limit)
+        elif flag != PLAIN:
+            raise Malformed(f"{kind}: expected a message's first byte, found {flag!r}")
+        return msgspec.msgpack.decode(body, type=kind)
+    except (msgspec.MsgspecError, zstandard.ZstdError) as error:
+        raise Malformed(f"{getattr(kind, '__name__', kind)}: {error}") from error
+
+
+def compress(raw: bytes) -> bytes:
+    """zstd, level 3, with the size in the frame."""
+    return zstandard.ZstdCompressor(level=3).compress(raw)
+
+
+def decompress(data: bytes, limit: int) -> bytes:
+    """What `compress` was given; raises `ZstdError` for more than `limit` bytes."""
+    if zstandard.frame_content_size(data) > limit:
+        raise zstandard.ZstdError(f"frame holds more than {limit} bytes")
+    return zstandard.ZstdDecompressor().decompress(data, max_output_size=limit)
