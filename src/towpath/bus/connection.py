@@ -186,11 +186,13 @@ class HubLink:
         self._echoes[token] = echo
         try:
             async with asyncio.timeout(timeout):
-                if await self._say(f"{self._self}.{token}", b""):
-                    await echo
-                return echo.done()
-        except TimeoutError:
+                client = await self._line.connected()
+                await client.publish(f"{self._self}.{token}", b"")
+                await echo
+        except (errors.Error, OSError):
             return False
+        else:
+            return True
         finally:
             del self._echoes[token]
 

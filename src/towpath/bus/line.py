@@ -116,7 +116,6 @@ class Line:
         try:
             await self._connect(client, lost)
             subscriptions += [await client.subscribe(ear.subject, cb=ear.hear) for ear in self._plan.ears]
-            await client.flush(CONNECT_SECONDS)
             came_at = clock()
             self._came(client)
             await _until_lost(client, lost)
