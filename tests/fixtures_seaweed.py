@@ -124,6 +124,8 @@ def _start_once(home: Path) -> tuple["subprocess.Popen[bytes]", Seaweed]:
     identity = {"name": "tests", "credentials": [{"accessKey": key, "secretKey": secret}]}
     config = home / "s3.json"
     config.write_text(json.dumps({"identities": [identity | {"actions": ["Admin"]}]}))
+    # Each bucket gets volumes of its own, seven at once unless told otherwise.
+    (home / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 3\n")
     data, log = home / "data", home / "weed.log"
     data.mkdir(exist_ok=True)
     master, volume, filer, s3 = _free_ports(4)
@@ -144,7 +146,6 @@ def _start_once(home: Path) -> tuple["subprocess.Popen[bytes]", Seaweed]:
         "-metricsPort=0",
         "-master.telemetry=false",
         "-master.volumeSizeLimitMB=1024",
-        # Each bucket takes some volumes of its own.
         "-volume.max=1000",
     ]
     with log.open("wb") as output:
@@ -170,7 +171,7 @@ def _is_ready(process: "subprocess.Popen[bytes]", server: Seaweed) -> bool:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            obstore.put(server.store(server.fresh_bucket()), "ready", b"", use_multipart=False)
+            obstore.put(server.store(server.fresh_bucket()), "ready", b"x", use_multipart=False)
         except (httpx.HTTPError, BaseError):
             time.sleep(0.05)
         else:

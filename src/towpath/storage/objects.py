@@ -190,7 +190,7 @@ class ObjectStorage:
                 raise storage_error(doing, error) from None
             if piece is None:
                 return
-            yield bytes(piece)
+            yield from _cut(bytes(piece))
 
     def _stream(self, key: str, start: int, length: int | None) -> Iterator[bytes] | None:
         """The body of the answer; None where it would begin past the end."""
@@ -264,6 +264,15 @@ class _Sent(Iterator[bytes]):
         if self.size <= SINGLE_UP_TO:
             return (self._md5s[0] if self._md5s else _md5(b"")).hex()
         return f"{_md5(b''.join(self._md5s)).hex()}-{len(self._md5s)}"
+
+
+def _cut(chunk: bytes) -> Iterator[bytes]:
+    """A chunk as it came, but for one that is much larger than was asked for."""
+    if len(chunk) <= 2 * PIECE:
+        yield chunk
+        return
+    for start in range(0, len(chunk), PIECE):
+        yield chunk[start : start + PIECE]
 
 
 def _md5(content: bytes) -> bytes:

@@ -103,7 +103,8 @@ class Storage(Protocol):
 
     Keys are relative, of `/`-separated components that `towpath.hsm.keys` has made safe (see there, and
     `is_safe_key` above): `SAFE_KEY_CHARACTERS` and escapes, no component over 255 bytes or ending in a dot or a
-    space, the whole at most 896 bytes, never starting with `/`. Another key is a bug of ours: ValueError.
+    space, the whole at most 896 bytes, never starting with `/`. Another key is a bug of ours: ValueError. No key
+    lies beneath another one (`a` and `a/b`): a directory and a file cannot share a name.
     Every error of the place comes as `StorageError` with its class; an OSError of the caller's own file comes as
     it is.
     """

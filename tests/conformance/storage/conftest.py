@@ -1,0 +1,47 @@
+"""Each kind of place that the conformance suite is run over."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from obstore.store import MemoryStore
+
+from tests.fixtures_seaweed import Seaweed, bucket, seaweed
+from towpath.storage.objects import ObjectStorage
+from towpath.storage.opening import open_storage
+from towpath.storage.posix import DirectoryStorage
+from towpath.storage.protocol import Storage
+from towpath.storage.wrappers import Counted, Retrying, Surroundings, Tally
+
+__all__ = ["bucket", "directory", "place", "s3", "seaweed"]
+
+PLACES = ("directory", "s3", "memory", "wrapped")
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[DirectoryStorage]:
+    """An empty directory target."""
+    target = tmp_path / "target"
+    target.mkdir()
+    storage = DirectoryStorage(bytes(target))
+    yield storage
+    storage.close()
+
+
+@pytest.fixture
+def s3(seaweed: Seaweed, bucket: str) -> Storage:
+    """A prefix in an empty bucket of a real S3 server."""
+    return open_storage(seaweed.url(bucket, "some/prefix"), seaweed.credentials, ())
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest) -> Storage:
+    """A place of each kind, empty."""
+    if request.param == "memory":
+        return ObjectStorage(MemoryStore())
+    if request.param == "wrapped":
+        inner: Storage = request.getfixturevalue("directory")
+        at_once = Surroundings(clock=lambda: 0.0, sleep=lambda _: None, random=lambda: 0.0)
+        return Retrying(Counted(inner, Tally()), at_once)
+    found: Storage = request.getfixturevalue(request.param)
+    return found
