@@ -1,0 +1,78 @@
+"""The API as an ASGI application."""
+
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+
+from fastapi import Depends, FastAPI
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from towpath import __version__
+from towpath.api import health, jobs, paths, problems, sites, submissions, targets, tasks, workflows
+from towpath.api.bodies import LimitBodies
+from towpath.api.context import Context, caller_of
+from towpath.config import HubSettings
+from towpath.store.database import Database
+
+ABOUT = """Towpath runs data workflows over many sites.
+
+Send `Authorization: Api-Key …` with each request; `towpath up` writes a key into `client.toml` in its home.
+Lists come as pages (`count`, `next`, `previous`, `results`); add `format=jsonl` for all rows, one a line.
+Errors are RFC 9457 problem bodies."""
+
+PAGE_POLICY = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline';"
+    " connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+}
+"""The page is whole in itself and talks to this host only."""
+
+OPEN_TO_ALL = (health.router,)
+FOR_CALLERS = (
+    submissions.router,
+    jobs.router,
+    tasks.router,
+    paths.router,
+    workflows.router,
+    sites.router,
+    targets.router,
+)
+
+
+def create_app(
+    database: Database,
+    settings: HubSettings,
+    hub_key: bytes,
+    hears_bus: Callable[[], Awaitable[bool]],
+) -> FastAPI:
+    """The API over a database; `hub_key` encrypts secrets, `hears_bus` whether nodes could be heard now."""
+    app = FastAPI(
+        title="Towpath",
+        version=__version__,
+        description=ABOUT,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        responses={"default": {"model": problems.ProblemBody, "description": "An error, as RFC 9457 has it"}},
+    )
+    app.state.context = Context(database, settings, hub_key, hears_bus)
+    problems.install(app)
+    app.add_middleware(LimitBodies, limit=settings.max_body)
+    for router in OPEN_TO_ALL:
+        app.include_router(router)
+    for router in FOR_CALLERS:
+        app.include_router(router, dependencies=[Depends(caller_of)])
+    _add_pages(app)
+    return app
+
+
+def _add_pages(app: FastAPI) -> None:
+    page = files("towpath.api").joinpath("docs.html").read_text("utf-8")
+
+    @app.get("/api/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        """The reference of the API, from this host alone."""
+        return HTMLResponse(page, headers=PAGE_POLICY)
+
+    @app.get("/", include_in_schema=False)
+    async def front() -> RedirectResponse:
+        """The reference, until there is more to see."""
+        return RedirectResponse("/api/docs")

@@ -1,0 +1,255 @@
+"""Jobs: their list, how each stands, and what people may wish of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.engine import Connection
+from starlette.responses import Response
+
+from towpath.api.context import Caller, Hub
+from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.times import at, maybe_at
+from towpath.domain.errors import NotFound
+from towpath.domain.states import JobState, TaskState, Wanted
+from towpath.engine import control
+from towpath.engine.retry import Retry
+from towpath.engine.retry import retry as retry_job
+from towpath.store import views
+from towpath.store.database import Tx
+from towpath.store.views import JobFilter, JobView, StepView
+
+router = APIRouter(prefix="/api/jobs", tags=["jobs"])
+
+
+class Totals(BaseModel):
+    """Distinct paths of a job: once it is over, discovered is the sum of the others."""
+
+    discovered: int
+    done: int
+    failed: int
+    skipped: int
+    aborted: int
+    not_run: int
+    unknown: int
+
+
+class JobBody(BaseModel):
+    """A job: one run of a workflow."""
+
+    model_config = ConfigDict(title="Job")
+
+    id: int = Field(examples=[12])
+    workflow: str = Field(examples=["migrate"])
+    workflow_version: int = Field(examples=[1])
+    site: str = Field(examples=["oslo"])
+    queue: str = Field(examples=["default"])
+    owner: str = Field(description="The name of the API key that started it.", examples=["local"])
+    state: JobState = Field(examples=["STARTED"])
+    wanted: Wanted = Field(description="What people asked of it.", examples=["run"])
+    wish_by: str | None
+    wish_why: str | None
+    wish_at: datetime | None
+    fields: Mapping[str, object]
+    discovery: str | None = Field(examples=["recursive"])
+    retry_of: int | None
+    noop: bool = Field(description="It ended and found nothing to do.")
+    totals: Totals
+    unmatched: int = Field(description="Entries found that no rule of the workflow took.")
+    bytes_found: int
+    bytes_done: int
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    waiting: str | None = Field(description="Why nothing moves, in one sentence.")
+
+    @classmethod
+    def of(cls, job: JobView) -> "JobBody":
+        """The job as the API shows it."""
+        return cls(
+            id=job.id,
+            workflow=job.workflow,
+            workflow_version=job.workflow_version,
+            site=job.site,
+            queue=job.queue,
+            owner=job.owner,
+            state=JobState(job.state),
+            wanted=Wanted(job.wanted),
+            wish_by=job.wish_by,
+            wish_why=job.wish_why,
+            wish_at=maybe_at(job.wish_at),
+            fields=job.fields,
+            discovery=job.discovery,
+            retry_of=job.retry_of,
+            noop=job.noop,
+            totals=Totals.model_validate(job.totals),
+            unmatched=job.unmatched,
+            bytes_found=job.bytes_found,
+            bytes_done=job.bytes_done,
+            created_at=at(job.created_at),
+            started_at=maybe_at(job.started_at),
+            ended_at=maybe_at(job.ended_at),
+            waiting=job.waiting,
+        )
+
+
+class StepBody(BaseModel):
+    """One step of one rule of a job: its tasks by state, and what became of the paths that reached it."""
+
+    model_config = ConfigDict(title="Step", from_attributes=True)
+
+    rule: int
+    position: int = Field(description="Place in the chain; -1 is discovery.")
+    step: str = Field(examples=["migrate"])
+    site: str = Field(examples=["oslo"])
+    tasks: dict[TaskState, int]
+    reached: int
+    processed: int
+    failed: int
+    skipped: int
+    aborted: int
+    unknown: int
+    not_run: int
+    bytes: int
+
+
+class Steps(BaseModel):
+    """All steps of a job."""
+
+    count: int
+    results: list[StepBody]
+
+
+class PauseAsked(BaseModel):
+    """How and why to pause."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    now: bool = Field(
+        default=False, description="Running tasks stop at their next path and hand back the rest."
+    )
+    reason: str = Field(default="", max_length=1000, examples=["tape library down until 14:00"])
+
+
+class WishAsked(BaseModel):
+    """Why it is wished."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(default="", max_length=1000)
+
+
+class RetryAsked(BaseModel):
+    """Which paths to try again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    which: Retry = Retry.FAILED
+
+
+def job_of(conn: Connection, job_id: int) -> JobView:
+    """The job of that id; raises `NotFound`."""
+    job = views.find_job(conn, job_id)
+    if job is None:
+        raise NotFound(f"job {job_id}: there is no such job")
+    return job
+
+
+def job_after(tx: Tx, job_id: int) -> JobBody:
+    """The job as it stands within a transaction that has just changed it."""
+    return JobBody.of(job_of(tx.conn, job_id))
+
+
+def _listing(wanted: JobFilter) -> Listing[JobView, JobBody]:
+    def read(conn: Connection, cursor: str | None, limit: int) -> Sequence[JobView]:
+        numbers = numbers_of(cursor, 1)
+        return views.list_jobs(conn, wanted, limit, numbers[0] if numbers else None)
+
+    return Listing(read, lambda job: str(job.id), JobBody.of)
+
+
+@router.get("/", response_model=Page[JobBody], summary="List jobs, the newest first")
+async def list_jobs(
+    request: Request,
+    hub: Hub,
+    paging: Asked,
+    state: JobState | None = None,
+    site: str | None = None,
+    workflow: str | None = None,
+    hide_noop: Annotated[bool, Query(description="Leave out jobs that found nothing to do.")] = False,
+) -> Page[JobBody] | Response:
+    """Jobs by state, site and workflow."""
+    wanted = JobFilter(state, site, workflow, hide_noop)
+    listing = _listing(wanted)
+    if paging.lines:
+        return await stream_of(hub.database, listing, paging)
+
+    def read(conn: Connection) -> Page[JobBody]:
+        jobs = listing.read(conn, paging.cursor, paging.limit)
+        return page_of(request, paging, listing, jobs, views.count_jobs(conn, wanted))
+
+    return await hub.database.read(read)
+
+
+@router.get("/{job_id}/", summary="Show a job")
+async def show_job(job_id: int, hub: Hub) -> JobBody:
+    """How a job stands."""
+    return JobBody.of(await hub.database.read(lambda conn: job_of(conn, job_id)))
+
+
+@router.get("/{job_id}/steps/", summary="Show a job's steps with their counts")
+async def list_steps(job_id: int, hub: Hub) -> Steps:
+    """Discovery first, then by rule and place in the chain."""
+
+    def read(conn: Connection) -> list[StepView]:
+        job_of(conn, job_id)
+        return views.list_steps(conn, job_id)
+
+    steps = [StepBody.model_validate(step) for step in await hub.database.read(read)]
+    return Steps(count=len(steps), results=steps)
+
+
+async def _wish(hub: Hub, job_id: int, wish: Callable[[Tx], None]) -> JobBody:
+    def write(tx: Tx) -> JobBody:
+        wish(tx)
+        return job_after(tx, job_id)
+
+    return await hub.database.write(write)
+
+
+@router.post("/{job_id}/pause/", summary="Pause a job")
+async def pause(job_id: int, hub: Hub, caller: Caller, body: PauseAsked | None = None) -> JobBody:
+    """No more tasks start; the job is PAUSING until the running ones have ended, then PAUSED."""
+    asked = body or PauseAsked()
+    return await _wish(
+        hub,
+        job_id,
+        lambda tx: control.wish(tx, job_id, Wanted.PAUSE, caller, asked.reason, hand_back=asked.now),
+    )
+
+
+@router.post("/{job_id}/resume/", summary="Resume a job")
+async def resume(job_id: int, hub: Hub, caller: Caller, body: WishAsked | None = None) -> JobBody:
+    """The job goes on where it was paused."""
+    reason = (body or WishAsked()).reason
+    return await _wish(
+        hub, job_id, lambda tx: control.wish(tx, job_id, Wanted.RUN, caller, reason, hand_back=False)
+    )
+
+
+@router.post("/{job_id}/cancel/", summary="Cancel a job")
+async def cancel(job_id: int, hub: Hub, caller: Caller, body: WishAsked | None = None) -> JobBody:
+    """Running tasks stop at their next path; the job is DEQUEUING until nothing is left, then CANCELLED."""
+    reason = (body or WishAsked()).reason
+    return await _wish(
+        hub, job_id, lambda tx: control.wish(tx, job_id, Wanted.CANCEL, caller, reason, hand_back=True)
+    )
+
+
+@router.post("/{job_id}/retry/", status_code=201, summary="Retry a job's paths as a new job")
+async def retry(job_id: int, hub: Hub, caller: Caller, body: RetryAsked | None = None) -> JobBody:
+    """Each path starts again at the step where it failed."""
+    which = (body or RetryAsked()).which
+    return await hub.database.write(lambda tx: job_after(tx, retry_job(tx, job_id, which, caller)))

@@ -1,0 +1,151 @@
+"""Lists as the API gives them: pages with cursors, or every row as a stream of JSON lines."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Generic, Literal, TypeVar
+
+from fastapi import Depends, Query, Request
+from pydantic import BaseModel, Field
+from sqlalchemy.engine import Connection
+from starlette.responses import StreamingResponse
+
+from towpath.domain.errors import Mistake
+from towpath.store.database import Database
+
+NDJSON = "application/x-ndjson"
+LARGEST_PAGE = 100
+DEEPEST_ROW = 10_000
+"""Rows that a `page` number may skip over; a cursor goes to any depth at no cost."""
+CHUNK = 1_000
+"""Rows that a stream reads at a time: memory stays flat, and no snapshot is held while a slow client reads."""
+
+Row = TypeVar("Row", bound=BaseModel)
+View = TypeVar("View")
+
+
+class Page(BaseModel, Generic[Row]):
+    """Some rows of a list, and where the others are."""
+
+    count: int = Field(description="How many rows the list has, from kept counters.", examples=[1])
+    next: str | None = Field(description="The page behind this one.", examples=[None])
+    previous: str | None = Field(description="The page before, where pages were asked for by number.")
+    results: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which part of a list was asked for."""
+
+    page: int | None
+    page_size: int
+    cursor: str | None
+    lines: bool
+    """Not a page, but every row behind the cursor, one JSON object a line."""
+
+    @property
+    def skip(self) -> int:
+        """Rows to leave out before the page."""
+        return ((self.page or 1) - 1) * self.page_size
+
+    @property
+    def limit(self) -> int:
+        """Rows to read: those left out, those of the page, and one that shows whether more follow."""
+        return self.skip + self.page_size + 1
+
+
+def _paging(
+    request: Request,
+    page: Annotated[
+        int | None, Query(ge=1, description="Pages by number, for the first 10,000 rows.")
+    ] = None,
+    page_size: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 20,
+    cursor: Annotated[str | None, Query(description="Where a page's `next` goes on; opaque.")] = None,
+    # The name is the parameter's, which scripts use.
+    format: Annotated[Literal["json", "jsonl"], Query(description="`jsonl` streams every row.")] = "json",
+) -> Paging:
+    if page is not None and cursor is not None:
+        raise Mistake("expected either page or cursor, found both")
+    paging = Paging(page, page_size, cursor, format == "jsonl" or NDJSON in request.headers.get("accept", ""))
+    if paging.skip + page_size > DEEPEST_ROW:
+        raise Mistake(
+            f"page {page}: pages reach {DEEPEST_ROW} rows; follow `next` from a page without a number"
+        )
+    return paging
+
+
+Asked = Annotated[Paging, Depends(_paging)]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[View, Row]):
+    """A list that can be read from any cursor on: the same for pages and for streams."""
+
+    read: Callable[[Connection, str | None, int], Sequence[View]]
+    """Reads at most so many views behind a cursor (None = from the beginning)."""
+    cursor: Callable[[View], str]
+    """The cursor just behind a view."""
+    row: Callable[[View], Row]
+    """The view as the API shows it."""
+
+
+def _link(request: Request, drop: str, **put: str | int) -> str:
+    return str(request.url.remove_query_params(drop).include_query_params(**put))
+
+
+def page_of(
+    request: Request, paging: Paging, listing: Listing[View, Row], views: Sequence[View], count: int
+) -> Page[Row]:
+    """The page made of `paging.limit` views read."""
+    shown = views[paging.skip : paging.skip + paging.page_size]
+    following = previous = None
+    if len(views) == paging.limit:
+        by_number = paging.page is not None and paging.limit - 1 + paging.page_size <= DEEPEST_ROW
+        if by_number:
+            following = _link(request, "cursor", page=(paging.page or 1) + 1)
+        else:
+            following = _link(request, "page", cursor=listing.cursor(shown[-1]))
+    if paging.page is not None and paging.page > 1:
+        previous = _link(request, "cursor", page=paging.page - 1)
+    return Page(count=count, next=following, previous=previous, results=[listing.row(view) for view in shown])
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Some rows as JSON lines, and the cursor behind them; None at the end of the list."""
+
+    text: bytes
+    cursor: str | None
+
+
+def _chunk(listing: Listing[View, Row], behind: str | None, conn: Connection) -> _Chunk:
+    views = listing.read(conn, behind, CHUNK)
+    text = "".join(f"{listing.row(view).model_dump_json()}\n" for view in views)
+    return _Chunk(text.encode(), listing.cursor(views[-1]) if len(views) == CHUNK else None)
+
+
+async def stream_of(database: Database, listing: Listing[View, Row], paging: Paging) -> StreamingResponse:
+    """Every row behind the cursor as JSON lines, in flat memory.
+
+    The first rows are read before the response begins, so that what is wrong with the request is still told.
+    """
+    first = await database.read(partial(_chunk, listing, paging.cursor))
+
+    async def lines() -> AsyncIterator[bytes]:
+        chunk = first
+        yield chunk.text
+        while chunk.cursor is not None:
+            chunk = await database.read(partial(_chunk, listing, chunk.cursor))
+            yield chunk.text
+
+    return StreamingResponse(lines(), media_type=NDJSON)
+
+
+def numbers_of(cursor: str | None, count: int) -> tuple[int, ...] | None:
+    """The numbers that a cursor is made of; raises `Mistake` for one that no page gave."""
+    if cursor is None:
+        return None
+    parts = cursor.split(".")
+    if len(parts) != count or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
+        raise Mistake(f"expected a cursor that a page gave, found '{cursor}'")
+    return tuple(map(int, parts))

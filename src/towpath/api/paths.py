@@ -1,0 +1,143 @@
+"""The paths of a job: what became of each in each task that it reached."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.engine import Connection
+from starlette.responses import Response
+
+from towpath.api.context import Hub
+from towpath.api.jobs import job_of
+from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.domain.paths import ErrorClass, Outcome, as_base64, printable
+from towpath.engine import registry
+from towpath.store import views
+from towpath.store.views import PathView
+
+router = APIRouter(prefix="/api/jobs", tags=["paths"])
+
+Directories = Mapping[tuple[str, str], bytes]
+"""The directory of each root of each site."""
+
+PENDING = "pending"
+"""What is said of a path whose task is open."""
+
+BEGINNING = (0, -1)
+"""A cursor before the first path of the first task."""
+
+OutcomeShown = Outcome | Literal["pending"]
+"""An outcome, or `pending` while the path's task is open."""
+
+
+class PathBody(BaseModel):
+    """What became of one path in one task."""
+
+    model_config = ConfigDict(title="Path")
+
+    task: int
+    rule: int
+    position: int
+    step: str = Field(examples=["migrate"])
+    site: str = Field(examples=["oslo"])
+    root: str = Field(examples=["data"])
+    path: str = Field(
+        description="Absolute; other bytes than UTF-8, and control characters, are written as \\xNN.",
+        examples=["/mnt/oslo/survey/a.dat"],
+    )
+    path_b64: str = Field(description="The same, exactly, in base64.")
+    outcome: OutcomeShown
+    already: bool = Field(description="Processed, since the wished state held before.")
+    error_class: ErrorClass | None
+    reason: str | None = Field(examples=["open: Permission denied"])
+
+
+def _directories(conn: Connection) -> Directories:
+    return {
+        (site.name, root): os.fsencode(directory)
+        for site in registry.list_sites(conn)
+        for root, directory in site.roots.items()
+    }
+
+
+def absolute(directories: Directories, site: str, root: str, path: bytes) -> bytes:
+    """The path as people at the site see it; `root:/path` where the site no longer says where that root is."""
+    directory = directories.get((site, root))
+    if directory is None:
+        return os.fsencode(f"{root}:/") + path
+    return directory.rstrip(b"/") + b"/" + path if path else directory
+
+
+def _shown(directories: Directories) -> Callable[[PathView], PathBody]:
+    def row(view: PathView) -> PathBody:
+        path = absolute(directories, view.site, view.root, view.path)
+        return PathBody(
+            task=view.task,
+            rule=view.rule,
+            position=view.position,
+            step=view.step,
+            site=view.site,
+            root=view.root,
+            path=printable(path),
+            path_b64=as_base64(path),
+            outcome="pending" if view.outcome == PENDING else Outcome(view.outcome),
+            already=view.already,
+            error_class=ErrorClass(view.error_class) if view.error_class else None,
+            reason=view.reason,
+        )
+
+    return row
+
+
+def _listing(
+    job_id: int, outcome: str | None, step: str | None, directories: Directories
+) -> Listing[PathView, PathBody]:
+    def read(conn: Connection, cursor: str | None, limit: int) -> Sequence[PathView]:
+        numbers = numbers_of(cursor, 2)
+        after = (numbers[0], numbers[1]) if numbers else BEGINNING
+        return list(islice(views.iterate_paths(conn, job_id, outcome, step, after), limit))
+
+    return Listing(read, lambda view: f"{view.task}.{view.index}", _shown(directories))
+
+
+def _count(conn: Connection, job_id: int, outcome: str | None, step: str | None) -> int:
+    """From the counts kept with each step: nothing is counted."""
+    total = 0
+    for view in views.list_steps(conn, job_id):
+        if step in (None, view.step):
+            ended = {o.value: int(getattr(view, o.value)) for o in Outcome}
+            shown = {**ended, PENDING: view.reached - sum(ended.values())}
+            total += view.reached if outcome is None else shown[outcome]
+    return total
+
+
+@router.get(
+    "/{job_id}/paths/", response_model=Page[PathBody], summary="List a job's paths with their outcomes"
+)
+async def list_paths(
+    job_id: int,
+    request: Request,
+    hub: Hub,
+    paging: Asked,
+    outcome: OutcomeShown | None = None,
+    step: Annotated[str | None, Query(description="Only the tasks of that step.")] = None,
+) -> Page[PathBody] | Response:
+    """One row for each path in each task that it reached; `format=jsonl` streams them all."""
+
+    def look(conn: Connection) -> Directories:
+        job_of(conn, job_id)
+        return _directories(conn)
+
+    wanted = None if outcome is None else str(outcome)
+    listing = _listing(job_id, wanted, step, await hub.database.read(look))
+    if paging.lines:
+        return await stream_of(hub.database, listing, paging)
+
+    def read(conn: Connection) -> Page[PathBody]:
+        paths = listing.read(conn, paging.cursor, paging.limit)
+        return page_of(request, paging, listing, paths, _count(conn, job_id, wanted, step))
+
+    return await hub.database.read(read)

@@ -1,0 +1,152 @@
+"""The one table that turns exceptions into HTTP statuses, told as RFC 9457 problem bodies."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from towpath.domain.errors import Conflict, Mistake, NotFound
+from towpath.domain.reading import Problem as Fault
+from towpath.domain.states import IllegalWish
+from towpath.domain.workflow import InvalidDefinition
+
+log = logging.getLogger("towpath.api")
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Unauthenticated(Mistake):
+    """The request carries no API key that the hub knows."""
+
+
+class TooLarge(Mistake):
+    """The body of the request is larger than the hub takes."""
+
+
+class Malformed(Mistake):
+    """A parameter or the body of the request is not of the expected form: `faults` says where."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(str(fault) for fault in faults))
+        self.faults = list(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a class of exceptions is told: its status, and a name that never changes."""
+
+    status: HTTPStatus
+    name: str
+
+
+TABLE: tuple[tuple[type[Exception], Kind], ...] = (
+    (Unauthenticated, Kind(HTTPStatus.UNAUTHORIZED, "unauthenticated")),
+    (TooLarge, Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large")),
+    (InvalidDefinition, Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-definition")),
+    (Malformed, Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed")),
+    (NotFound, Kind(HTTPStatus.NOT_FOUND, "not-found")),
+    (Conflict, Kind(HTTPStatus.CONFLICT, "conflict")),
+    (IllegalWish, Kind(HTTPStatus.CONFLICT, "illegal-wish")),
+    (Mistake, Kind(HTTPStatus.BAD_REQUEST, "mistake")),
+    (OperationalError, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "database-unavailable")),
+    (Exception, Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "bug")),
+)
+"""The first row whose class fits tells the exception; what is no mistake of the caller is a bug."""
+
+
+class FaultBody(BaseModel):
+    """One thing that is wrong, and where."""
+
+    place: str = Field(examples=["filter_rules[2].action[0]"])
+    text: str = Field(examples=["unknown step 'migrat', did you mean 'migrate'?"])
+
+
+class ProblemBody(BaseModel):
+    """An error, as RFC 9457 has it."""
+
+    model_config = ConfigDict(title="Problem")
+
+    type: str = Field(examples=["urn:towpath:not-found"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["job 7: there is no such job"])
+    instance: str = Field(examples=["/api/jobs/7/"])
+    problems: list[FaultBody] = []
+
+
+def kind_of(error: Exception) -> Kind:
+    """The row of the table for an exception."""
+    return next(kind for cls, kind in TABLE if isinstance(error, cls))
+
+
+def faults_of(error: Exception) -> Sequence[Fault]:
+    """What exactly is wrong, where the exception says so."""
+    if isinstance(error, Malformed):
+        return error.faults
+    return error.problems if isinstance(error, InvalidDefinition) else ()
+
+
+def tell(request: Request, error: Exception) -> Response:
+    """The response for an exception that a route raised."""
+    kind = kind_of(error)
+    detail = " ".join(str(error).split())
+    if kind.status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        detail = "the hub met a bug; its log has the trace"
+    elif kind.status is HTTPStatus.SERVICE_UNAVAILABLE:
+        log.error("%s %s: %s", request.method, request.url.path, error)
+        detail = "the hub's database does not answer; try again"
+    return respond(request, kind, detail, faults_of(error))
+
+
+def respond(request: Request, kind: Kind, detail: str, faults: Iterable[Fault] = ()) -> Response:
+    """A problem body with its status."""
+    body = ProblemBody(
+        type=f"urn:towpath:{kind.name}",
+        title=kind.status.phrase,
+        status=kind.status,
+        detail=detail,
+        instance=request.url.path,
+        problems=[FaultBody(place=fault.place, text=fault.text) for fault in faults],
+    )
+    headers = {"WWW-Authenticate": "Api-Key"} if kind.status is HTTPStatus.UNAUTHORIZED else None
+    return Response(body.model_dump_json(), kind.status, headers, MEDIA_TYPE)
+
+
+def _place(location: Sequence[object]) -> str:
+    """Pydantic's location as people write it: `paths[0].state`."""
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".").removeprefix("body.") or "body"
+
+
+async def _tell_malformed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return tell(request, Malformed([Fault(_place(e["loc"]), str(e["msg"])) for e in error.errors()]))
+
+
+async def _tell_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    detail = f"{request.method} {request.url.path}: {error.detail}"
+    return respond(request, Kind(status, status.phrase.lower().replace(" ", "-")), detail)
+
+
+async def _tell(request: Request, error: Exception) -> Response:
+    return tell(request, error)
+
+
+def install(app: FastAPI) -> None:
+    """Let the app tell every exception by the table."""
+    app.add_exception_handler(RequestValidationError, _tell_malformed)
+    app.add_exception_handler(HTTPException, _tell_http)
+    for cls, _ in TABLE:
+        # The last row is the boundary for bugs: the server logs the trace after the response is sent.
+        app.add_exception_handler(cls, _tell)

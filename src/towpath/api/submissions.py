@@ -1,0 +1,102 @@
+"""Starting jobs: `POST /api/file/workflow/`."""
+
+import base64
+import binascii
+import hashlib
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Header
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from towpath.api.context import Caller, Hub
+from towpath.api.jobs import JobBody, job_after
+from towpath.engine import control
+from towpath.engine.inputs import Asked
+
+router = APIRouter(prefix="/api/file", tags=["jobs"])
+
+
+class PathAsked(BaseModel):
+    """A path with what the caller knows of it; a path that is no UTF-8 is given as `path_b64`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str | None = Field(default=None, description="Absolute.", examples=["/mnt/oslo/survey"])
+    path_b64: str | None = Field(default=None, description="The same, exactly, in base64.")
+    state: str = Field(
+        default="", description="What a rule's `state` is compared with.", examples=["processed"]
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.path is None) == (self.path_b64 is None):
+            raise ValueError("expected either path or path_b64")
+        return self
+
+    def exact(self) -> bytes:
+        """The path's bytes."""
+        return self.path.encode() if self.path is not None else base64.b64decode(self.path_b64 or "")
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        try:
+            base64.b64decode(self.path_b64 or "", validate=True)
+        except binascii.Error as error:
+            raise ValueError(f"path_b64: {error}") from None
+        return self
+
+
+class SubmissionBody(BaseModel):
+    """A job to start: a workflow over paths of a site."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        title="Submission",
+        json_schema_extra={
+            "examples": [{"workflow": "migrate", "site": "oslo", "paths": ["/mnt/oslo/survey"], "fields": {}}]
+        },
+    )
+
+    workflow: str = Field(examples=["migrate"])
+    site: str = Field(examples=["oslo"])
+    queue: str = "default"
+    paths: list[str | PathAsked] = Field(
+        min_length=1, description="Absolute paths beneath roots of the site."
+    )
+    discovery: str | None = Field(
+        default="workflow",
+        description="The name of a discovery; null: the paths as they are; left out: the workflow's own.",
+    )
+    fields: dict[str, bool | int | str] = Field(default={}, examples=[{"destinationsite": "bergen"}])
+
+    def asked(self) -> tuple[Asked, ...]:
+        """The paths as the engine takes them."""
+        return tuple(
+            Asked(path.encode()) if isinstance(path, str) else Asked(path.exact(), path.state)
+            for path in self.paths
+        )
+
+
+@router.post("/workflow/", status_code=201, summary="Start a job")
+async def submit(
+    body: SubmissionBody,
+    hub: Hub,
+    caller: Caller,
+    idempotency_key: Annotated[
+        str,
+        Header(max_length=200, description="The same key and body give the same job, however often sent."),
+    ] = "",
+) -> JobBody:
+    """Runs a workflow over paths of a site, as a job."""
+    order = control.Submission(
+        workflow=body.workflow,
+        site=body.site,
+        queue=body.queue,
+        inputs=body.asked(),
+        fields=body.fields,
+        owner=caller,
+        discovery=body.discovery,
+        idempotency_key=idempotency_key,
+        body_digest=hashlib.sha256(body.model_dump_json().encode()).digest() if idempotency_key else b"",
+    )
+    return await hub.database.write(lambda tx: job_after(tx, control.submit(tx, order)))

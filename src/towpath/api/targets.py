@@ -1,0 +1,93 @@
+"""Targets: where data goes."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Self
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from starlette.responses import Response
+
+from towpath.api.context import Hub
+from towpath.api.times import at
+from towpath.domain.errors import NotFound, did_you_mean
+from towpath.engine import registry
+from towpath.engine.registry import TargetView
+
+router = APIRouter(prefix="/api/targets", tags=["targets"])
+
+
+class TargetBody(BaseModel):
+    """A target; its credentials are never shown."""
+
+    model_config = ConfigDict(title="Target")
+
+    name: str = Field(examples=["tape"])
+    url: str = Field(examples=["s3://archive/oslo?endpoint=https://s3.example.org"])
+    created_at: datetime
+
+    @classmethod
+    def of(cls, target: TargetView) -> Self:
+        """The target as the API shows it."""
+        return cls(name=target.name, url=target.url, created_at=at(target.created_at))
+
+
+class Targets(BaseModel):
+    """All targets."""
+
+    count: int
+    results: list[TargetBody]
+
+
+class TargetAsked(BaseModel):
+    """A target to add: secrets go into `credentials`, never into the URL."""
+
+    model_config = ConfigDict(extra="forbid", title="NewTarget")
+
+    name: str = Field(examples=["tape"])
+    url: str = Field(
+        description="file:///…, s3://bucket/prefix?endpoint=…, az://… or gs://…",
+        examples=["s3://archive/oslo?endpoint=https://s3.example.org"],
+    )
+    credentials: dict[str, SecretStr] = Field(
+        default={},
+        description="Kept encrypted, sealed to the nodes that need them.",
+        examples=[{"access_key_id": "…"}],
+    )
+
+
+async def _target(hub: Hub, name: str) -> TargetBody:
+    targets = {target.name: target for target in await hub.database.read(registry.list_targets)}
+    if name not in targets:
+        raise NotFound(f"target {name}: there is no such target{did_you_mean(name, targets)}")
+    return TargetBody.of(targets[name])
+
+
+@router.get("/", summary="List targets")
+async def list_targets(hub: Hub) -> Targets:
+    """All targets by name."""
+    found = [TargetBody.of(target) for target in await hub.database.read(registry.list_targets)]
+    return Targets(count=len(found), results=found)
+
+
+@router.post("/", status_code=HTTPStatus.CREATED, summary="Add a target")
+async def add_target(asked: TargetAsked, hub: Hub) -> TargetBody:
+    """Nodes learn of it when a task of theirs names it."""
+    credentials = {name: secret.get_secret_value() for name, secret in asked.credentials.items()}
+    await hub.database.write(
+        lambda tx: registry.add_target(tx, asked.name, asked.url, credentials, hub.hub_key)
+    )
+    return await _target(hub, asked.name)
+
+
+@router.get("/{name}/", summary="Show a target")
+async def show_target(name: str, hub: Hub) -> TargetBody:
+    """A target without its credentials."""
+    return await _target(hub, name)
+
+
+@router.delete("/{name}/", status_code=HTTPStatus.NO_CONTENT, summary="Delete a target")
+async def delete_target(name: str, hub: Hub) -> Response:
+    """The objects at the target stay where they are."""
+    await hub.database.write(lambda tx: registry.delete_target(tx, name))
+    return Response(status_code=HTTPStatus.NO_CONTENT)

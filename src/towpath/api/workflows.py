@@ -1,0 +1,103 @@
+"""Workflows: their list, definitions, and checks of documents that are to become one."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from towpath.api.context import Hub
+from towpath.api.problems import FaultBody
+from towpath.domain.errors import NotFound, did_you_mean
+from towpath.engine import registry
+from towpath.engine.registry import WorkflowView
+
+router = APIRouter(prefix="/api/workflows", tags=["workflows"])
+
+Document = Annotated[
+    object,
+    Body(
+        description="A definition: see the reference of workflows.",
+        examples=[
+            {
+                "name": "tidy",
+                "label": "Check, then migrate",
+                "discovery": "recursive",
+                "fields": [],
+                "filter_rules": [
+                    {"type": "file", "state": "all", "action": [{"name": "checksum"}, {"name": "migrate"}]}
+                ],
+            }
+        ],
+    ),
+]
+
+
+class WorkflowBody(BaseModel):
+    """A workflow, in the version that new jobs run with."""
+
+    model_config = ConfigDict(title="Workflow", from_attributes=True)
+
+    name: str = Field(examples=["migrate"])
+    version: int = Field(examples=[1])
+    label: str = Field(examples=["Migrate to a target"])
+    enabled: bool = Field(description="It may be run.")
+    visible: bool = Field(description="It is offered to people.")
+    installed: bool = Field(description="It came with the software.")
+    definition: dict[str, object]
+
+
+class Workflows(BaseModel):
+    """All workflows."""
+
+    count: int
+    results: list[WorkflowBody]
+
+
+class Check(BaseModel):
+    """What is wrong with a document; nothing where `problems` is empty."""
+
+    valid: bool
+    problems: list[FaultBody]
+
+
+def _body(view: WorkflowView) -> WorkflowBody:
+    return WorkflowBody.model_validate(view)
+
+
+@router.get("/", summary="List workflows")
+async def list_workflows(hub: Hub) -> Workflows:
+    """The current version of each, by name."""
+    found = [_body(view) for view in await hub.database.read(registry.list_workflows)]
+    return Workflows(count=len(found), results=found)
+
+
+@router.post("/check/", summary="Check a definition without keeping it")
+async def check_workflow(document: Document, hub: Hub) -> Check:
+    """Everything that is wrong with a document, each thing with its place."""
+    faults = await hub.database.read(lambda conn: registry.check_workflow(conn, document))
+    problems = [FaultBody(place=fault.place, text=fault.text) for fault in faults]
+    return Check(valid=not problems, problems=problems)
+
+
+@router.post("/", status_code=HTTPStatus.CREATED, summary="Create a workflow, or a new version of one")
+async def define_workflow(document: Document, hub: Hub) -> WorkflowBody:
+    """Jobs that run keep the version they started with."""
+    return _body(await hub.database.write(lambda tx: registry.define_workflow(tx, document)))
+
+
+@router.get("/{name}/", summary="Show a workflow")
+async def show_workflow(name: str, hub: Hub) -> WorkflowBody:
+    """The current version of a workflow."""
+    view = await hub.database.read(lambda conn: registry.find_workflow(conn, name))
+    if view is None:
+        names = [w.name for w in await hub.database.read(registry.list_workflows)]
+        raise NotFound(f"workflow {name}: there is no such workflow{did_you_mean(name, names)}")
+    return _body(view)
+
+
+@router.delete("/{name}/", status_code=HTTPStatus.NO_CONTENT, summary="Delete a workflow")
+async def delete_workflow(name: str, hub: Hub) -> Response:
+    """No new job can run it; jobs that did keep their version."""
+    await hub.database.write(lambda tx: registry.delete_workflow(tx, name))
+    return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -1,0 +1,148 @@
+"""The hub as the command line sees it: HTTP, with each error as one line."""
+
+import time
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Self
+
+import httpx
+import msgspec
+
+from towpath import __version__
+from towpath.cli.errors import HubBug, Unreachable
+from towpath.cli.home import Connection
+from towpath.config import LOOPBACK
+from towpath.domain.errors import Mistake, NotFound
+
+NDJSON = "application/x-ndjson"
+ATTEMPTS = 4
+"""How often a request that may be repeated is sent, where the connection breaks under it."""
+
+
+class _Fault(msgspec.Struct):
+    place: str
+    text: str
+
+
+class _Problem(msgspec.Struct):
+    title: str = ""
+    detail: str = ""
+    problems: list[_Fault] = []
+
+
+class Hub:
+    """The hub's API. Every method raises `Mistake`, `Unreachable` or `HubBug` with one line for people."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.url = connection.url.rstrip("/")
+        try:
+            host = httpx.URL(self.url).host
+        except httpx.InvalidURL as error:
+            raise Mistake(f"TOWPATH_URL: expected http://HOST:PORT, found '{self.url}': {error}") from None
+        self._http = httpx.Client(
+            base_url=self.url,
+            headers={
+                "Authorization": f"Api-Key {connection.api_key}",
+                "User-Agent": f"towpath/{__version__}",
+            },
+            timeout=httpx.Timeout(60, connect=10),
+            # A proxy for the outside world knows nothing of this machine's loopback.
+            trust_env=host not in LOOPBACK,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
+        """The document at that path."""
+        return self._send(httpx.Request("GET", self._at(path, query)), repeatable=True)
+
+    def post(self, path: str, body: object, key: str = "") -> bytes:
+        """Send a document; with an idempotency key it is sent again where the connection breaks."""
+        headers = {"Idempotency-Key": key} if key else {}
+        return self._send(
+            httpx.Request("POST", self._at(path), json=body, headers=headers), repeatable=bool(key)
+        )
+
+    def patch(self, path: str, body: object) -> bytes:
+        """Change what is at that path."""
+        return self._send(httpx.Request("PATCH", self._at(path), json=body), repeatable=True)
+
+    def delete(self, path: str) -> None:
+        """Delete what is at that path."""
+        self._send(httpx.Request("DELETE", self._at(path)), repeatable=False)
+
+    def lines(self, path: str, query: Mapping[str, str]) -> Iterator[bytes]:
+        """Every row of a list as one JSON object each, streamed."""
+        request = self._prepared(httpx.Request("GET", self._at(path, query), headers={"Accept": NDJSON}))
+        try:
+            response = self._http.send(request, stream=True)
+            try:
+                if response.is_error:
+                    response.read()
+                    self._refuse(response)
+                yield from _split(response.iter_bytes())
+            finally:
+                response.close()
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
+
+    def _at(self, path: str, query: Mapping[str, str] | None = None) -> httpx.URL:
+        return httpx.URL(self.url + path, params=dict(query) if query else None)
+
+    def _prepared(self, request: httpx.Request) -> httpx.Request:
+        for name, value in self._http.headers.items():
+            request.headers.setdefault(name, value)
+        request.extensions = {"timeout": self._http.timeout.as_dict()}
+        return request
+
+    def _send(self, request: httpx.Request, repeatable: bool) -> bytes:
+        self._prepared(request)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                response = self._http.send(request)
+            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
+                if not repeatable or attempt == ATTEMPTS:
+                    raise self._unreachable(error) from None
+                time.sleep(0.5 * attempt)
+                continue
+            except httpx.TransportError as error:
+                raise self._unreachable(error) from None
+            if response.is_error:
+                self._refuse(response)
+            return response.content
+        raise AssertionError("the last attempt returns or raises")
+
+    def _unreachable(self, error: httpx.TransportError) -> Unreachable:
+        text = str(error) or type(error).__name__
+        return Unreachable(f"hub not reachable at {self.url} ({text}); is it up? (towpath up)")
+
+    def _refuse(self, response: httpx.Response) -> None:
+        try:
+            problem = msgspec.json.decode(response.content, type=_Problem)
+        except msgspec.MsgspecError:
+            problem = _Problem()
+        detail = problem.detail or f"{self.url} answered {response.status_code} {response.reason_phrase}"
+        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            raise Unreachable(detail)
+        if response.is_server_error:
+            raise HubBug(detail)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            raise NotFound(detail)
+        raise Mistake(detail)
+
+
+def _split(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines of a stream, without their ends."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+    if rest:
+        # The hub ends each row with a newline: half a row means that it went away.
+        raise httpx.RemoteProtocolError(f"the list broke off after {len(rest)} bytes of a row")

@@ -1,0 +1,74 @@
+"""What `towpath up` lays in a home before anything runs: the database, its keys, and who may join the bus."""
+
+import os
+import pwd
+import time
+from pathlib import Path
+
+from towpath.bus.keys import load_or_make_seed, public_key
+from towpath.bus.server_config import NodeKey
+from towpath.cli.home import Connection, Home, find_connection, write_connection
+from towpath.cli.keyfile import load_or_make_key
+from towpath.config import Listen
+from towpath.engine import registry
+from towpath.store import schema
+from towpath.store.database import Database, Tx
+
+NODE = "local"
+"""The name of the one node that `up` runs for each site."""
+
+
+class Ground:
+    """The prepared home; every step may be taken again."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        load_or_make_key(home.root / "hub.key")
+        self.hub_key = public_key(load_or_make_seed(home.root / "hub.nk"))
+        schema.upgrade(home.database_url)
+        self._database = Database(home.database_url, lambda: time.time_ns() // 1000)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.stop()
+
+    def admit_client(self, listen: Listen) -> None:
+        """Write `client.toml`, with the key that it had before if the hub knows that one."""
+        known = find_connection(self._home)
+        with self._database.writing() as tx:
+            key = _key_that_opens(tx, known) or registry.make_api_key(tx, _login_name())
+        connection = Connection(listen.url, key)
+        if connection != known:
+            write_connection(self._home, connection)
+
+    def admit_site(self, name: str) -> None:
+        """Let the node of a site that runs here join the bus."""
+        key = public_key(load_or_make_seed(self.seed_file(name)))
+        with self._database.writing() as tx:
+            registry.add_site(tx, name)
+            registry.register_node(tx, name, NODE, key)
+
+    def seed_file(self, site: str) -> Path:
+        """The NKEY seed of a site's node."""
+        directory = self._home.site(site)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return directory / "node.nk"
+
+    def nodes(self) -> list[NodeKey]:
+        """Every node that may join the bus."""
+        with self._database.reading() as conn:
+            return [NodeKey(node.site, node.name, node.public_key) for node in registry.list_nodes(conn)]
+
+
+def _key_that_opens(tx: Tx, connection: Connection | None) -> str | None:
+    if connection is None or registry.authenticate(tx.conn, connection.api_key) is None:
+        return None
+    return connection.api_key
+
+
+def _login_name() -> str:
+    """Whose key it is: what jobs and wishes are signed with."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid {os.geteuid()}"

@@ -1,0 +1,154 @@
+"""The home directory of a hub that `towpath up` runs: what lies where, and what is remembered."""
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from towpath.domain.errors import Mistake
+
+PRIVATE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """All state of a hub and its sites on this machine."""
+
+    root: Path
+
+    @property
+    def client_file(self) -> Path:
+        """Where the command line finds the URL and an API key."""
+        return self.root / "client.toml"
+
+    @property
+    def config_file(self) -> Path:
+        """What `up` was told, for the next time."""
+        return self.root / "config.json"
+
+    @property
+    def lock_file(self) -> Path:
+        """Locked by the supervisor while it lives; holds its pid."""
+        return self.root / "run" / "lock"
+
+    @property
+    def status_file(self) -> Path:
+        """What the supervisor runs."""
+        return self.root / "run" / "status.json"
+
+    @property
+    def database_url(self) -> str:
+        """The embedded database."""
+        return f"sqlite:///{self.root / 'hub.db'}"
+
+    @property
+    def nats(self) -> Path:
+        """The NATS server's own directory."""
+        return self.root / "nats"
+
+    def site(self, name: str) -> Path:
+        """The home of the worker of a site."""
+        return self.root / "sites" / name
+
+    def log(self, role: str, site: str | None = None) -> Path:
+        """The log of a child of the supervisor, or of the supervisor itself."""
+        return self.root / "logs" / f"{role if site is None else f'{role}-{site}'}.log"
+
+    def make(self) -> None:
+        """Make the directories, for their owner only."""
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.root.chmod(0o700)
+            for name in ("run", "logs", "sites"):
+                (self.root / name).mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise Mistake(f"--home {self.root}: {error.strerror}") from None
+
+
+class Remembered(msgspec.Struct, frozen=True):
+    """What `up` was told: where the API listens, the directory of each site, and which NATS server to run."""
+
+    listen: str = "127.0.0.1:8420"
+    sites: dict[str, str] = {}
+    nats_server: str | None = None
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """Where the hub is, and the key that opens it."""
+
+    url: str
+    api_key: str
+
+
+def home_of(given: Path | None, env: Mapping[str, str]) -> Home:
+    """The home given, else that of `TOWPATH_HOME`, else `~/.towpath`."""
+    return Home((given or Path(env.get("TOWPATH_HOME") or Path.home() / ".towpath")).absolute())
+
+
+def read_remembered(home: Home) -> Remembered:
+    """What `up` was told before; the defaults where there was no `up`."""
+    try:
+        # The standard library's JSON, unlike others, keeps names of directories that are no UTF-8.
+        document = json.loads(home.config_file.read_text("ascii"))
+        return msgspec.convert(document, Remembered)
+    except FileNotFoundError:
+        return Remembered()
+    except (ValueError, msgspec.ValidationError) as error:
+        raise Mistake(f"{home.config_file}: expected what `towpath up` wrote, found {error}") from None
+
+
+def write_remembered(home: Home, remembered: Remembered) -> None:
+    """Keep what `up` was told."""
+    replace_file(home.config_file, json.dumps(msgspec.to_builtins(remembered), indent=2) + "\n")
+
+
+def find_connection(home: Home) -> Connection | None:
+    """What `client.toml` says; None where there is none."""
+    try:
+        found = tomllib.loads(home.client_file.read_text("utf-8"))
+        return msgspec.convert(found, Connection)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except PermissionError:
+        raise Mistake(f"{home.client_file}: not readable for you; ask its owner for an API key") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise Mistake(f"{home.client_file}: expected url and api_key, found {error}") from None
+
+
+def write_connection(home: Home, connection: Connection) -> None:
+    """Write `client.toml`, readable by its owner only."""
+    lines = [f"url = {json.dumps(connection.url)}", f"api_key = {json.dumps(connection.api_key)}", ""]
+    replace_file(home.client_file, "\n".join(lines))
+
+
+def connection_of(env: Mapping[str, str]) -> Connection:
+    """`TOWPATH_URL` and `TOWPATH_API_KEY`, else `client.toml` of the home; raises `Mistake` where there is neither."""
+    url, key = env.get("TOWPATH_URL"), env.get("TOWPATH_API_KEY")
+    if url and key:
+        return Connection(url, key)
+    if url or key:
+        given, missing = ("TOWPATH_URL", "TOWPATH_API_KEY") if url else ("TOWPATH_API_KEY", "TOWPATH_URL")
+        raise Mistake(f"{given} is set, but {missing} is not")
+    home = home_of(None, env)
+    connection = find_connection(home)
+    if connection is None:
+        raise Mistake(
+            f"no hub: {home.client_file} does not exist; start one with `towpath up`,"
+            " or set TOWPATH_HOME, or TOWPATH_URL and TOWPATH_API_KEY"
+        )
+    return connection
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a private file whole: a reader sees the old text or the new one."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

@@ -1,0 +1,58 @@
+"""`towpath hub`: the hub alone, for a bus and a database that are elsewhere."""
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from towpath.cli.home import home_of
+from towpath.cli.logs import log_as_json
+from towpath.config import HubSettings, Listen, read_heartbeat
+from towpath.domain.errors import Mistake
+
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", metavar="DIR", help="TOWPATH_HOME, else ~/.towpath, where left out.")
+]
+
+
+def hub(
+    bus: Annotated[
+        str, typer.Option("--bus", metavar="URL", help="nats://HOST:PORT, several with commas between.")
+    ],
+    database: Annotated[
+        str | None, typer.Option("--database", metavar="URL", help="sqlite:///HOME/hub.db where left out.")
+    ] = None,
+    listen: Annotated[str, typer.Option("--listen", metavar="HOST:PORT")] = str(Listen()),
+    home: HomeOption = None,
+) -> int:
+    """Run a hub: the API, and the desk that nodes talk to over the bus."""
+    place = home_of(home, os.environ)
+    place.make()
+    settings = HubSettings(
+        home=place.root,
+        database_url=database or place.database_url,
+        bus_url=bus,
+        listen=Listen.parse(listen),
+        heartbeat=read_heartbeat(os.environ),
+    )
+    log_as_json()
+    sockets = [bind(settings.listen)]
+    # Loaded only here: no other command needs the hub's rooms.
+    from towpath.cli.hub_process import serve_hub  # noqa: PLC0415
+
+    asyncio.run(serve_hub(settings, sockets))
+    return 0
+
+
+def bind(listen: Listen) -> socket.socket:
+    """The socket of the API; raises `Mistake` where another program has it."""
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    try:
+        return socket.create_server((listen.host, listen.port), family=family, backlog=1024)
+    except OSError as error:
+        raise Mistake(
+            f"--listen {listen}: {error.strerror}; stop the program that listens there, or choose another port"
+        ) from None

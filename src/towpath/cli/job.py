@@ -1,0 +1,183 @@
+"""`towpath job`: how jobs stand, and what people wish of them."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
+import typer
+
+from towpath.cli.errors import Exit
+from towpath.cli.hubs import open_hub, segment
+from towpath.cli.job_tables import JOBS, PATHS, TASKS, print_job
+from towpath.cli.output import Format, Json, Jsonl, Limit, print_document, print_list
+from towpath.cli.progress import summary
+from towpath.cli.report import Kind, write_report
+from towpath.cli.run import Wait, print_id, wait_and_tell
+from towpath.cli.shapes import Job
+from towpath.domain.errors import Mistake
+
+app = typer.Typer(help="Show jobs, and pause, resume, cancel or retry them.", no_args_is_help=True)
+
+Id = Annotated[int, typer.Argument(metavar="ID", min=1, help="The id that `towpath run` printed.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; shown with the job.")]
+Outcome = Annotated[
+    str | None,
+    typer.Option(
+        "--outcome",
+        help="processed, failed, skipped, aborted, unknown, not_run or pending.",
+        metavar="OUTCOME",
+    ),
+]
+StepName = Annotated[str | None, typer.Option("--step", metavar="NAME", help="Only the tasks of that step.")]
+
+
+def given(filters: Mapping[str, str | None]) -> dict[str, str]:
+    """The filters that were given."""
+    return {name: value for name, value in filters.items() if value}
+
+
+@app.command("list")
+def list_jobs(
+    state: Annotated[str | None, typer.Option("--state", metavar="STATE")] = None,
+    site: Annotated[str | None, typer.Option("--site", metavar="SITE")] = None,
+    workflow: Annotated[str | None, typer.Option("--workflow", metavar="NAME")] = None,
+    hide_noop: Annotated[
+        bool, typer.Option("--hide-noop", help="Leave out jobs that found nothing.")
+    ] = False,
+    as_json: Json = False,
+    as_lines: Jsonl = False,
+    limit: Limit = None,
+) -> None:
+    """List jobs, the newest first."""
+    wanted = Format(as_json, as_lines, limit)
+    asked = {"state": state and state.upper(), "site": site, "workflow": workflow}
+    query = given({**asked, "hide_noop": "1" if hide_noop else None})
+    with open_hub() as hub:
+        print_list(hub.lines("/api/jobs/", query), JOBS, wanted)
+
+
+@app.command()
+def show(job_id: Id, as_json: Json = False) -> None:
+    """Show how a job stands: its state, its paths, its steps."""
+    with open_hub() as hub:
+        document = hub.get(f"/api/jobs/{job_id}/")
+        if as_json:
+            print_document(document)
+        else:
+            print_job(document, hub.get(f"/api/jobs/{job_id}/steps/"))
+
+
+@app.command()
+def tasks(
+    job_id: Id,
+    state: Annotated[str | None, typer.Option("--state", metavar="STATE")] = None,
+    as_json: Json = False,
+    as_lines: Jsonl = False,
+    limit: Limit = None,
+) -> None:
+    """List the tasks of a job."""
+    wanted = Format(as_json, as_lines, limit)
+    with open_hub() as hub:
+        rows = hub.lines(f"/api/jobs/{job_id}/tasks/", given({"state": state and state.upper()}))
+        print_list(rows, TASKS, wanted)
+
+
+@app.command()
+def paths(
+    job_id: Id,
+    outcome: Outcome = None,
+    step: StepName = None,
+    as_json: Json = False,
+    as_lines: Jsonl = False,
+    limit: Limit = None,
+) -> None:
+    """List what became of each path of a job, in each task that it reached."""
+    wanted = Format(as_json, as_lines, limit)
+    with open_hub() as hub:
+        print_list(
+            hub.lines(f"/api/jobs/{job_id}/paths/", given({"outcome": outcome, "step": step})), PATHS, wanted
+        )
+
+
+@app.command()
+def report(
+    job_id: Id,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE", help="job-ID.FORMAT by default; - for stdout."),
+    ] = None,
+    kind: Annotated[Kind, typer.Option("--format")] = Kind.JSONL,
+    outcome: Outcome = None,
+    step: StepName = None,
+) -> None:
+    """Write every path of a job with its outcome and reason into a file."""
+    with open_hub() as hub:
+        rows = hub.lines(f"/api/jobs/{job_id}/paths/", given({"outcome": outcome, "step": step}))
+        write_report(rows, kind, output or f"job-{job_id}.{kind}")
+
+
+@app.command()
+def wait(job_id: Id, as_json: Json = False) -> int:
+    """Watch a job until it is over or paused; exit 0 SUCCESS, 3 FAILURE, 4 CANCELLED, 5 PAUSED."""
+    with open_hub() as hub:
+        return wait_and_tell(hub, job_id, as_json)
+
+
+@app.command()
+def pause(
+    job_id: Id,
+    now: Annotated[bool, typer.Option("--now", help="Running tasks stop at their next path.")] = False,
+    reason: Reason = "",
+    as_json: Json = False,
+) -> None:
+    """Start no more tasks of a job; those that run still finish."""
+    _wish(job_id, "pause", {"now": now, "reason": reason}, as_json)
+
+
+@app.command()
+def resume(job_id: Id, reason: Reason = "", as_json: Json = False) -> None:
+    """Let a paused job go on."""
+    _wish(job_id, "resume", {"reason": reason}, as_json)
+
+
+@app.command()
+def cancel(job_id: Id, reason: Reason = "", as_json: Json = False) -> None:
+    """Cancel a job: nothing more of it starts, and what runs stops at its next path."""
+    _wish(job_id, "cancel", {"reason": reason}, as_json)
+
+
+@app.command()
+def retry(
+    job_id: Id,
+    failed: Annotated[bool, typer.Option("--failed", help="The paths that failed (the default).")] = False,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Also those that were not run, or whose outcome is unknown.")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All paths, from the first step on.")] = False,
+    wait_for_it: Wait = False,
+    as_json: Json = False,
+) -> int:
+    """Run paths of a job again as a new job, each from the step where it failed; print the new job's id."""
+    chosen = [
+        name for name, on in (("failed", failed), ("unfinished", unfinished), ("all", everything)) if on
+    ]
+    if len(chosen) > 1:
+        raise Mistake(f"expected one of --failed, --unfinished and --all, found --{' and --'.join(chosen)}")
+    with open_hub() as hub:
+        document = hub.post(f"/api/jobs/{job_id}/retry/", {"which": chosen[0] if chosen else "failed"})
+        if not as_json:
+            print_id(document)
+        if wait_for_it:
+            return wait_and_tell(hub, msgspec.json.decode(document, type=Job).id, as_json)
+    if as_json:
+        print_document(document)
+    return Exit.OK
+
+
+def _wish(job_id: int, verb: str, body: object, as_json: bool) -> None:
+    with open_hub() as hub:
+        document = hub.post(f"/api/jobs/{segment(job_id)}/{verb}/", body)
+    if as_json:
+        print_document(document)
+    else:
+        print(summary(msgspec.json.decode(document, type=Job)))

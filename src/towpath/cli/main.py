@@ -1,0 +1,94 @@
+"""The `towpath` command: its groups, and how errors end it."""
+
+import os
+import sys
+import traceback
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from towpath.cli import hub_command, job, run, site, supervise, target, up, worker_command, workflow
+from towpath.cli.errors import Exit, HubBug
+from towpath.domain.errors import Mistake
+
+app = typer.Typer(
+    help="Runs data workflows over many sites: start with `towpath up --site NAME=DIR`.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"towpath {version('towpath')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _towpath(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Say the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Runs data workflows over many sites: start with `towpath up --site NAME=DIR`."""
+
+
+app.command("up")(up.up)
+app.command("down")(up.down)
+app.command("status")(up.status)
+app.command("hub")(hub_command.hub)
+app.command("worker")(worker_command.worker)
+app.command("supervise", hidden=True)(supervise.supervise)
+app.command("run")(run.run)
+app.add_typer(job.app, name="job")
+app.add_typer(workflow.app, name="workflow")
+app.add_typer(site.app, name="site")
+app.add_typer(target.app, name="target")
+
+
+def main() -> None:
+    """Run a command and end the process with its status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    status = _run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = _close_pipe()
+    sys.exit(status)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        return int(app(arguments, prog_name="towpath", standalone_mode=False) or 0)
+    except TyperException as error:
+        return _mistaken(" ".join(error.format_message().split()))
+    except Mistake as error:
+        return _mistaken(" ".join(str(error).split()))
+    except HubBug as error:
+        print(f"towpath: {error}", file=sys.stderr)
+        return Exit.BUG
+    except BrokenPipeError:
+        return _close_pipe()
+    except (KeyboardInterrupt, typer.Abort):
+        return Exit.INTERRUPTED
+    except Exception:
+        # The boundary for bugs of the command line: a trace for whoever mends it, and a status of its own.
+        traceback.print_exc()
+        return Exit.BUG
+
+
+def _mistaken(text: str) -> int:
+    if text:
+        print(f"towpath: {text}", file=sys.stderr)
+    return Exit.MISTAKE
+
+
+def _close_pipe() -> int:
+    """Whoever read the output has gone: the interpreter must not complain at its end either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit.PIPE_CLOSED

@@ -1,0 +1,122 @@
+"""`towpath run`: start a job, and wait for it where asked."""
+
+import base64
+import os
+import sys
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from towpath.cli.errors import EXIT_OF, Exit
+from towpath.cli.hubs import open_hub
+from towpath.cli.output import Json, print_document, say
+from towpath.cli.progress import wait, watching
+from towpath.cli.shapes import Job
+from towpath.domain.errors import Mistake
+from towpath.domain.states import JobState
+
+if TYPE_CHECKING:
+    from towpath.cli.client import Hub
+
+Wait = Annotated[bool, typer.Option("--wait", help="Wait; exit 0 SUCCESS, 3 FAILURE, 4 CANCELLED, 5 PAUSED.")]
+
+
+def run(
+    workflow: Annotated[str, typer.Argument(metavar="WORKFLOW", help="See `towpath workflow list`.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Beneath a root of the site.")],
+    site: Annotated[str, typer.Option("--site", metavar="SITE", help="Where the paths are.")],
+    queue: Annotated[str, typer.Option("--queue", metavar="QUEUE")] = "default",
+    field: Annotated[
+        list[str] | None, typer.Option("--field", metavar="NAME=VALUE", help="A runtime field; repeatable.")
+    ] = None,
+    wait_for_it: Wait = False,
+    as_json: Json = False,
+) -> int:
+    """Run a workflow over paths of a site as a job; print the job's id."""
+    order = {
+        "workflow": workflow,
+        "site": site,
+        "queue": queue,
+        "paths": [asked(path) for path in paths],
+        "fields": fields_of(field or []),
+    }
+    with open_hub() as hub:
+        document = hub.post("/api/file/workflow/", order, key=uuid.uuid4().hex)
+        job = msgspec.json.decode(document, type=Job)
+        if not as_json:
+            print(job.id, flush=True)
+        if wait_for_it:
+            return wait_and_tell(hub, job.id, as_json)
+    if as_json:
+        print_document(document)
+    return Exit.OK
+
+
+def wait_and_tell(hub: "Hub", job_id: int, as_json: bool) -> int:
+    """Wait for a job, print it where JSON is wanted, and give the exit status that says how it ended."""
+    try:
+        with watching() as watcher:
+            document = wait(hub, job_id, watcher)
+    except KeyboardInterrupt:
+        say(f"job {job_id} goes on; watch it with: towpath job wait {job_id}")
+        return Exit.INTERRUPTED
+    if as_json:
+        print_document(document)
+    job = msgspec.json.decode(document, type=Job)
+    if job.state == JobState.PAUSED:
+        say(f"job {job_id} is paused; go on with: towpath job resume {job_id}")
+    elif job.totals.failed:
+        say(f"see why paths failed with: towpath job paths {job_id} --outcome failed")
+    return EXIT_OF[JobState(job.state)]
+
+
+def asked(path: str) -> str | dict[str, str]:
+    """A path of the command line as the API takes it: absolute, and exact where it is no UTF-8."""
+    exact = os.fsencode(absolute(path))
+    try:
+        return exact.decode()
+    except UnicodeDecodeError:
+        return {"path_b64": base64.b64encode(exact).decode()}
+
+
+def absolute(path: str) -> str:
+    """Relative to the directory where the caller stands, as the caller calls it."""
+    if not path:
+        raise Mistake("PATH: expected a path, found ''")
+    return os.path.normpath(Path(_here(), path)) if not path.startswith("/") else os.path.normpath(path)
+
+
+def _here() -> str:
+    """The current directory: `$PWD` where it is right, since it keeps the symbolic links that people came by."""
+    named = os.environ.get("PWD", "")
+    try:
+        if named.startswith("/") and os.path.samefile(named, "."):
+            return named
+    except OSError:
+        pass
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise Mistake("the current directory is gone; give absolute paths") from None
+
+
+def fields_of(given: Iterable[str]) -> dict[str, str]:
+    """The fields in `NAME=VALUE` arguments."""
+    fields: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise Mistake(f"--field: expected NAME=VALUE, found '{text}'")
+        if name in fields:
+            raise Mistake(f"--field {name}: expected once, found twice")
+        fields[name] = value
+    return fields
+
+
+def print_id(document: bytes) -> None:
+    """Print the id of the job in a document."""
+    sys.stdout.write(f"{msgspec.json.decode(document, type=Job).id}\n")

@@ -1,0 +1,163 @@
+"""What the command line reads of the API's objects, to show them to people."""
+
+import msgspec
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """Distinct paths of a job."""
+
+    discovered: int = 0
+    done: int = 0
+    failed: int = 0
+    skipped: int = 0
+    aborted: int = 0
+    not_run: int = 0
+    unknown: int = 0
+
+    @property
+    def ended(self) -> int:
+        """Paths with nothing left to do."""
+        return self.done + self.failed + self.skipped + self.aborted + self.not_run + self.unknown
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A job."""
+
+    id: int
+    workflow: str
+    workflow_version: int
+    site: str
+    queue: str
+    owner: str
+    state: str
+    totals: Totals
+    bytes_found: int
+    bytes_done: int
+    created_at: str
+    started_at: str | None = None
+    ended_at: str | None = None
+    wanted: str = "run"
+    wish_by: str | None = None
+    wish_why: str | None = None
+    retry_of: int | None = None
+    noop: bool = False
+    waiting: str | None = None
+    fields: dict[str, object] = {}
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A step of a job with its counts."""
+
+    rule: int
+    position: int
+    step: str
+    site: str
+    tasks: dict[str, int]
+    reached: int
+    processed: int
+    failed: int
+    skipped: int
+    aborted: int
+    unknown: int
+    not_run: int
+    bytes: int
+
+
+class Steps(msgspec.Struct, frozen=True):
+    """The steps of a job."""
+
+    results: list[Step]
+
+
+class Task(msgspec.Struct, frozen=True):
+    """A task."""
+
+    id: int
+    step: str
+    site: str
+    queue: str
+    state: str
+    node: str | None
+    attempts: int
+    paths: int
+    processed: int
+    failed: int
+    skipped: int
+    aborted: int
+    error: str | None
+
+
+class Path(msgspec.Struct, frozen=True):
+    """What became of one path in one task."""
+
+    task: int
+    step: str
+    site: str
+    path: str
+    path_b64: str
+    outcome: str
+    already: bool
+    error_class: str | None
+    reason: str | None
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A node of a site."""
+
+    name: str
+    online: bool
+    draining: bool
+    heard_at: str | None
+    queues: dict[str, dict[str, int]]
+    software: str
+
+
+class Site(msgspec.Struct, frozen=True):
+    """A site."""
+
+    name: str
+    health: str
+    roots: dict[str, str]
+    default_target: str | None
+    unguarded: bool
+    nodes: list[Node]
+
+
+class Sites(msgspec.Struct, frozen=True):
+    """All sites."""
+
+    results: list[Site]
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A target."""
+
+    name: str
+    url: str
+    created_at: str
+
+
+class Workflow(msgspec.Struct, frozen=True):
+    """A workflow."""
+
+    name: str
+    version: int
+    label: str
+    enabled: bool
+    visible: bool
+    installed: bool
+    definition: dict[str, object]
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """What is wrong with a document, and where."""
+
+    place: str
+    text: str
+
+
+class Check(msgspec.Struct, frozen=True):
+    """Whether a document is a workflow definition."""
+
+    valid: bool
+    problems: list[Fault]

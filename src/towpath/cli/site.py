@@ -1,0 +1,99 @@
+"""`towpath site`: the sites, their nodes and their health."""
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from towpath.cli.hubs import open_hub, segment
+from towpath.cli.output import (
+    Column,
+    Format,
+    Json,
+    Jsonl,
+    Limit,
+    Rows,
+    console,
+    moment,
+    print_document,
+    print_list,
+    rows_of,
+    styled,
+)
+from towpath.cli.shapes import Node, Site
+from towpath.domain.errors import Mistake
+
+app = typer.Typer(help="List sites, and set where they send data by default.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+
+SITES = Rows(
+    Site,
+    (
+        Column("name", 16, lambda site: site.name),
+        Column("health", 8, lambda site: site.health),
+        Column("nodes", 5, lambda site: str(len(site.nodes)), right=True),
+        Column("target", 14, lambda site: site.default_target or "-"),
+        Column("roots", 0, lambda site: ", ".join(f"{root}={place}" for root, place in site.roots.items())),
+    ),
+    "no sites; add one with: towpath up --site NAME=DIR",
+)
+
+
+@app.command("list")
+def list_sites(as_json: Json = False, as_lines: Jsonl = False, limit: Limit = None) -> None:
+    """List sites."""
+    wanted = Format(as_json, as_lines, limit)
+    with open_hub() as hub:
+        print_list(rows_of(hub.get("/api/sites/")), SITES, wanted)
+
+
+@app.command()
+def show(name: Name, as_json: Json = False) -> None:
+    """Show a site and its nodes."""
+    with open_hub() as hub:
+        document = hub.get(f"/api/sites/{segment(name)}/")
+    print_document(document) if as_json else _print_site(document)
+
+
+@app.command("set")
+def set_site(
+    name: Name,
+    target: Annotated[
+        str | None, typer.Option("--default-target", metavar="TARGET", help="Where data goes by default.")
+    ] = None,
+    no_target: Annotated[bool, typer.Option("--no-default-target", help="Each workflow names one.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Change a site."""
+    if (target is None) == (not no_target):
+        raise Mistake("expected either --default-target TARGET or --no-default-target")
+    with open_hub() as hub:
+        document = hub.patch(f"/api/sites/{segment(name)}/", {"default_target": target})
+    print_document(document) if as_json else _print_site(document)
+
+
+def _print_site(document: bytes) -> None:
+    site = msgspec.json.decode(document, type=Site)
+    out = console()
+    out.print("site", site.name, styled(site.health))
+    for root, place in site.roots.items():
+        out.print(f"  root {root}: {place}", soft_wrap=True)
+    out.print(f"  default target: {site.default_target or 'none'}")
+    if site.unguarded:
+        out.print(
+            "  unguarded: stubs keep unprivileged readers out, but root (so a backup) reads zeros",
+            soft_wrap=True,
+        )
+    for node in site.nodes:
+        out.print("  node", node.name, styled("up" if node.online else "down"), _about(node), soft_wrap=True)
+
+
+def _about(node: Node) -> str:
+    slots = [
+        f"{queue}: " + ", ".join(f"{function} {count}" for function, count in functions.items())
+        for queue, functions in node.queues.items()
+    ]
+    parts = ["draining"] if node.draining else []
+    parts += [f"heard {moment(node.heard_at)} UTC"] if node.heard_at else ["never heard"]
+    return "; ".join([*parts, *slots])

@@ -1,0 +1,183 @@
+"""What keeps a home's NATS server, hub and workers alive."""
+
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import FrameType
+
+from towpath.bus.server import LOG as NATS_LOG
+from towpath.bus.server import NatsChild, ServerFailed
+from towpath.cli.children import DRAIN_SECONDS, GRACE_SECONDS, Command, Slot, environment, trim_log
+from towpath.cli.errors import Exit
+from towpath.cli.ground import NODE, Ground
+from towpath.cli.home import Home, read_remembered
+from towpath.cli.running import Child, Status, born_at, write_status
+from towpath.config import Listen
+
+TICK_SECONDS = 1.0
+
+
+class Signals:
+    """The signals that a supervisor heeds, as conditions that it can wait for."""
+
+    def __init__(self) -> None:
+        self.stops = 0
+        self.reload = False
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, self._note)
+
+    def wait(self, seconds: float) -> None:
+        """Return at the next signal, or once the time went by."""
+        ready, _, _ = select.select([self._reader], [], [], max(0.0, seconds))
+        if ready:
+            self._reader.recv(4096)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if number in (signal.SIGTERM, signal.SIGINT):
+            self.stops += 1
+        elif number == signal.SIGHUP:
+            self.reload = True
+
+
+class Supervisor:
+    """Keeps a home's processes alive until it is told to stop."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._signals = Signals()
+        self._remembered = read_remembered(home)
+        self._listen = Listen.parse(self._remembered.listen)
+        self._env = environment(os.environ)
+        self._ground = Ground(home)
+        self._ground.admit_client(self._listen)
+        for site in self._remembered.sites:
+            self._ground.admit_site(site)
+        server = self._remembered.nats_server
+        self._nats = NatsChild(
+            home.nats, self._ground.hub_key, self._ground.nodes(), Path(server) if server else None
+        )
+        self._nats_slot = Slot("nats", None, self._nats, home.nats / NATS_LOG)
+        self._hub = self._command("hub", None, self._hub_arguments())
+        self._workers = [self._worker(site, place) for site, place in self._remembered.sites.items()]
+
+    def run(self) -> int:
+        """Start everything, keep it alive, and stop it in order: workers, hub, NATS."""
+        try:
+            self._nats_slot.start()
+            self._nats.wait_ready()
+            for slot in (self._hub, *self._workers):
+                slot.start()
+            self._tell()
+            while not self._signals.stops:
+                self._turn()
+        except ServerFailed as error:
+            _log(str(error))
+            return Exit.MISTAKE
+        finally:
+            self._stop()
+        return Exit.OK
+
+    @property
+    def _slots(self) -> list[Slot]:
+        return [self._nats_slot, self._hub, *self._workers]
+
+    def _turn(self) -> None:
+        if self._signals.reload:
+            self._signals.reload = False
+            self._take_up_sites()
+        now = time.monotonic()
+        news = [said for slot in self._slots if (said := slot.look(now))]
+        for said in news:
+            _log(said)
+        if news:
+            self._tell()
+        for slot in self._slots:
+            trim_log(slot.log)
+        trim_log(self._home.log("supervisor"))
+        dues = [slot.due - time.monotonic() for slot in self._slots if slot.due is not None]
+        self._signals.wait(min([TICK_SECONDS, *dues]))
+
+    def _take_up_sites(self) -> None:
+        """Start workers for sites that were added, and what waits for its next start at once."""
+        for slot in self._slots:
+            slot.hurry()
+        remembered = read_remembered(self._home)
+        added = {
+            name: place for name, place in remembered.sites.items() if name not in self._remembered.sites
+        }
+        self._remembered = remembered
+        if not added:
+            return
+        for site in added:
+            self._ground.admit_site(site)
+        self._nats.reload(self._ground.nodes())
+        workers = [self._worker(site, place) for site, place in added.items()]
+        self._workers += workers
+        for slot in workers:
+            slot.start()
+            _log(f"{slot.name} was started")
+        self._tell()
+
+    def _stop(self) -> None:
+        _log("stopping")
+        self._end(self._workers)
+        self._end([self._hub])
+        self._end([self._nats_slot])
+        self._home.status_file.unlink(missing_ok=True)
+        self._ground.close()
+
+    def _end(self, slots: list[Slot]) -> None:
+        """Ask all to stop, wait for them, and end by force what is left, or everything at a second signal."""
+        for slot in slots:
+            slot.ask_to_stop()
+        end = time.monotonic() + GRACE_SECONDS
+        asked = self._signals.stops
+        while any(slot.pid for slot in slots) and time.monotonic() < end and self._signals.stops == asked:
+            self._signals.wait(0.1)
+        for slot in slots:
+            if slot.pid is not None:
+                _log(f"{slot.name} did not end in time: ended by force")
+            slot.stop(0)
+
+    def _tell(self) -> None:
+        children = [
+            Child(
+                role=slot.role,
+                site=slot.site,
+                pid=(pid := slot.pid),
+                restarts=slot.restarts,
+                since=slot.since.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                born=born_at(pid) if pid else 0,
+            )
+            for slot in self._slots
+        ]
+        write_status(self._home, Status(os.getpid(), self._listen.url, children))
+
+    def _command(self, role: str, site: str | None, arguments: Iterable[str]) -> Slot:
+        log = self._home.log(role, site)
+        return Slot(role, site, Command(list(arguments), log, self._env), log)
+
+    def _hub_arguments(self) -> tuple[str, ...]:
+        home = self._home
+        place = ("--home", str(home.root), "--database", home.database_url)
+        return ("hub", *place, "--bus", self._nats.url, "--listen", str(self._listen))
+
+    def _worker(self, site: str, directory: str) -> Slot:
+        identity = ("--site", site, "--node", NODE, "--seed", str(self._ground.seed_file(site)))
+        place = ("--home", str(self._home.site(site)), "--root", f"data={directory}", "--bus", self._nats.url)
+        rights = ("--unguarded", "--allow-target", "/", "--grace", str(DRAIN_SECONDS))
+        return self._command("worker", site, ("worker", *identity, *place, *rights))
+
+
+def _log(text: str) -> None:
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    print(f"{moment} {text}", file=sys.stderr, flush=True)

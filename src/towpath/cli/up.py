@@ -1,0 +1,213 @@
+"""`towpath up`, `down` and `status`: a hub with its sites on this machine."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from towpath.bus.server import find_server
+from towpath.cli import ready
+from towpath.cli.children import GRACE_SECONDS, environment, spawn
+from towpath.cli.errors import Exit
+from towpath.cli.home import Home, Remembered, home_of, read_remembered, write_remembered
+from towpath.cli.hub_command import HomeOption, bind
+from towpath.cli.output import Column, Format, Json, Rows, print_list, say
+from towpath.cli.running import Child, Status, is_running, read_status, sign_lock, supervisor_of, take_lock
+from towpath.config import Listen
+from towpath.domain.errors import Mistake
+from towpath.domain.values import name_fault
+
+CHILDREN = Rows(
+    Child,
+    (
+        Column("role", 8, lambda child: child.role),
+        Column("site", 16, lambda child: child.site or ""),
+        Column("state", 5, lambda child: "up" if child.pid else "down"),
+        Column("pid", 8, lambda child: str(child.pid or "-"), right=True),
+        Column("restarts", 8, lambda child: str(child.restarts), right=True),
+        Column("since", 20, lambda child: child.since),
+    ),
+    "nothing runs",
+)
+
+
+def up(
+    home: HomeOption = None,
+    listen: Annotated[
+        str | None, typer.Option("--listen", metavar="HOST:PORT", help="127.0.0.1:8420, or as before.")
+    ] = None,
+    site: Annotated[
+        list[str] | None,
+        typer.Option("--site", metavar="NAME=DIR", help="A site and its directory; repeatable; remembered."),
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return once everything is up.")] = False,
+    nats_server: Annotated[
+        Path | None, typer.Option("--nats-server", metavar="PATH", help="Instead of the bundled one.")
+    ] = None,
+) -> int:
+    """Run a hub, its NATS server and a worker for each site; again with the same home, restart what is dead."""
+    place = home_of(home, os.environ)
+    sites = read_sites(site or [], place)
+    place.make()
+    remembered = merge(read_remembered(place), listen, sites, nats_server)
+    lock = take_lock(place)
+    if lock is None:
+        return _join(place, remembered)
+    Listen.parse(remembered.listen)
+    find_server(Path(remembered.nats_server) if remembered.nats_server else None)
+    bind(Listen.parse(remembered.listen)).close()
+    write_remembered(place, remembered)
+    supervisor = _start(place, lock, tied=not detach)
+    try:
+        _wait_until_up(place, remembered, supervisor)
+        return Exit.OK if detach else _attend(supervisor)
+    except KeyboardInterrupt:
+        supervisor.terminate()
+        supervisor.wait()
+        return Exit.INTERRUPTED
+
+
+def read_sites(given: Sequence[str], home: Home) -> dict[str, str]:
+    """The sites in `NAME=DIR` arguments; raises `Mistake` for what cannot be one."""
+    sites: dict[str, str] = {}
+    for text in given:
+        name, equals, directory = text.partition("=")
+        if not equals or not directory:
+            raise Mistake(f"--site: expected NAME=DIR, found '{text}'")
+        if fault := name_fault(name):
+            raise Mistake(f"--site: {fault}")
+        if name in sites:
+            raise Mistake(f"--site {name}: expected once, found twice")
+        place = Path(os.path.abspath(directory))
+        if not place.is_dir():
+            found = "something else" if place.exists() else "nothing"
+            raise Mistake(f"--site {name}: expected a directory, found {found} at {place}")
+        if home.root.resolve().is_relative_to(place.resolve()):
+            raise Mistake(
+                f"--site {name}: {place} holds the hub's own home {home.root}; choose another --home"
+            )
+        sites[name] = str(place)
+    return sites
+
+
+def merge(before: Remembered, listen: str | None, sites: dict[str, str], server: Path | None) -> Remembered:
+    """What was told before and what is told now; raises `Mistake` where a site has moved."""
+    for name, place in sites.items():
+        if before.sites.get(name, place) != place:
+            raise Mistake(f"--site {name}: expected {before.sites[name]}, as before; found {place}")
+    for name, place in before.sites.items():
+        if name not in sites and not Path(place).is_dir():
+            say(f"site {name}: {place} is not there; its worker cannot start until it is")
+    return Remembered(
+        listen=before.listen if listen is None else str(Listen.parse(listen)),
+        sites={**before.sites, **sites},
+        nats_server=before.nats_server if server is None else str(server.absolute()),
+    )
+
+
+def _start(home: Home, lock: int, tied: bool) -> subprocess.Popen[bytes]:
+    """Start the supervisor; the lock goes over to it."""
+    arguments = ["supervise", "--home", str(home.root), "--lock-fd", str(lock)]
+    supervisor = spawn(arguments, home.log("supervisor"), environment(os.environ), tied, pass_fds=(lock,))
+    sign_lock(lock, supervisor.pid)
+    os.close(lock)
+    return supervisor
+
+
+def _wait_until_up(home: Home, remembered: Remembered, supervisor: subprocess.Popen[bytes]) -> None:
+    try:
+        ready.wait(home, remembered, lambda: supervisor.poll() is None)
+    except Mistake:
+        # Half a hub is no use to anybody, and would keep its port.
+        supervisor.terminate()
+        supervisor.wait()
+        raise
+    _greet(home, remembered)
+
+
+def _join(home: Home, remembered: Remembered) -> int:
+    """A supervisor runs here: let it take up new sites and restart what is dead."""
+    pid = supervisor_of(home)
+    status_now = ready.wait_for_status(home)
+    if pid is None or status_now is None:
+        raise Mistake(f"{home.root}: the hub that ran here has just stopped; try again")
+    if Listen.parse(remembered.listen).url != status_now.url:
+        raise Mistake(f"--listen {remembered.listen}: the hub runs at {status_now.url}; `towpath down` first")
+    write_remembered(home, remembered)
+    os.kill(pid, signal.SIGHUP)
+    ready.wait(home, remembered, lambda: is_running(home))
+    _greet(home, remembered)
+    return Exit.OK
+
+
+def _greet(home: Home, remembered: Remembered) -> None:
+    print(f"hub up at {Listen.parse(remembered.listen).url}")
+    print(f"home {home.root}")
+    for name, place in remembered.sites.items():
+        print(f"site {name}: {place} (unguarded: where a file is a stub, root, and so a backup, reads zeros)")
+    if not remembered.sites:
+        print("no sites yet; add one with: towpath up --site NAME=DIR")
+
+
+def _attend(supervisor: subprocess.Popen[bytes]) -> int:
+    """Stay until the supervisor has ended; Ctrl-C or SIGTERM stops it in good order."""
+    say("Ctrl-C stops it")
+
+    def forward(_number: int, _frame: object) -> None:
+        supervisor.terminate()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, forward)
+    return Exit.OK if supervisor.wait() == 0 else Exit.BUG
+
+
+def down(home: HomeOption = None) -> int:
+    """Stop what `up` started: workers finish or hand back what they do, then the hub and NATS end."""
+    place = home_of(home, os.environ)
+    pid = supervisor_of(place)
+    if pid is None:
+        print(f"nothing runs at {place.root}")
+        return Exit.OK
+    os.kill(pid, signal.SIGTERM)
+    if not _gone(place, 3 * GRACE_SECONDS + 5):
+        os.kill(pid, signal.SIGKILL)
+        _gone(place, 5)
+        say(f"the supervisor (pid {pid}) did not end in time: ended by force")
+    print(f"stopped what ran at {place.root}")
+    return Exit.OK
+
+
+def _gone(home: Home, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while is_running(home):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def status(home: HomeOption = None, as_json: Json = False) -> int:
+    """Say what runs: role, site, pid, restarts."""
+    place = home_of(home, os.environ)
+    found = read_status(place)
+    children = found.children if found else []
+    if as_json:
+        rows = [msgspec.to_builtins(child) for child in children]
+        print(json.dumps([{k: v for k, v in row.items() if k != "born"} for row in rows], indent=2))
+    elif found is None:
+        print(f"nothing runs at {place.root}")
+    else:
+        _print_status(place, found)
+    return Exit.OK
+
+
+def _print_status(home: Home, found: Status) -> None:
+    print(f"hub at {found.url}, home {home.root}, supervisor pid {found.pid}")
+    print_list((msgspec.json.encode(child) for child in found.children), CHILDREN, Format())
