@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from obstore.store import MemoryStore
-
 from tests.fixtures_seaweed import Seaweed, bucket, seaweed
+
 from towpath.storage.objects import ObjectStorage
 from towpath.storage.opening import open_storage
 from towpath.storage.posix import DirectoryStorage

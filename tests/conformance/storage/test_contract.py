@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import xxhash
-
 from tests.conformance.storage.sources import Failing, Generated, Stuttering, Watching, as_file
+
 from towpath.domain.paths import ErrorClass
 from towpath.storage.protocol import (
     ESCAPE,
@@ -237,7 +237,19 @@ def test_deleting_twice_does_no_harm(place: Storage) -> None:
 
 @pytest.mark.parametrize(
     ("start", "length"),
-    [(0, None), (0, 0), (0, 1), (1, 3), (9, 1), (9, 100), (5, None), (10, None), (10, 5), (11, 1), (99, None)],
+    [
+        (0, None),
+        (0, 0),
+        (0, 1),
+        (1, 3),
+        (9, 1),
+        (9, 100),
+        (5, None),
+        (10, None),
+        (10, 5),
+        (11, 1),
+        (99, None),
+    ],
 )
 def test_a_range_is_what_a_slice_would_be(place: Storage, start: int, length: int | None) -> None:
     content = b"0123456789"
