@@ -1,0 +1,197 @@
+"""Filling a stub: its data goes into a private file beside it, is checked there, and takes the stub's place."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from xxhash import xxh3_128
+
+from towpath.hsm import private
+from towpath.hsm.lease import NO_WRITER, Answer, leased
+from towpath.hsm.look import WINDOWS, Look, erase_mark, write_mark
+from towpath.hsm.mark import Mark, Standing, State
+from towpath.hsm.metadata import AS_RECORDED, Owners, allowed_mode, set_attributes, set_owner
+from towpath.hsm.record import Record
+from towpath.hsm.stub import has_bytes_from
+from towpath.storage.protocol import Corrupt
+from towpath.storage.roots import Root
+
+_PIECE: Final = 1024 * 1024
+_BLOCK: Final = 4096
+_ZEROS: Final = bytes(_BLOCK)
+
+
+class NotFilled(StrEnum):
+    """Why a stub was not filled."""
+
+    EDITED = "the stub was written to while its data was away: what stands here and the object are both kept"
+    CHANGED = "the stub was changed while its data was brought"
+    GONE = "the stub was removed while its data was brought"
+    IN_USE = "some program has the stub open for writing"
+    NO_LEASES = "no lease can be had here to keep writers out (lock_level none goes on without one)"
+    BUSY = "another run is bringing its data now"
+    NOT_OURS = "a file that is not ours stands where its private file would be made"
+    OTHER_RECORD = "its mark leads to the record of a file of another size"
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """How to fill: the site's key, who must say yes at the last moment, who hears of bytes, and the wishes."""
+
+    key: bytes
+    confirm: Callable[[], None]
+    progress: Callable[[int], None]
+    lease: bool = True
+    """Keep writers out of the stub while the files change places."""
+    skip_hash: bool = False
+    forget: bool = False
+    """The file becomes resident."""
+    touch_atime: bool = False
+    touch_mtime: bool = False
+    owners: Owners = AS_RECORDED
+
+
+def fill(
+    root: Root, path: bytes, found: Look, record: Record, content: Iterable[bytes], how: Filling
+) -> NotFilled | None:
+    """Bring a stub's data back; None once the whole file stands in its place.
+
+    Nothing but the private file is written before all has been checked: the bytes against the record, what is
+    left in the stub against the bytes, and the stub against what it was. Raises `Corrupt` where the bytes are
+    not those of the record.
+    """
+    mark = found.judged.mark
+    if mark is None or record.size != mark.size:
+        return NotFilled.OTHER_RECORD
+    if _is_written_to(found, mark):
+        return NotFilled.EDITED
+    try:
+        fd = private.create(root, path, how.key)
+    except private.Busy:
+        return NotFilled.BUSY
+    except private.NotOurs:
+        return NotFilled.NOT_OURS
+    try:
+        write(fd, content, record, how)
+        if not _agree(found.fd, fd, mark.size):
+            return NotFilled.EDITED
+        os.fdatasync(fd)
+        mode = _dress(fd, found, mark, how)
+        refused = _take_place(root, path, found, mark, how)
+        if refused is None and how.forget:
+            erase_mark(fd, mode)
+        return refused
+    finally:
+        private.abandon(root, path, fd)
+
+
+def _is_written_to(found: Look, mark: Mark) -> bool:
+    """Whether a stub has data where it had a hole; of one left half freed, only its data can tell."""
+    edited = found.judged.standing is Standing.EDITED
+    return edited or (mark.state is State.OFFLINE and has_bytes_from(found.fd, mark.head))
+
+
+# The data -----------------------------------------------------------------------------------------------------
+
+
+def write(fd: int, content: Iterable[bytes], record: Record, how: Filling) -> None:
+    """Write an object's bytes to a new file; raises `Corrupt` unless they are those of the record."""
+    digest, size = xxh3_128(), 0
+    for piece in content:
+        if not how.skip_hash:
+            digest.update(piece)
+        _write_piece(fd, piece, size, sparse=record.sparse)
+        size += len(piece)
+        if size > record.size:
+            break
+        how.progress(len(piece))
+    if size != record.size:
+        raise Corrupt(f"object '{record.key}': expected {record.size} bytes, found {size}")
+    if not how.skip_hash and digest.digest() != record.checksum:
+        raise Corrupt(f"object '{record.key}': its bytes are not those that were put there")
+    if record.sparse:
+        os.ftruncate(fd, size)
+
+
+def _write_piece(fd: int, piece: bytes, start: int, *, sparse: bool) -> None:
+    if not sparse:
+        _write_all(fd, piece, start)
+        return
+    for offset in range(0, len(piece), _BLOCK):
+        block = piece[offset : offset + _BLOCK]
+        if block != _ZEROS[: len(block)]:
+            _write_all(fd, block, start + offset)
+
+
+def _write_all(fd: int, piece: bytes, start: int) -> None:
+    done = os.pwrite(fd, piece, start)
+    while done < len(piece):
+        done += os.pwrite(fd, piece[done:], start + done)
+
+
+def _agree(stub: int, whole: int, size: int) -> bool:
+    """Whether what data there is in the stub is the same in the whole file."""
+    for start, end in _extents(stub, size):
+        for offset in range(start, end, _PIECE):
+            length = min(_PIECE, end - offset)
+            if os.pread(stub, length, offset) != os.pread(whole, length, offset):
+                return False
+    return True
+
+
+def _extents(fd: int, size: int) -> Iterator[tuple[int, int]]:
+    """Where a file has data: (start, end) of each stretch."""
+    end = 0
+    while end < size and has_bytes_from(fd, end):
+        start = os.lseek(fd, end, os.SEEK_DATA)
+        end = min(size, os.lseek(fd, start, os.SEEK_HOLE))
+        if start >= end:
+            return
+        yield start, end
+
+
+# The rest of the file -----------------------------------------------------------------------------------------
+
+
+def _dress(fd: int, found: Look, mark: Mark, how: Filling) -> int:
+    """Give the private file all that the stub has, and the mode it had; returns that mode.
+
+    Owner, attributes and times are the stub's own, so that what somebody changed there meanwhile stays; so is
+    the mode, if somebody has set one.
+    """
+    stub = found.stat
+    set_owner(fd, stub.st_uid, stub.st_gid, how.owners, strict=True)
+    set_attributes(fd, found.attributes)
+    now = time.time_ns()
+    atime_ns = now if how.touch_atime else stub.st_atime_ns
+    os.utime(fd, ns=(atime_ns, now if how.touch_mtime else mark.mtime_ns))
+    chosen = mark.mode if found.mode in (0, *WINDOWS) else found.mode
+    if not how.forget:
+        whole = Mark.of(State.PREMIGRATED, mark.reference, os.fstat(fd))
+        write_mark(fd, whole.pack(how.key), (), 0o600)
+    mode = allowed_mode(fd, chosen, stub.st_uid, stub.st_gid)
+    os.fchmod(fd, mode)
+    return mode
+
+
+def _take_place(root: Root, path: bytes, found: Look, mark: Mark, how: Filling) -> NotFilled | None:
+    with leased(found.fd, NO_WRITER) if how.lease else nullcontext(Answer.HELD) as answer:
+        if answer is not Answer.HELD:
+            return NotFilled.IN_USE if answer is Answer.IN_USE else NotFilled.NO_LEASES
+        if version_of(os.fstat(found.fd)) != version_of(found.stat) or _is_written_to(found, mark):
+            return NotFilled.CHANGED
+        how.confirm()
+        try:
+            swapped = private.swap(root, path, found.stat.st_ino)
+        except FileNotFoundError:
+            return NotFilled.GONE
+    return None if swapped is private.Swapped.DONE else NotFilled.CHANGED
+
+
+def version_of(found: os.stat_result) -> tuple[int, int, int, int]:
+    """What tells a file as it is from the same one after any change, to its metadata too."""
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

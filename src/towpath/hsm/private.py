@@ -1,0 +1,184 @@
+"""Private files: what is made beside its place under a name of its own, and takes its place in one move."""
+
+import ctypes
+import errno
+import fcntl
+import os
+import re
+from enum import Enum
+from hashlib import blake2b
+from typing import Final
+
+from towpath.hsm import mark as marks
+from towpath.hsm.look import NotRegular, look
+from towpath.hsm.mark import Mark, Reference, State
+from towpath.storage.roots import Root
+
+_NAME: Final = re.compile(rb"(?:.*/)?\.towpath-[0-9a-f]{16}\.part", re.DOTALL)
+_NOREPLACE: Final = 1
+_EXCHANGE: Final = 2
+_UNKNOWN_CALL: Final = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
+_NOTHING: Final = Reference(bytes(4), bytes(10), 0)
+_RACES: Final = 8
+
+_renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+_renameat2.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
+_renameat2.restype = ctypes.c_int
+
+
+class Busy(Exception):
+    """Another run is making the same file now."""
+
+
+class NotOurs(Exception):
+    """Where the private file would stand is one that we have not made."""
+
+
+class Swapped(Enum):
+    """What became of a swap."""
+
+    DONE = 1
+    OTHER = 2
+    """Another file than the one expected stood in the place; it stands there still."""
+
+
+def name_beside(name: bytes) -> bytes:
+    """The name of the private file for what is to be called `name` in the same directory: always the same."""
+    return b".towpath-%s.part" % blake2b(name, digest_size=8).hexdigest().encode()
+
+
+def is_private(path: bytes) -> bool:
+    """Whether a path has the name of a private file."""
+    return _NAME.fullmatch(path) is not None
+
+
+def create(root: Root, path: bytes, key: bytes) -> int:
+    """A new private file beside `path`, empty, locked and marked as ours: its descriptor.
+
+    One that an earlier run left is removed first. Raises `Busy` or `NotOurs`, or OSError.
+    """
+    parent, slash, name = path.rpartition(b"/")
+    beside = parent + slash + name_beside(name)
+    for _ in range(_RACES):
+        try:
+            fd = root.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            reclaim(root, beside, key)
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            found = os.fstat(fd)
+            if found.st_nlink == 0:  # Somebody took it for a leftover before we had locked it.
+                os.close(fd)
+                continue
+            marks.write(fd, Mark.of(State.PRIVATE, _NOTHING, found).pack(key))
+        except BlockingIOError:
+            os.close(fd)
+            raise Busy from None
+        except BaseException:
+            os.close(fd)
+            _unlink(root, beside)
+            raise
+        return fd
+    raise Busy
+
+
+def reclaim(root: Root, path: bytes, key: bytes) -> None:
+    """Remove a private file that an earlier run left.
+
+    Raises `Busy` while a run is at work on it, and `NotOurs` where it is none of ours: it has bytes, but no mark
+    of this site made for it. Where there is none (any more), nothing happens.
+    """
+    try:
+        found = look(root, path, key)
+    except FileNotFoundError:
+        return
+    except NotRegular:
+        raise NotOurs from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise NotOurs from None
+        raise
+    with found:
+        try:
+            fcntl.flock(found.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Busy from None
+        if not _is_ours(found.stat, found.packed, key):
+            raise NotOurs
+        with root.holding(path) as (directory, name):
+            if _inode(directory, name) == found.stat.st_ino:
+                os.unlink(name, dir_fd=directory)
+
+
+def _is_ours(found: os.stat_result, packed: bytes | None, key: bytes) -> bool:
+    if packed is None:
+        return found.st_size == 0
+    try:
+        return marks.unpack(packed, key).inode == found.st_ino
+    except marks.Malformed:
+        return False
+
+
+def swap(root: Root, path: bytes, expected: int) -> Swapped:
+    """Let the private file beside `path` take its place, where the file of that inode stands; that one goes.
+
+    The two change places, and only then the old one is removed: if somebody put another file there in the last
+    moment, it is put back. Raises FileNotFoundError where nothing stands there any more.
+    """
+    with root.holding(path) as (directory, name):
+        beside = name_beside(name)
+        if not _rename(directory, beside, name, _EXCHANGE):
+            if _inode(directory, name) != expected:
+                return Swapped.OTHER
+            os.rename(beside, name, src_dir_fd=directory, dst_dir_fd=directory)
+            return Swapped.DONE
+        if _inode(directory, beside) != expected:
+            _rename(directory, beside, name, _EXCHANGE)
+            return Swapped.OTHER
+        os.unlink(beside, dir_fd=directory)
+    return Swapped.DONE
+
+
+def place(root: Root, path: bytes) -> None:
+    """Let the private file beside `path` take its place, where nothing stands; raises FileExistsError."""
+    with root.holding(path) as (directory, name):
+        beside = name_beside(name)
+        if not _rename(directory, beside, name, _NOREPLACE):
+            os.link(beside, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+            os.unlink(beside, dir_fd=directory)
+
+
+def abandon(root: Root, path: bytes, fd: int) -> None:
+    """Remove the private file beside `path`, if it is still the one that `fd` is, and close it."""
+    try:
+        with root.holding(path) as (directory, name):
+            beside = name_beside(name)
+            if _inode(directory, beside) == os.fstat(fd).st_ino:
+                os.unlink(beside, dir_fd=directory)
+    except FileNotFoundError:
+        pass
+    finally:
+        os.close(fd)
+
+
+def _inode(directory: int, name: bytes) -> int | None:
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False).st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _unlink(root: Root, path: bytes) -> None:
+    with root.holding(path) as (directory, name):
+        os.unlink(name, dir_fd=directory)
+
+
+def _rename(directory: int, old: bytes, new: bytes, flags: int) -> bool:
+    """Rename with flags; False where the kernel or the file system does not know them."""
+    if _renameat2(directory, old, directory, new, flags) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _UNKNOWN_CALL:
+        return False
+    raise OSError(number, os.strerror(number), new)

@@ -1,0 +1,141 @@
+"""The step that deletes files, symbolic links and directories."""
+
+import errno
+import os
+import stat as modes
+from collections.abc import Callable, Iterator
+from typing import ClassVar
+
+from towpath.domain.catalogue import DELETE, StepSpec
+from towpath.domain.paths import ErrorClass, Kind, PathOutcome, printable
+from towpath.steps.outcomes import GONE, failed, missing, processed
+from towpath.steps.protocol import Context, Item
+
+
+class HandedBack(Exception):
+    """The task is to be handed back in the midst of a tree: what was deleted is, and the rest stays."""
+
+
+class Crossing(Exception):
+    """A directory in a tree is another file system's: nothing was deleted in it."""
+
+    def __init__(self, name: bytes) -> None:
+        super().__init__(f"'{printable(name)}' in it is on another file system, which is never deleted from")
+
+
+class Delete:
+    """Deletes each path: a file (a stub too; the hub deletes its object), a symbolic link, an empty directory.
+
+    - `recursive`: a directory goes with all that it holds; symbolic links in it go, and are never followed, and
+      nothing on another file system is touched.
+    - `abort_missing`: a path that is not there counts as aborted rather than failed.
+
+    The root of a site is never deleted. A path that became another kind of thing since it was found is not
+    deleted.
+    """
+
+    spec: ClassVar[StepSpec] = DELETE
+
+    def run(self, context: Context) -> Iterator[PathOutcome]:
+        """Delete the paths; see the class."""
+        run = _Run(context)
+        for outcome in context.each(run.work, context.items):
+            if outcome.index not in run.handed_back:
+                yield outcome
+
+
+class _Run:
+    """One task."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._recursive: bool = context.arguments["recursive"]
+        self._abort_missing: bool = context.arguments["abort_missing"]
+        self.handed_back: set[int] = set()
+        """Trees that were begun and not finished: they have no outcome."""
+
+    def work(self, item: Item) -> PathOutcome:
+        """One path."""
+        if not item.path:
+            return failed(item, "it is the root of the site, which is never deleted")
+        try:
+            return self._delete(item)
+        except GONE:
+            return missing(item, abort=self._abort_missing)
+        except Crossing as error:
+            return failed(item, str(error))
+        except HandedBack:
+            self.handed_back.add(item.index)
+            return processed(item)
+
+    def _delete(self, item: Item) -> PathOutcome:
+        with self._context.root.holding(item.path) as (directory, name):
+            found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            if not _is_still(item.kind, found.st_mode):
+                return failed(item, "something else stands there now", ErrorClass.TRANSIENT)
+            if not modes.S_ISDIR(found.st_mode):
+                self._context.confirm()
+                os.unlink(name, dir_fd=directory)
+                return processed(item)
+            return self._directory(item, directory, name, found.st_dev)
+
+    def _directory(self, item: Item, directory: int, name: bytes, device: int) -> PathOutcome:
+        if device != os.fstat(directory).st_dev:
+            return failed(item, "it is the root of another file system")
+        if self._recursive:
+            _empty(directory, name, device, self._may_go_on)
+        self._context.confirm()
+        try:
+            os.rmdir(name, dir_fd=directory)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            why = "something was put into it meanwhile" if self._recursive else "it is not empty"
+            return failed(item, why, ErrorClass.TRANSIENT if self._recursive else ErrorClass.PERMANENT)
+        return processed(item)
+
+    def _may_go_on(self) -> None:
+        if not self._context.proceed():
+            raise HandedBack
+        self._context.confirm()
+
+
+def _is_still(kind: Kind, mode: int) -> bool:
+    """Whether a path is still of the kind that was found."""
+    match kind:
+        case Kind.DIRECTORY:
+            return modes.S_ISDIR(mode)
+        case Kind.SYMLINK:
+            return modes.S_ISLNK(mode)
+        case Kind.FILE:
+            return modes.S_ISREG(mode)
+        case _:
+            return not modes.S_ISDIR(mode)
+
+
+def _empty(parent: int, name: bytes, device: int, may_go_on: Callable[[], None]) -> None:
+    """Delete all that a directory holds, deepest first; keeps one descriptor for each level."""
+    fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        if os.fstat(fd).st_dev != device:
+            raise Crossing(name)
+        while _empty_once(fd, device, may_go_on):
+            pass
+    finally:
+        os.close(fd)
+
+
+def _empty_once(fd: int, device: int, may_go_on: Callable[[], None]) -> bool:
+    """One pass over the entries; whether there were any (more may have come, or been passed over)."""
+    found = False
+    with os.scandir(fd) as entries:
+        for entry in entries:
+            found = True
+            may_go_on()
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.name, dir_fd=fd)
+                continue
+            below = os.fsencode(entry.name)
+            _empty(fd, below, device, may_go_on)
+            os.rmdir(below, dir_fd=fd)
+    return found

@@ -1,0 +1,55 @@
+"""What the steps that work on managed files have in common: their words, and what they do with private files."""
+
+from typing import Final
+
+from towpath.domain.paths import ErrorClass, PathOutcome
+from towpath.hsm import private
+from towpath.hsm.fill import Filling, NotFilled, fill
+from towpath.hsm.look import Look
+from towpath.hsm.mark import Judged, Mark
+from towpath.hsm.shelf import Shelf
+from towpath.steps.outcomes import failed, skipped
+from towpath.steps.protocol import Context, Item
+
+EDITED: Final = "it is a stub that was written to: neither it nor its object is whole, and both are kept"
+_PERMANENT: Final = (NotFilled.EDITED, NotFilled.NOT_OURS, NotFilled.NO_LEASES, NotFilled.OTHER_RECORD)
+
+
+def foreign(item: Item, judged: Judged) -> PathOutcome:
+    """The outcome of a file whose mark is not trusted."""
+    advice = "`towpath site adopt` binds restored stubs anew"
+    return failed(item, f"its mark is not trusted: {judged.why} ({advice})")
+
+
+def edited(item: Item) -> PathOutcome:
+    """The outcome of a stub that was written to."""
+    return failed(item, EDITED)
+
+
+def mark_of(judged: Judged) -> Mark:
+    """The mark of a file that is neither resident nor foreign."""
+    if judged.mark is None:
+        raise ValueError(f"a {judged.standing} file has no mark of ours")
+    return judged.mark
+
+
+def bring(context: Context, item: Item, found: Look, shelf: Shelf, how: Filling) -> PathOutcome | None:
+    """Fill a stub from the target that its mark names; None once done, else the outcome that says why not."""
+    mark = mark_of(found.judged)
+    storage = context.target_of(mark.reference.tag).storage
+    record = shelf.find(storage, mark.reference)
+    why = fill(context.root, item.path, found, record, storage.get(record.key), how)
+    if why is None:
+        return None
+    return failed(item, why, ErrorClass.PERMANENT if why in _PERMANENT else ErrorClass.TRANSIENT)
+
+
+def clear_private(context: Context, item: Item) -> PathOutcome:
+    """Remove what an interrupted run left beside its place; it is no file of anybody's."""
+    try:
+        private.reclaim(context.root, item.path, context.site.key)
+    except private.Busy:
+        return skipped(item, "it is a file under way to its place")
+    except private.NotOurs:
+        return skipped(item, "it has the name of a private file, but is none of ours")
+    return skipped(item, "it was left by an interrupted run, and was removed")

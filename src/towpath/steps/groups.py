@@ -1,0 +1,62 @@
+"""Commit groups: what several threads have begun is finished together, so that what costs once costs once."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Generic, TypeVar
+
+from towpath.domain.paths import Code, PathOutcome
+from towpath.steps.protocol import Context, Item
+
+Begun = TypeVar("Begun")
+
+MOST: Final = 256
+"""A group of so many is committed at once: more would save little, and hold outcomes back for longer."""
+LONGEST: Final = 1.0
+"""Seconds after which a group is committed when something joins it, however small it is."""
+
+
+class Groups(Generic[Begun]):
+    """Collects what the work on single items has begun, and finishes it in groups.
+
+    `commit` finishes a group and yields the outcome of each of its members; it runs in the thread that filled the
+    group, while the other threads go on with the next one.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[list[Begun]], Iterable[PathOutcome]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._commit, self._clock = commit, clock
+        self._lock = threading.Lock()
+        self._members: list[Begun] = []
+        self._since = 0.0
+        self._finished: deque[PathOutcome] = deque()
+
+    def join(self, item: Item, begun: Begun) -> PathOutcome:
+        """Add something to the group that is open; what it returns stands in for the outcome to come."""
+        with self._lock:
+            now = self._clock()
+            if not self._members:
+                self._since = now
+            self._members.append(begun)
+            if len(self._members) < MOST and now - self._since < LONGEST:
+                full: list[Begun] = []
+            else:
+                full, self._members = self._members, []
+        if full:
+            self._finished.extend(self._commit(full))
+        return PathOutcome(item.index, Code.NONE)
+
+    def outcomes(self, context: Context, work: Callable[[Item], PathOutcome]) -> Iterator[PathOutcome]:
+        """Run `work` over the context's items, and yield outcomes: its own, and those of what joined a group."""
+        for outcome in context.each(work, context.items):
+            if outcome.code is not Code.NONE:
+                yield outcome
+            while self._finished:
+                yield self._finished.popleft()
+        if self._members:
+            self._finished.extend(self._commit(self._members))
+        yield from self._finished

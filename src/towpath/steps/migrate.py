@@ -1,0 +1,232 @@
+"""The step that copies files to a target, verifies them there, and frees their local data."""
+
+import os
+import stat as modes
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO, ClassVar, Final, cast
+
+import msgspec
+
+from towpath.domain.catalogue import MIGRATE, StepSpec
+from towpath.domain.paths import ErrorClass, Kind, PathOutcome, is_beneath
+from towpath.hsm import private
+from towpath.hsm.fill import Filling, version_of
+from towpath.hsm.keys import instance_of, object_key
+from towpath.hsm.look import Look, NotRegular, look
+from towpath.hsm.mark import Judged, Mark, Standing
+from towpath.hsm.metadata import Content, directory_record, file_record, link_record
+from towpath.hsm.record import Record, sign
+from towpath.hsm.shelf import Shelf
+from towpath.steps.commit import Committer, Copied, Ending, check_head
+from towpath.steps.files import bring, clear_private, edited, foreign, mark_of
+from towpath.steps.groups import Groups
+from towpath.steps.outcomes import (
+    GONE,
+    all_failed,
+    already,
+    failed,
+    kind_in_words,
+    missing,
+    skipped,
+)
+from towpath.steps.protocol import Context, Item, Target
+from towpath.steps.reading import open_source, settle
+from towpath.storage.protocol import StorageError
+
+UNGUARDED: Final = (
+    "a stub would read as zeros here: no recall daemon guards this site, and it has not said `unguarded = true`"
+    " (premigrate copies without making stubs)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The arguments of the step."""
+
+    premigrate: bool
+    head: int
+    overwrite: bool
+    fail_on_mismatch: bool
+    abort_missing: bool
+    renew_stubs: bool
+    skip_changed: bool
+    records_of_all: bool
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> "Options":
+        """The options in a task's arguments."""
+        return cls(
+            premigrate=arguments["premigrate"],
+            head=arguments["stub_size"],
+            overwrite=arguments["overwrite"],
+            fail_on_mismatch=arguments["fail_on_mismatch"],
+            abort_missing=arguments["abort_missing"],
+            renew_stubs=arguments["migrate_offline_files"],
+            skip_changed=arguments["skip_modified_during_migrate"],
+            records_of_all=arguments["records"] == "all",
+        )
+
+
+class Migrate:
+    """Copies each file to the target, verified, with a record of its metadata; then marks it and frees its data.
+
+    - `premigrate`: stop before freeing: the file is premigrated.
+    - `stub_size`: bytes kept at the head of each stub, rounded up to whole blocks; a file that is no larger stays
+      premigrated.
+    - `overwrite`: put a new object even where a verified copy of this very version is at the target already.
+      Objects are never changed: an edited file gets a new object with or without it.
+    - `fail_on_mismatch`: a file that was edited since its copy was made fails, rather than being copied again.
+    - `lock_level`: data is freed under a write lease at each level, and copied under none: a file that is open
+      somewhere is copied, and left premigrated with the outcome skipped.
+    - `migrate_offline_files`: for stubs, write a new record with the metadata that they have now.
+    - `records` = all: directories and symbolic links get a record too, as `reverse_stub` needs it for a tree.
+
+    What is handed on for a path is the reference of its record.
+    """
+
+    spec: ClassVar[StepSpec] = MIGRATE
+
+    def __init__(self) -> None:
+        self._shelf = Shelf()
+
+    def run(self, context: Context) -> Iterator[PathOutcome]:
+        """Copy the paths in commit groups; see the class."""
+        options = Options.of(context.arguments)
+        wrong = check_head(options.head)
+        if wrong is None and not options.premigrate and not context.site.unguarded:
+            wrong = UNGUARDED
+        try:
+            if wrong is not None:
+                raise StorageError(wrong, ErrorClass.PERMANENT)
+            target = context.target()
+        except StorageError as error:
+            return all_failed(context, error)
+        return _Run(context, target, options, self._shelf).outcomes()
+
+
+class _Run:
+    """One task."""
+
+    def __init__(self, context: Context, target: Target, options: Options, shelf: Shelf) -> None:
+        self._context, self._target, self._options, self._shelf = context, target, options, shelf
+        self._root, self._key = context.root, context.site.key
+        self._committer = Committer(
+            context, target, Ending(options.premigrate, options.head, options.skip_changed)
+        )
+        self._groups = Groups(self._committer.commit)
+        self._own_place = _beneath(context.root.path, target.directory)
+
+    def outcomes(self) -> Iterator[PathOutcome]:
+        return self._groups.outcomes(self._context, self._work)
+
+    def _work(self, item: Item) -> PathOutcome:
+        if self._own_place is not None and is_beneath(item.path, self._own_place):
+            return skipped(item, "it lies in the target's own directory")
+        if private.is_private(item.path):
+            return clear_private(self._context, item)
+        try:
+            if item.kind not in (Kind.FILE, Kind.MISSING):
+                return self._no_file(item)
+            with look(self._root, item.path, self._key) as found:
+                return self._file(item, found)
+        except NotRegular:
+            return self._no_file(item)
+        except GONE:
+            return missing(item, abort=self._options.abort_missing)
+
+    # Files ----------------------------------------------------------------------------------------------------
+
+    def _file(self, item: Item, found: Look) -> PathOutcome:
+        judged = found.judged
+        match judged.standing:
+            case Standing.FOREIGN:
+                return foreign(item, judged)
+            case Standing.EDITED:
+                return edited(item)
+            case Standing.INTERRUPTED:
+                return self._resume(item, found)
+            case Standing.OFFLINE:
+                return self._offline(item, found)
+            case Standing.MODIFIED if self._options.fail_on_mismatch:
+                return failed(item, "it differs from its record: it was edited since it was copied")
+            case Standing.PREMIGRATED if not self._options.overwrite and self._is_here(judged):
+                return self._premigrated(item, found, mark_of(judged))
+            case _:
+                return self._copy(item, found)
+
+    def _is_here(self, judged: Judged) -> bool:
+        """Whether the copy that a mark tells of is at the target that the task names."""
+        return mark_of(judged).reference.tag == self._target.tag
+
+    def _premigrated(self, item: Item, found: Look, mark: Mark) -> PathOutcome:
+        if self._options.premigrate or mark.size == 0:
+            return already(item, mark.reference.pack())
+        return self._committer.end(item, found, mark, 0)
+
+    def _offline(self, item: Item, found: Look) -> PathOutcome:
+        mark = mark_of(found.judged)
+        if not self._options.renew_stubs:
+            return already(item, mark.reference.pack())
+        if mark.reference.tag != self._target.tag:
+            return skipped(item, "its data, and so its record, is at another target")
+        old = self._shelf.find(self._target.storage, mark.reference)
+        content = Content(old.key, old.checksum)
+        new = file_record(item.path, found.stat, found.attributes, content, self._key)
+        new = _as_before(new, old, mark, self._key)
+        return self._groups.join(item, Copied(item, new, found.stat, 0, mark))
+
+    def _resume(self, item: Item, found: Look) -> PathOutcome:
+        """A file that was left half freed is made whole first; then it is like any other."""
+        how = Filling(self._key, self._context.confirm, self._progress)
+        refused = bring(self._context, item, found, self._shelf, how)
+        if refused is not None:
+            return refused
+        with look(self._root, item.path, self._key) as whole:
+            return self._file(item, whole)
+
+    def _copy(self, item: Item, found: Look) -> PathOutcome:
+        before = settle(found.fd)
+        key = object_key(self._context.site.name, self._root.name, item.path, instance_of(before))
+        with open_source(found.fd, before.st_size, self._progress) as source:
+            try:
+                self._target.storage.put(key, cast(BinaryIO, source), before.st_size)
+            except StorageError:
+                if version_of(os.fstat(found.fd)) == version_of(before):
+                    raise
+                return self._committer.changed(item, 0)
+            content = Content(key, source.digest())
+        if version_of(os.fstat(found.fd)) != version_of(before):
+            return self._committer.changed(item, before.st_size)
+        record = file_record(item.path, before, found.attributes, content, self._key)
+        return self._groups.join(item, Copied(item, record, before, before.st_size))
+
+    def _progress(self, size: int) -> None:
+        self._context.progress(size=size)
+
+    # The rest -------------------------------------------------------------------------------------------------
+
+    def _no_file(self, item: Item) -> PathOutcome:
+        mode = self._root.stat(item.path).st_mode
+        kind = Kind.DIRECTORY if modes.S_ISDIR(mode) else Kind.SYMLINK if modes.S_ISLNK(mode) else Kind.OTHER
+        if modes.S_ISREG(mode):
+            return failed(item, "it was replaced by a file meanwhile", ErrorClass.TRANSIENT)
+        if not self._options.records_of_all or kind is Kind.OTHER:
+            return skipped(item, f"it is {kind_in_words(kind)}, and has no data to copy")
+        make = directory_record if kind is Kind.DIRECTORY else link_record
+        return self._groups.join(item, Copied(item, make(self._root, item.path, self._key)))
+
+
+def _as_before(new: Record, old: Record, mark: Mark, key: bytes) -> Record:
+    """A stub's new record with what the stub does not show."""
+    return sign(msgspec.structs.replace(new, mode=mark.mode, sparse=old.sparse), key)
+
+
+def _beneath(root: bytes, directory: bytes | None) -> bytes | None:
+    """Where a target's directory lies beneath the root; None where it does not, or the target is none."""
+    if directory is None:
+        return None
+    root, directory = os.path.realpath(root), os.path.realpath(directory)
+    if directory == root:
+        return b""
+    return directory[len(root) + 1 :] if is_beneath(directory, root) else None
