@@ -1,0 +1,74 @@
+"""The heartbeat of a node: what it holds goes to the hub, and the hub's verdicts come back."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from towpath import wire
+from towpath.worker.clock import Clock
+from towpath.worker.fence import Fence
+from towpath.worker.held import Held, Run
+from towpath.worker.link import HubAway, HubRefused, Link, Verb
+
+log = structlog.get_logger()
+
+
+class Beating:
+    """Beats every `heartbeat` seconds, at once after `soon` is set, and says hello again to a hub that forgot us."""
+
+    def __init__(self, link: Link, clock: Clock, held: Held, fence: Fence, incarnation: bytes) -> None:
+        self._link, self._clock, self._held, self._fence = link, clock, held, fence
+        self._incarnation = incarnation
+        self.heartbeat = 1.0
+        self.draining = False
+        self.soon = asyncio.Event()
+
+    async def run(
+        self, judged: Callable[[wire.Verdicts], None], hello: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Beat for ever; `judged` is told each verdict, `hello` makes us known again."""
+        while True:
+            self.soon.clear()
+            verdicts = await self._beat()
+            if verdicts is not None and not verdicts.known:
+                await hello()
+            elif verdicts is not None:
+                judged(verdicts)
+            await self._clock.wait(self.heartbeat, self.soon)
+
+    async def _beat(self) -> wire.Verdicts | None:
+        listed = self._held.all()
+        beat = wire.Beat(
+            self._incarnation,
+            self._held.answered_claim,
+            [r.id for r in listed],
+            _progress(listed),
+            self.draining,
+        )
+        sent_at = self._clock.now()
+        try:
+            verdicts = await self._link.ask(Verb.BEAT, beat, wire.Verdicts, self.heartbeat)
+        except (HubAway, HubRefused) as error:
+            log.warning("a heartbeat got no answer", reason=str(error), runs=len(listed))
+            return None
+        if verdicts.known:
+            self._vouch(listed, set(verdicts.drop), sent_at)
+        return verdicts
+
+    def _vouch(self, listed: Sequence[Run], dropped: set[bytes], sent_at: float) -> None:
+        """Each run that was listed and not dropped was still ours when the question was sent."""
+        with self._fence.changed:
+            for run in listed:
+                if run.id not in dropped:
+                    run.hold.heard(sent_at)
+            self._fence.changed.notify_all()
+
+
+def _progress(listed: Sequence[Run]) -> list[wire.Progress]:
+    """How far those have come that are running and have something to show."""
+    return [
+        wire.Progress(run.id, run.paths, run.bytes)
+        for run in listed
+        if not run.ended and run.begun_at is not None and (run.paths or run.bytes)
+    ]

@@ -1,0 +1,64 @@
+"""What a step is given when it runs at a node."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from towpath.domain.paths import PathOutcome
+from towpath.steps.protocol import Item, Site, Target
+from towpath.storage.roots import Root
+from towpath.worker.crew import Crew
+from towpath.worker.held import Run
+from towpath.worker.targets import Targets
+
+
+class TaskContext:
+    """The `steps.protocol.Context` of one run."""
+
+    __slots__ = (
+        "_crew",
+        "_run",
+        "_targets",
+        "arguments",
+        "carried",
+        "items",
+        "root",
+        "site",
+        "stopped_early",
+    )
+
+    def __init__(self, run: Run, site: Site, root: Root, targets: Targets, crew: Crew) -> None:
+        self._run, self._targets, self._crew = run, targets, crew
+        self.site = site
+        self.root = root
+        self.items: Sequence[Item] = ()
+        self.arguments: Mapping[str, Any] = {}
+        self.carried: Mapping[int, bytes] = {}
+        self.stopped_early = False
+        """`proceed` has said False: fewer outcomes than paths are right."""
+
+    def target(self) -> Target:
+        """The target that the task names; raises `StorageError` where it cannot be had."""
+        return self._targets.named(self._run.grant.endpoint, self._run.hold)
+
+    def target_of(self, tag: bytes) -> Target:
+        """The target that a mark's tag names; raises `StorageError` where it cannot be had."""
+        return self._targets.tagged(tag, self._run.hold)
+
+    def proceed(self) -> bool:
+        """Whether the next path may begin; waits while fenced, raises `Stopped` once the run was lost."""
+        goes_on = self._run.hold.proceed()
+        if not goes_on:
+            self.stopped_early = True
+        return goes_on
+
+    def confirm(self) -> None:
+        """Return only while the run is certainly ours; raises `Stopped` once it was lost."""
+        self._run.hold.confirm()
+
+    def each(self, work: Callable[[Item], PathOutcome], items: Iterable[Item]) -> Iterator[PathOutcome]:
+        """Outcomes of `work` over the items, several at once, as they come."""
+        return self._crew.each(self._run.grant.step, work, items, self.proceed)
+
+    def progress(self, paths: int = 0, size: int = 0) -> None:
+        """Add to what people see of the running task."""
+        self._run.progress(paths, size)

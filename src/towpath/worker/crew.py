@@ -1,0 +1,143 @@
+"""The threads that all running tasks share for work on single paths."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sized
+from enum import Enum
+from queue import Empty, SimpleQueue
+
+from towpath.domain.paths import Code, PathOutcome, class_of_errno, reason_of
+from towpath.steps.protocol import Item
+from towpath.storage.protocol import StorageError
+from towpath.worker.pool import Hands
+
+Work = Callable[[Item], PathOutcome]
+
+PER_TURN = 4
+"""Items that a shared thread works on before another task gets it: few, so that no task waits long for a thread."""
+
+
+class _Sign(Enum):
+    """What stands where there is no item (any more), or no outcome."""
+
+    OVER = 0
+    LEFT = 1
+
+
+class Crew:
+    """Bounds how many paths are worked on at once: `width` of one task, and those that `hands` can do of all."""
+
+    def __init__(self, hands: Hands, width: int) -> None:
+        self._hands, self._width = hands, width
+
+    def each(
+        self, doing: str, work: Work, items: Iterable[Item], proceed: Callable[[], bool]
+    ) -> Iterator[PathOutcome]:
+        """Outcomes of `work` over the items, as they come; see `Context.each`. `doing` stands in reasons."""
+        others = min(self._width, len(items)) if isinstance(items, Sized) else self._width
+        return _Gang(self._hands, others - 1, _Task(doing, work, iter(items), proceed)).outcomes()
+
+
+class _Task:
+    """Items and what is to be done to each."""
+
+    __slots__ = ("doing", "items", "proceed", "work")
+
+    def __init__(self, doing: str, work: Work, items: Iterator[Item], proceed: Callable[[], bool]) -> None:
+        self.doing, self.work, self.items, self.proceed = doing, work, items, proceed
+
+    def do(self, item: Item) -> PathOutcome:
+        """The outcome of one item; what the system or a target refuses is an outcome, the rest is raised."""
+        try:
+            return self.work(item)
+        except StorageError as error:
+            return PathOutcome(item.index, Code.FAILED, error.reason, error.error_class)
+        except OSError as error:
+            reason = reason_of(error, self.doing)
+            return PathOutcome(item.index, Code.FAILED, reason, class_of_errno(error.errno))
+
+
+class _Gang:
+    """The threads that work for one task: its own, which so is never idle, and some of the shared ones.
+
+    Since the task's own thread works too, a task goes on even while others have all the shared threads, and one
+    with a single item never leaves its thread. A turn that has not begun when the items are over never joins, so
+    that no task's end waits for a thread that another task has.
+    """
+
+    def __init__(self, hands: Hands, most: int, task: _Task) -> None:
+        self._hands, self._most, self._task = hands, most, task
+        self._lock = threading.Lock()
+        self._over = False
+        self._joined = 0
+        """Shared threads that are working for this task now."""
+        self._results: SimpleQueue[PathOutcome | BaseException | _Sign] = SimpleQueue()
+
+    def outcomes(self) -> Iterator[PathOutcome]:
+        """Yield as outcomes come; ends, or is closed, only when no thread works on an item any more."""
+        try:
+            item = self._next()
+            if not isinstance(item, _Sign):
+                for _ in range(self._most):
+                    self._hands.submit(self._turn)
+            while not isinstance(item, _Sign):
+                yield self._task.do(item)
+                yield from self._ready()
+                item = self._next()
+            while self._busy():
+                yield from _opened(self._results.get())
+            yield from self._ready()
+        finally:
+            with self._lock:
+                self._over = True
+            while self._busy():
+                self._results.get()
+
+    def _busy(self) -> bool:
+        with self._lock:
+            return self._joined > 0
+
+    def _ready(self) -> Iterator[PathOutcome]:
+        """What has come meanwhile."""
+        while True:
+            try:
+                result = self._results.get_nowait()
+            except Empty:
+                return
+            yield from _opened(result)
+
+    def _next(self) -> Item | _Sign:
+        with self._lock:
+            if self._over or not self._task.proceed():
+                self._over = True
+                return _Sign.OVER
+            item = next(self._task.items, _Sign.OVER)
+            self._over = isinstance(item, _Sign)
+        return item
+
+    def _turn(self) -> None:
+        """Some items in a shared thread, then behind the other tasks' turns again."""
+        with self._lock:
+            if self._over:
+                return
+            self._joined += 1
+        try:
+            for _ in range(PER_TURN):
+                item = self._next()
+                if isinstance(item, _Sign):
+                    break
+                self._results.put(self._task.do(item))
+        except BaseException as error:  # It is the task's: the task's own thread raises it again.
+            self._over = True
+            self._results.put(error)
+        with self._lock:
+            self._joined -= 1
+        self._results.put(_Sign.LEFT)
+        if not self._over:
+            self._hands.submit(self._turn)
+
+
+def _opened(result: PathOutcome | BaseException | _Sign) -> Iterable[PathOutcome]:
+    """An outcome, or none; raises what a thread's work raised."""
+    if isinstance(result, BaseException):
+        raise result
+    return () if isinstance(result, _Sign) else (result,)

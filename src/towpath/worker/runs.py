@@ -1,0 +1,178 @@
+"""A granted task as a pipeline of named stages: open, unpack, run, collect, report."""
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+import zstandard
+
+from towpath import wire
+from towpath.discovery.protocol import Discovery
+from towpath.domain.errors import Mistake, did_you_mean
+from towpath.domain.paths import Kind, PathOutcome
+from towpath.steps.protocol import Item, Site, Step, Stopped
+from towpath.storage.protocol import StorageError
+from towpath.storage.roots import Roots
+from towpath.worker import outcomes
+from towpath.worker.context import TaskContext
+from towpath.worker.crew import Crew
+from towpath.worker.held import Run
+from towpath.worker.outcomes import BadOutcomes, Span, Tally
+from towpath.worker.targets import HandedBack, Targets
+
+LONGEST_ERROR = 1000
+"""Characters of an error that the hub is told."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the runs of a node share."""
+
+    site: Site
+    roots: Roots
+    steps: Mapping[str, Step]
+    discoveries: Mapping[str, Discovery]
+    targets: Targets
+    crew: Crew
+    clock: Callable[[], float]
+
+
+def carry_out(run: Run, stages: Callable[[], bytes]) -> bytes | None:
+    """Run a granted task; returns the packed event that ends it, None where nothing may be said of it any more."""
+    try:
+        return stages() if run.hold.proceed() else _untouched(run.grant)
+    except Stopped:
+        log.info("a run was given up: it is no longer this node's", task=run.grant.task)
+        return None
+    except (Exception, SystemExit) as error:  # The boundary of a task's run: a step may fail in any way.
+        return _failed(run.grant, error)
+
+
+def given_back(grant: wire.Grant) -> bytes:
+    """The packed event that gives back a task, or a walk, that has not begun."""
+    try:
+        return _untouched(grant)
+    except wire.Malformed as error:
+        return _failed(grant, error)
+
+
+def _untouched(grant: wire.Grant) -> bytes:
+    if grant.walk is not None:
+        return wire.pack(wire.WalkEnded(grant.task, grant.run, grant.walk.cursor, handed_back=True))
+    return outcomes.nothing_done(grant)
+
+
+def step_through(run: Run, means: Means) -> bytes:
+    """The stages of a step's task; returns the packed event that ends it."""
+    step, batch, context = _open(run, means)
+    span = _unpack(run.grant, batch, step, context)
+    tally = Tally(step.spec.name, span)
+    try:
+        _run(step, context, tally, run)
+    except HandedBack:
+        return _report(run, tally)
+    return _collect(run, context, tally)
+
+
+def _open(run: Run, means: Means) -> tuple[Step, wire.Batch, TaskContext]:
+    """The step, the paths' batch, and the root beneath which they lie."""
+    name = run.grant.step
+    step = means.steps.get(name)
+    if step is None:
+        raise Mistake(f"this node has no step '{name}'{did_you_mean(name, means.steps)}")
+    batch = wire.unpack(run.grant.batch, wire.Batch)
+    return step, batch, TaskContext(run, means.site, means.roots.of(batch.root), means.targets, means.crew)
+
+
+def _unpack(grant: wire.Grant, batch: wire.Batch, step: Step, context: TaskContext) -> Span:
+    """Give the context the task's own paths, arguments, and what the step before handed on."""
+    length = len(batch.paths)
+    if not length == len(batch.kinds) == len(batch.sizes):
+        raise wire.Malformed(f"batch: expected a kind and a size for each of {length} paths")
+    span = Span(length, _mask(grant.mask, length))
+    context.items = _items(batch, span)
+    context.arguments = arguments_of(step, grant.arguments)
+    context.carried = outcomes.carried_on(grant.carry)
+    return span
+
+
+def _mask(packed: bytes, length: int) -> bytes:
+    if not packed:
+        return b""
+    try:
+        mask = wire.decompress(packed, length)
+    except zstandard.ZstdError as error:
+        raise wire.Malformed(f"mask: {error}") from error
+    if len(mask) != length:
+        raise wire.Malformed(f"mask: expected {length} bytes, found {len(mask)}")
+    return mask
+
+
+def _items(batch: wire.Batch, span: Span) -> list[Item]:
+    indexes = range(span.length) if not span.mask else [i for i, mine in enumerate(span.mask) if mine]
+    paths, kinds, sizes, state = batch.paths, batch.kinds, batch.sizes, batch.state
+    return [Item(i, paths[i], Kind(kinds[i]), sizes[i], state(i)) for i in indexes]
+
+
+def arguments_of(step: Step, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Each argument of a step's spec, its default where none was given."""
+    return {**step.spec.defaults(), **given}
+
+
+def _run(step: Step, context: TaskContext, tally: Tally, run: Run) -> None:
+    """Take the step's outcomes as they come; whatever ends it, no thread of it works on when this returns."""
+    given = step.run(context)
+    try:
+        for outcome in given:
+            tally.add(outcome)
+            run.paths += 1
+    finally:
+        _close(given)
+
+
+def _close(given: Iterator[PathOutcome]) -> None:
+    close = getattr(given, "close", None)
+    if close is not None:
+        close()
+
+
+def _collect(run: Run, context: TaskContext, tally: Tally) -> bytes:
+    """Each path has its outcome, unless the step was told to end before its next path."""
+    if not context.stopped_early:
+        tally.check_complete()
+    return _report(run, tally)
+
+
+def _report(run: Run, tally: Tally) -> bytes:
+    return tally.ended(run.grant.task, run.id)
+
+
+def _failed(grant: wire.Grant, error: BaseException) -> bytes:
+    """The packed event for an uncaught error, whose trace goes to the log."""
+    said = outcomes.shortened(described(error), LONGEST_ERROR)
+    is_mistake = isinstance(error, _PLAIN)
+    log.error(
+        "a task failed", task=grant.task, step=grant.step, error=said, exc_info=None if is_mistake else error
+    )
+    return wire.pack(wire.Failed(grant.task, grant.run, said))
+
+
+_PLAIN = (Mistake, StorageError, BadOutcomes)
+"""Errors whose text alone speaks to the one who can mend them."""
+
+
+def described(error: BaseException) -> str:
+    """An error in one line: its text and, where it is a surprise, its type and the last line of code it came from."""
+    if isinstance(error, _PLAIN):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = (
+        f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno} in {frames[-1].name})"
+        if frames
+        else ""
+    )
+    return f"{type(error).__name__}: {error}{place}"

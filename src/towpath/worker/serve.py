@@ -1,0 +1,181 @@
+"""The process of a node: real bus, clock, disk and threads are put together here, and signals are heard."""
+
+import asyncio
+import fcntl
+import os
+import random
+import secrets
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+from nacl.public import PrivateKey
+
+from towpath import __version__, wire
+from towpath.bus.connection import NodeLink
+from towpath.bus.keys import load_seed
+from towpath.bus.settings import BusSettings
+from towpath.domain.errors import Mistake
+from towpath.steps.protocol import Site
+from towpath.storage.opening import open_storage
+from towpath.storage.protocol import Storage
+from towpath.storage.roots import Root, Roots
+from towpath.storage.wrappers import Retrying, Surroundings
+from towpath.worker import keys, plugins
+from towpath.worker.backoff import ANSWER_WITHIN
+from towpath.worker.buslink import BusLink
+from towpath.worker.clock import BootClock
+from towpath.worker.crew import Crew
+from towpath.worker.link import Link, Verb
+from towpath.worker.loop import Machine, Worker
+from towpath.worker.outbox import Outbox
+from towpath.worker.pool import Pool
+from towpath.worker.runs import Means
+from towpath.worker.settings import WorkerSettings
+from towpath.worker.targets import Ask, Opener, Targets
+
+LEFT_BEHIND = 1
+"""The exit code of a node that left tasks behind: told twice to stop, or they did not end in time."""
+
+log = structlog.get_logger()
+
+
+async def serve(settings: WorkerSettings) -> int:
+    """Run a node until it is told to stop by SIGTERM or SIGINT; returns the exit code, 0 once it is drained.
+
+    A second signal makes it leave at once. Raises `Mistake` for a home, root or key that cannot be used.
+    """
+    # A file whose lease is broken by somebody's open sends SIGIO, which would end the process by default.
+    signal.signal(signal.SIGIO, signal.SIG_IGN)
+    seed = _seed(settings.seed_file)
+    with _home(settings.home), _roots(settings) as roots:
+        incarnation = secrets.token_bytes(16)
+        outbox = Outbox(settings.home / "outbox.db", incarnation)
+        bus = NodeLink(BusSettings.parse(settings.bus_url, seed), settings.site, settings.node)
+        log.info("starting", site=settings.site, node=settings.node, waiting=outbox.waiting)
+        try:
+            with ThreadPoolExecutor(1, "outbox") as disk:
+                async with bus:
+                    worker = _worker(settings, BusLink(bus), roots, outbox, disk)
+                    _hear_signals(worker)
+                    return 0 if await worker.run() else LEFT_BEHIND
+        finally:
+            outbox.close()
+
+
+def _worker(
+    settings: WorkerSettings, link: Link, roots: Roots, outbox: Outbox, disk: ThreadPoolExecutor
+) -> Worker:
+    clock = BootClock()
+    box_key = keys.load_or_make(settings.home / "box.key")
+    ask = hub_asker(link, asyncio.get_running_loop())
+    steps = plugins.installed_steps()
+    means = Means(
+        Site(settings.site, keys.load_or_make(settings.home / "site.key"), settings.unguarded),
+        roots,
+        steps,
+        plugins.installed_discoveries(),
+        Targets(ask, box_key, opener(settings.allowed), clock.now),
+        Crew(Pool("path", settings.io_threads), settings.io_threads),
+        clock.now,
+    )
+    hello = wire.Hello(
+        version=wire.VERSION,
+        incarnation=outbox.incarnation,
+        roots=dict(settings.roots),
+        queues={queue: dict(functions) for queue, functions in settings.queues.items()},
+        steps=plugins.beyond_built_in(steps),
+        box_key=bytes(PrivateKey(box_key).public_key),
+        unguarded=settings.unguarded,
+        software=f"towpath {__version__}",
+    )
+    machine = Machine(clock, random.Random(), outbox, disk, Pool)  # noqa: S311 (for the jitter of waits alone)
+    return Worker(link, machine, means, hello, settings.grace.total_seconds())
+
+
+def hub_asker(link: Link, loop: asyncio.AbstractEventLoop) -> Ask:
+    """A way to ask the hub for a target from a task's thread."""
+
+    def ask(asked: wire.TargetAsked) -> wire.TargetTold:
+        asking = link.ask(Verb.TARGET, asked, wire.TargetTold, ANSWER_WITHIN)
+        return asyncio.run_coroutine_threadsafe(asking, loop).result()
+
+    return ask
+
+
+def opener(allowed: tuple[str, ...]) -> Opener:
+    """Opens targets, `file` targets only beneath the allowed directories; what fails for a moment is tried again."""
+    directories = [os.fsencode(directory) for directory in allowed]
+    around = Surroundings(time.monotonic, time.sleep, random.random)
+
+    def opened(url: str, credentials: Mapping[str, str]) -> Storage:
+        return Retrying(open_storage(url, credentials, directories), around)
+
+    return opened
+
+
+def _hear_signals(worker: Worker) -> None:
+    told = 0
+
+    def hear(name: str) -> None:
+        nonlocal told
+        told += 1
+        log.info("told to stop", signal=name, times=told)
+        if told == 1:
+            worker.drain()
+        else:
+            worker.leave()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, hear, number.name)
+
+
+def _seed(path: Path) -> str:
+    try:
+        return load_seed(path)
+    except OSError as error:
+        raise Mistake(f"{path}: expected the node's NKEY seed, found: {error.strerror}") from None
+
+
+@contextmanager
+def _home(home: Path) -> Iterator[None]:
+    """The home, made where there is none, for this process alone: two that share an outbox would send it twice."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Mistake(
+            f"home {home}: expected a directory of this node's own, found: {error.strerror}"
+        ) from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Mistake(
+                f"home {home}: expected to be alone in it, found another worker that runs there"
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _roots(settings: WorkerSettings) -> Iterator[Roots]:
+    opened: list[Root] = []
+    try:
+        for name, directory in settings.roots.items():
+            try:
+                opened.append(Root(name, os.fsencode(directory)))
+            except OSError as error:
+                raise Mistake(
+                    f"root '{name}': cannot open the directory {directory}: {error.strerror}"
+                ) from None
+        yield Roots(opened)
+    finally:
+        for root in opened:
+            root.close()

@@ -1,0 +1,120 @@
+"""The targets of a node: asked of the hub once, opened, and kept for a while."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+from nacl.exceptions import CryptoError
+from nacl.public import PrivateKey, SealedBox
+
+from towpath import wire
+from towpath.domain.paths import ErrorClass
+from towpath.domain.targets import parse_target_url
+from towpath.steps.protocol import Target
+from towpath.storage.protocol import Storage, StorageError
+from towpath.worker.fence import Hold
+from towpath.worker.link import HubAway, HubRefused
+
+KEPT = 300.0
+"""Seconds after which the hub is asked again: how long a changed secret may take to come to a node."""
+
+AGAIN = 1.0
+"""Seconds before a hub that is away is asked again."""
+
+Ask = Callable[[wire.TargetAsked], wire.TargetTold]
+"""Asks the hub from a task's thread; raises `HubAway` or `HubRefused`."""
+
+Opener = Callable[[str, Mapping[str, str]], Storage]
+"""(URL, credentials) → the opened place; raises `StorageError` for a URL or a directory that cannot be used."""
+
+log = structlog.get_logger()
+
+
+class HandedBack(Exception):
+    """The task is to be handed back, and cannot go on without an answer that it waits for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    told: wire.TargetTold
+    credentials: Mapping[str, str]
+    target: Target
+    asked_at: float
+
+
+class Targets:
+    """Targets by name and by tag, shared by all runs of a node."""
+
+    def __init__(self, ask: Ask, box_key: bytes, opener: Opener, clock: Callable[[], float]) -> None:
+        self._ask, self._opener, self._clock = ask, opener, clock
+        self._box = SealedBox(PrivateKey(box_key))
+        self._kept: dict[wire.TargetAsked, _Kept] = {}
+        self._lock = threading.Lock()
+
+    def named(self, name: str, hold: Hold) -> Target:
+        """The target of that name; raises `StorageError` where it cannot be had."""
+        if not name:
+            raise StorageError(
+                "no target: expected the step's 'endpoint' or a default target of the site, found neither",
+                ErrorClass.PERMANENT,
+            )
+        return self._find(wire.TargetAsked(name=name), f"target '{name}'", hold)
+
+    def tagged(self, tag: bytes, hold: Hold) -> Target:
+        """The target that a mark's tag names; raises `StorageError` where it cannot be had."""
+        return self._find(wire.TargetAsked(tag=tag), f"the target with the tag {tag.hex()}", hold)
+
+    def _find(self, asked: wire.TargetAsked, what: str, hold: Hold) -> Target:
+        kept = self._kept.get(asked)
+        if kept is not None and self._clock() - kept.asked_at < KEPT:
+            return kept.target
+        with self._lock:
+            kept = self._kept.get(asked)
+            if kept is not None and self._clock() - kept.asked_at < KEPT:
+                return kept.target
+            fresh = self._asked(asked, what, kept, hold)
+            self._kept[asked] = fresh
+            return fresh.target
+
+    def _asked(self, asked: wire.TargetAsked, what: str, kept: _Kept | None, hold: Hold) -> _Kept:
+        """What the hub says now; while it is away a target that was opened before still serves."""
+        while True:
+            asked_at = self._clock()
+            try:
+                return self._opened(self._ask(asked), what, kept, asked_at)
+            except HubRefused as error:
+                raise StorageError(f"{what}: {error}", ErrorClass.TRANSIENT) from None
+            except HubAway as error:
+                if kept is not None:
+                    return _Kept(kept.told, kept.credentials, kept.target, asked_at)
+                log.warning("waiting for the hub to tell a target", target=what, reason=str(error))
+            hold.pause(AGAIN)
+            if hold.handing_back:
+                raise HandedBack
+
+    def _opened(self, told: wire.TargetTold, what: str, kept: _Kept | None, asked_at: float) -> _Kept:
+        if not told.name:
+            raise StorageError(f"{what}: the hub has none such", ErrorClass.PERMANENT)
+        credentials = self._unsealed(told, what)
+        if kept is not None and (told.url, credentials) == (kept.told.url, kept.credentials):
+            return _Kept(told, credentials, kept.target, asked_at)
+        try:
+            storage = self._opener(told.url, credentials)
+        except StorageError as error:
+            raise StorageError(f"{what}: {error.reason}", error.error_class) from None
+        url = parse_target_url(told.url)
+        directory = url.directory if url.scheme == "file" else None
+        return _Kept(told, credentials, Target(told.name, told.tag, storage, directory), asked_at)
+
+    def _unsealed(self, told: wire.TargetTold, what: str) -> Mapping[str, str]:
+        if not told.sealed:
+            return {}
+        try:
+            opened = json.loads(self._box.decrypt(told.sealed))
+        except (CryptoError, ValueError):
+            raise StorageError(
+                f"{what}: its secret was sealed to another node's key", ErrorClass.TRANSIENT
+            ) from None
+        return {str(name): str(value) for name, value in opened.items()}
