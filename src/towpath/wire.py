@@ -30,7 +30,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
 # Batches ------------------------------------------------------------------------------------------------------
 
 
-class Batch(Message):
+class Batch(Message, frozen=True):
     """Paths that go down one chain together, in columns: `paths[i]` has `kinds[i]`, `states[i]`, `sizes[i]`.
 
     `root` names a root of the site; each path is relative to it. `kinds` holds one `Kind` a byte. `states` has
@@ -52,7 +52,7 @@ class Batch(Message):
         return self.states[0] if len(self.states) == 1 else self.states[index]
 
 
-class Note(Message):
+class Note(Message, frozen=True):
     """Why one path of a batch was not processed."""
 
     index: int
@@ -60,7 +60,7 @@ class Note(Message):
     reason: str
 
 
-class Problem(Message):
+class Problem(Message, frozen=True):
     """A path that a discovery could not look at; its `root` and relative path, and why."""
 
     root: str
@@ -72,7 +72,7 @@ class Problem(Message):
 # Site to hub: hello -------------------------------------------------------------------------------------------
 
 
-class Hello(Message):
+class Hello(Message, frozen=True):
     """A node's first words in a life of its process (`incarnation`: 16 random bytes)."""
 
     version: int
@@ -89,7 +89,7 @@ class Hello(Message):
     software: str = ""
 
 
-class Welcome(Message):
+class Welcome(Message, frozen=True):
     """The hub's answer: how often to beat (seconds), and how many beats a lease lasts."""
 
     version: int
@@ -100,7 +100,7 @@ class Welcome(Message):
 # Site to hub: claim -------------------------------------------------------------------------------------------
 
 
-class Want(Message):
+class Want(Message, frozen=True):
     """Free slots of one function of one queue."""
 
     queue: str
@@ -108,7 +108,7 @@ class Want(Message):
     slots: int
 
 
-class Claim(Message):
+class Claim(Message, frozen=True):
     """A request for work. `number` counts a node's claims in one incarnation: the same number, the same answer."""
 
     incarnation: bytes
@@ -116,7 +116,7 @@ class Claim(Message):
     wants: list[Want]
 
 
-class Input(Message):
+class Input(Message, frozen=True):
     """Where a discovery starts, and what the caller said of that path."""
 
     root: str
@@ -124,7 +124,7 @@ class Input(Message):
     state: str = ""
 
 
-class Matcher(Message):
+class Matcher(Message, frozen=True):
     """A rule's condition: `kind` 0 and `state` "all" take everything; state "default" takes what is left over."""
 
     rule: int
@@ -134,7 +134,7 @@ class Matcher(Message):
     exclude: list[str] = []
 
 
-class Walk(Message):
+class Walk(Message, frozen=True):
     """What a discovery task is to do; `cursor` is where an earlier run had come, b"" at the start."""
 
     discovery: str
@@ -144,7 +144,7 @@ class Walk(Message):
     cursor: bytes = b""
 
 
-class Grant(Message):
+class Grant(Message, frozen=True):
     """One task, granted: it is STARTED, under this `run` (16 bytes), until it is reported or its lease is lost.
 
     `batch` is a packed `Batch`. `mask` (zstd, one byte a path) says which paths are this task's; b"" = all.
@@ -166,7 +166,7 @@ class Grant(Message):
     attempt: int = 1
 
 
-class Grants(Message):
+class Grants(Message, frozen=True):
     """The answer to a claim."""
 
     number: int
@@ -178,7 +178,7 @@ class Grants(Message):
 # Site to hub: heartbeat ---------------------------------------------------------------------------------------
 
 
-class Progress(Message):
+class Progress(Message, frozen=True):
     """How far a run has come, for people: paths and bytes done."""
 
     run: bytes
@@ -186,7 +186,7 @@ class Progress(Message):
     bytes: int
 
 
-class Beat(Message):
+class Beat(Message, frozen=True):
     """A heartbeat: all runs whose end the hub has not yet acknowledged, and the last claim whose answer came."""
 
     incarnation: bytes
@@ -196,7 +196,7 @@ class Beat(Message):
     draining: bool = False
 
 
-class Verdicts(Message):
+class Verdicts(Message, frozen=True):
     """The hub's answer to a heartbeat: runs not named here go on."""
 
     hand_back: list[bytes]
@@ -210,7 +210,7 @@ class Verdicts(Message):
 # Site to hub: report ------------------------------------------------------------------------------------------
 
 
-class Group(Message):
+class Group(Message, frozen=True):
     """Paths of one batch-to-be that one rule took."""
 
     rule: int
@@ -220,7 +220,7 @@ class Group(Message):
     bytes: int
 
 
-class Found(Message, tag="found"):
+class Found(Message, frozen=True, tag="found"):
     """What a discovery found in `(cursor_from, cursor_to]`; `unmatched` entries were taken by no rule."""
 
     task: int
@@ -232,7 +232,7 @@ class Found(Message, tag="found"):
     unmatched: int = 0
 
 
-class Ended(Message, tag="ended"):
+class Ended(Message, frozen=True, tag="ended"):
     """A step has an outcome for each path of its task, or, where `handed_back`, for those it did before it stopped.
 
     `codes` (zstd) is one `Code` a byte, one for each path of the batch, NONE for paths that are not this task's
@@ -248,7 +248,7 @@ class Ended(Message, tag="ended"):
     handed_back: bool = False
 
 
-class WalkEnded(Message, tag="walk_ended"):
+class WalkEnded(Message, frozen=True, tag="walk_ended"):
     """A discovery has come to its end at `cursor`, or stopped there because it was asked to (`handed_back`)."""
 
     task: int
@@ -257,7 +257,7 @@ class WalkEnded(Message, tag="walk_ended"):
     handed_back: bool = False
 
 
-class Failed(Message, tag="failed"):
+class Failed(Message, frozen=True, tag="failed"):
     """A step or a discovery ended by an uncaught error: what became of its paths is unknown."""
 
     task: int
@@ -268,7 +268,7 @@ class Failed(Message, tag="failed"):
 Event = Found | Ended | WalkEnded | Failed
 
 
-class Report(Message):
+class Report(Message, frozen=True):
     """Events of one incarnation's outbox, in order: packed `Event`s numbered from `first` on, without a gap."""
 
     incarnation: bytes
@@ -276,7 +276,7 @@ class Report(Message):
     events: list[bytes]
 
 
-class Refusal(Message):
+class Refusal(Message, frozen=True):
     """An event that was acknowledged and changed nothing: its run is stale, or its walk is elsewhere."""
 
     run: bytes
@@ -284,7 +284,7 @@ class Refusal(Message):
     cursor: bytes | None = None
 
 
-class Applied(Message):
+class Applied(Message, frozen=True):
     """The hub's commit: events up to and with this number never need be sent again."""
 
     up_to: int
@@ -294,14 +294,14 @@ class Applied(Message):
 # Site to hub: targets -----------------------------------------------------------------------------------------
 
 
-class TargetAsked(Message):
+class TargetAsked(Message, frozen=True):
     """Which target to describe: by `name`, or by the `tag` in a mark (4 bytes)."""
 
     name: str = ""
     tag: bytes = b""
 
 
-class TargetTold(Message):
+class TargetTold(Message, frozen=True):
     """A target, its secret sealed to the node's box key; `name` is empty where the hub has none such."""
 
     name: str
@@ -312,7 +312,7 @@ class TargetTold(Message):
     """The 4 bytes that stand for it in marks."""
 
 
-class Trouble(Message):
+class Trouble(Message, frozen=True):
     """The hub could not answer: why, in one line."""
 
     reason: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 from towpath.domain.states import (
     PENDING,
@@ -75,7 +76,7 @@ def _task(ledger: Ledger, job: Job, chain: NewChain, chain_id: int, place: int) 
 def follow(ledger: Ledger, ended: Iterable[Task], carries: Mapping[int, bytes]) -> None:
     """Do what is due for the tasks after those that ended; `carries` has what an ended task hands on, by its id."""
     for members in ledger.chains({task.chain_id for task in ended}).values():
-        for before, task in zip(members, members[1:], strict=False):
+        for before, task in pairwise(members):
             if not _advance(ledger, before, task, carries.get(before.id)):
                 break
 
@@ -111,7 +112,9 @@ def split(ledger: Ledger, task: Task, done: bytes, mask: bytes) -> None:
     kept, moved = done.count(1), rest.count(1)
     members = [m for m in ledger.chains([task.chain_id])[task.chain_id] if m.position >= task.position]
     first_id = tasks.next_ids(ledger.tx.conn, "tasks", len(members))
-    siblings = [_sibling(member, first_id + place, first_id, ledger.tx.now) for place, member in enumerate(members)]
+    siblings = [
+        _sibling(member, first_id + place, first_id, ledger.tx.now) for place, member in enumerate(members)
+    ]
     siblings[0].mask, siblings[0].carry = batches.pack_bytes(rest), task.carry
     siblings[0].paths, siblings[0].blocked = moved, READY
     ledger.add(siblings)

@@ -44,7 +44,13 @@ def add_batches(ledger: Ledger, job: Job, found: Sequence[tuple[Group, Batch]]) 
     rows, new = [], []
     for batch_id, (group, batch) in enumerate(found, first_id):
         rows.append(
-            {"id": batch_id, "job_id": job.id, "count": group.count, "bytes": group.bytes, "paths": group.batch}
+            {
+                "id": batch_id,
+                "job_id": job.id,
+                "count": group.count,
+                "bytes": group.bytes,
+                "paths": group.batch,
+            }
         )
         new += _chains(job.plan.branches[group.rule], group, batch, batch_id)
         job.add("discovered", group.count)
@@ -77,7 +83,9 @@ def _checked(job: Job, inputs: Sequence[Input], group: Group) -> Batch:
     batch = unpack(group.batch, Batch, LARGEST_BATCH)
     lengths = {len(batch.paths), len(batch.kinds), len(batch.sizes), group.count}
     if lengths != {group.count} or group.count == 0 or len(batch.states) not in (1, group.count):
-        raise Unacceptable(f"expected {group.count} paths with a kind, a size and a state each, found {lengths}")
+        raise Unacceptable(
+            f"expected {group.count} paths with a kind, a size and a state each, found {lengths}"
+        )
     if not set(batch.kinds) <= set(Kind):
         raise Unacceptable("expected known kinds of path, found another")
     _check_place(inputs, batch.root, batch.paths)

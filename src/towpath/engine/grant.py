@@ -13,7 +13,9 @@ from towpath.store import batches, tasks, walks
 from towpath.store.database import Tx
 from towpath.store.jobs import Job
 from towpath.store.ledger import Ledger
+from towpath.store.tables import batches as batch_rows
 from towpath.store.tables import lanes, nodes
+from towpath.store.tables import tasks as task_rows
 from towpath.store.tasks import READY, Task
 from towpath.wire import Claim, Grant, Grants, Walk, Want
 
@@ -26,7 +28,9 @@ MOST = 64
 HEAD = 300
 """Bytes that a grant takes beside its paths, about."""
 
-Lane = sa.Row[Any]
+Lane = Any
+"""A row of `lanes`."""
+
 RunIds = Callable[[], bytes]
 
 
@@ -56,7 +60,7 @@ def claim(tx: Tx, site: str, name: str, asked: Claim, new_run: RunIds = run_id) 
 
 
 def _granted_before(ledger: Ledger, node: Node, asked: Claim) -> list[Task]:
-    t = tasks.tasks.c
+    t = task_rows.c
     held = (t.node_id == node.id, t.incarnation == node.incarnation, t.claim == asked.number)
     found = tasks.load_where(ledger.tx.conn, *held, t.state == STARTED)
     return list(ledger.load([task.id for task in found]).values())
@@ -130,7 +134,7 @@ def _shares(open_lanes: Sequence[tuple[int, int]], slots: int) -> list[int]:
 
 
 def _pending(conn: Connection, lane: Lane, share: int) -> list[Task]:
-    t = tasks.tasks.c
+    t = task_rows.c
     place = (t.job_id == lane.job_id, t.site == lane.site, t.queue == lane.queue, t.function == lane.function)
     ready = (t.stage == lane.stage, t.state == PENDING, t.blocked == READY)
     return tasks.load_where(conn, *place, *ready, limit=share, skip_locked=True)
@@ -140,7 +144,10 @@ def _end_turn(conn: Connection, served: Sequence[Lane]) -> None:
     if not served:
         return
     turn = tasks.next_ids(conn, "turns", len(served))
-    key = [lanes.c[name] == sa.bindparam(f"row_{name}") for name in ("job_id", "site", "queue", "function", "stage")]
+    key = [
+        lanes.c[name] == sa.bindparam(f"row_{name}")
+        for name in ("job_id", "site", "queue", "function", "stage")
+    ]
     rows = [
         {"row_job_id": lane.job_id, "row_site": lane.site, "row_queue": lane.queue}
         | {"row_function": lane.function, "row_stage": lane.stage, "turn": turn + place}
@@ -151,7 +158,7 @@ def _end_turn(conn: Connection, served: Sequence[Lane]) -> None:
 
 def _lengths(conn: Connection, due: Sequence[Task]) -> dict[int, int]:
     """How many bytes the batch of each task takes."""
-    column = batches.batches.c
+    column = batch_rows.c
     wanted = sorted({task.batch_id for task in due if task.batch_id is not None})
     rows = conn.execute(sa.select(column.id, sa.func.length(column.paths)).where(column.id.in_(wanted)))
     return {row[0]: int(row[1]) for row in rows}
@@ -160,7 +167,9 @@ def _lengths(conn: Connection, due: Sequence[Task]) -> dict[int, int]:
 def _describe(ledger: Ledger, granted: Sequence[Task]) -> list[Grant]:
     conn = ledger.tx.conn
     packed = batches.packed(conn, [task.batch_id for task in granted if task.batch_id is not None])
-    walking = {t.id: walks.describe(conn, t.id, ledger.jobs[t.job_id].plan) for t in granted if t.is_discovery}
+    walking = {
+        t.id: walks.describe(conn, t.id, ledger.jobs[t.job_id].plan) for t in granted if t.is_discovery
+    }
     return [_grant_of(task, ledger.jobs[task.job_id], packed, walking.get(task.id)) for task in granted]
 
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
-from towpath.domain.catalogue import StepSpec
 from towpath.domain.states import STARTED, TaskEvent, Wanted
 from towpath.engine.chains import give_up
 from towpath.store import tasks
 from towpath.store.database import Tx
 from towpath.store.ledger import Ledger
 from towpath.store.tables import nodes, sites
+from towpath.store.tables import tasks as task_rows
 from towpath.store.tasks import Task
 from towpath.wire import Beat, Hello, Verdicts
 
@@ -81,7 +82,9 @@ def beat(tx: Tx, site: str, name: str, said: Beat) -> Verdicts:
     tx.conn.execute(sa.update(nodes).where(mine).values(heard_at=tx.now, draining=said.draining, lost=False))
     held = _held(tx, node.id)
     listed = set(said.runs)
-    never_came = [task for task in held if task.run not in listed and (task.claim or 0) <= said.answered_claim]
+    never_came = [
+        task for task in held if task.run not in listed and (task.claim or 0) <= said.answered_claim
+    ]
     lose(tx, never_came, TaskEvent.LOSE_GRANT)
     known = {task.run for task in held}
     with Ledger(tx) as ledger:
@@ -94,6 +97,11 @@ def _is_to_stop(ledger: Ledger, task: Task) -> bool:
     """A running task is handed back where its job says so; a walk on any pause, since it goes on at no cost."""
     job = ledger.jobs[task.job_id]
     return job.hand_back or (job.wanted is not Wanted.RUN and task.is_discovery)
+
+
+def watched(conn: Connection) -> list[int]:
+    """The nodes whose heartbeats are awaited."""
+    return list(conn.scalars(sa.select(nodes.c.id).where(nodes.c.incarnation.is_not(None), ~nodes.c.lost)))
 
 
 def silence(tx: Tx, node_id: int) -> list[int]:
@@ -122,17 +130,8 @@ def lose(tx: Tx, held: Collection[Task], event: TaskEvent) -> None:
 
 
 def _held(tx: Tx, node_id: int, but: bytes | None = None) -> list[Task]:
-    t = tasks.tasks.c
+    t = task_rows.c
     conditions = [t.node_id == node_id, t.state == STARTED]
     if but is not None:
         conditions.append(t.incarnation != but)
     return tasks.load_where(tx.conn, *conditions)
-
-
-def plugin_steps(tx: Tx) -> list[StepSpec]:
-    """The steps that sites brought as plugins."""
-    found: dict[str, StepSpec] = {}
-    for specs in tx.conn.scalars(sa.select(sites.c.steps)):
-        for spec in msgspec.convert(specs, list[StepSpec]):
-            found.setdefault(spec.name, spec)
-    return list(found.values())

@@ -25,7 +25,7 @@ def insert(conn: Connection, rows: Sequence[Mapping[str, object]]) -> None:
 def sizes(conn: Connection, batch_ids: Collection[int]) -> dict[int, int]:
     """How many paths each of these batches has."""
     query = sa.select(batches.c.id, batches.c.count).where(batches.c.id.in_(sorted(set(batch_ids))))
-    return {row.id: row.count for row in conn.execute(query)}
+    return {row[0]: row[1] for row in conn.execute(query)}
 
 
 def packed(conn: Connection, batch_ids: Collection[int]) -> dict[int, bytes]:

@@ -77,5 +77,5 @@ def jobs_of(conn: Connection, task_ids: Collection[int]) -> list[int]:
     wanted = sorted(task_ids)
     for start in range(0, len(wanted), 500):
         part = wanted[start : start + 500]
-        found.update(conn.scalars(sa.select(tasks.c.job_id.distinct()).where(tasks.c.id.in_(part))))
+        found.update(conn.scalars(sa.select(tasks.c.job_id).where(tasks.c.id.in_(part)).distinct()))
     return sorted(found)

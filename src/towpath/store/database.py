@@ -148,8 +148,7 @@ class Database:
         results: list[tuple[_Call, Any, BaseException | None]] = []
         try:
             with self.writing() as tx:
-                for call in group:
-                    results.append(self._run_call(tx, call))
+                results.extend(self._run_call(tx, call) for call in group)
         except BaseException as error:
             # The commit itself failed: nothing of the group happened, and every caller must hear so.
             for call in group:

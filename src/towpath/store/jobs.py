@@ -1,6 +1,6 @@
 """Jobs in the database: read for a change with their census, and written back."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -80,8 +80,6 @@ _COLUMNS = (
 )
 
 
-
-
 def load(conn: Connection, job_ids: Collection[int]) -> dict[int, Job]:
     """The jobs of these ids with their tallies, locked in ascending order; an id that is none is left out."""
     wanted = sorted(set(job_ids))
@@ -90,7 +88,8 @@ def load(conn: Connection, job_ids: Collection[int]) -> dict[int, Job]:
     query = sa.select(*_COLUMNS).where(jobs.c.id.in_(wanted)).order_by(jobs.c.id).with_for_update()
     found: dict[int, Job] = {}
     for row in conn.execute(query):
-        job = Job(*row)
+        values: Any = row
+        job = Job(*values)
         job.plan = plan_from_document(row.plan)
         job.wanted, job.state = Wanted(job.wanted), JobState(job.state)
         found[job.id] = job

@@ -3,9 +3,9 @@
 Everything that changes a task goes through here, so a move and the counters that show it can never part.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
-from towpath.domain.states import JOB_OVER, STARTED, TaskEvent, TaskState, settle
+from towpath.domain.states import JOB_OVER, STARTED, Cause, TaskEvent, TaskState, settle
 from towpath.store import counters, jobs, tasks
 from towpath.store.counters import LaneKey, PathKey
 from towpath.store.database import Tx
@@ -26,6 +26,8 @@ class Ledger:
         self._tallied: dict[tuple[int, jobs.TallyKey], int] = {}
         self._lanes: dict[LaneKey, int] = {}
         self._paths: dict[PathKey, dict[str, int]] = {}
+        self._afterwards: list[Callable[[], None]] = []
+        self._called: set[int] = set()
 
     def __enter__(self) -> "Ledger":
         return self
@@ -126,8 +128,8 @@ class Ledger:
     def sweep(self, job: Job, swept: Iterable[tasks.Swept]) -> None:
         """Count tasks that `tasks.cancel_some` cancelled."""
         for kind in swept:
-            before = (kind.rule, kind.position, kind.stage, TaskState.PENDING, tasks.Cause.NONE)
-            after = (kind.rule, kind.position, kind.stage, TaskState.CANCELLED, tasks.Cause.WISH)
+            before = (kind.rule, kind.position, kind.stage, TaskState.PENDING, Cause.NONE)
+            after = (kind.rule, kind.position, kind.stage, TaskState.CANCELLED, Cause.WISH)
             self._tally_key(job, before, -kind.tasks)
             self._tally_key(job, after, kind.tasks)
             if kind.blocked == READY:
@@ -136,6 +138,14 @@ class Ledger:
             cell = self._paths.setdefault((job.id, kind.rule, kind.position), {})
             cell["not_run"] = cell.get("not_run", 0) + kind.paths
             job.add("not_run", kind.paths)
+
+    def after(self, write: Callable[[], None]) -> None:
+        """Write something that refers to the ledger's tasks, once these stand in the database."""
+        self._afterwards.append(write)
+
+    def wake_all(self, job: Job) -> None:
+        """Have every site that may work for a job hear that something was asked of it."""
+        self._called.add(job.id)
 
     def _changing(self, task: Task) -> None:
         self._tally(task, -1)
@@ -165,6 +175,8 @@ class Ledger:
         for job in self.jobs.values():
             self._settle(job)
             jobs.update(conn, job)
+        for write in self._afterwards:
+            write()
         self._wake()
 
     def _settle(self, job: Job) -> None:
@@ -182,3 +194,8 @@ class Ledger:
         for (job_id, site, _, _, stage), change in self._lanes.items():
             if change > 0 and stage <= self.jobs[job_id].open_stage:
                 self.tx.wakes.add(site)
+        for job_id in self._called:
+            self.tx.wakes |= {
+                call.site for branch in self.jobs[job_id].plan.branches for call in branch.chain
+            }
+            self.tx.wakes.add(self.jobs[job_id].site)

@@ -7,7 +7,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from towpath.domain.states import CAUSE_OF, PENDING, SPENDS_ATTEMPT, TERMINAL, Cause, TaskEvent, TaskState, move
+from towpath.domain.states import (
+    CAUSE_OF,
+    PENDING,
+    SPENDS_ATTEMPT,
+    TERMINAL,
+    Cause,
+    TaskEvent,
+    TaskState,
+    move,
+)
 from towpath.store.tables import ids, tasks
 
 READY, WAITS_FOR_CHAIN = 0, 1
@@ -109,7 +118,7 @@ _UPDATE = (
 )
 
 
-def _task(row: sa.Row[Any]) -> Task:
+def _task(row: Any) -> Task:
     found = Task(*row)
     found.state = TaskState(found.state)
     found.cause = Cause(found.cause)

@@ -1,9 +1,17 @@
-"""What lists and pages show: readers that return frozen rows, never whole tables, and never count."""
+"""What lists and pages show of jobs, tasks and paths: readers that return frozen rows, and never count."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+
+from towpath.domain.plan import Plan, plan_from_document
+from towpath.domain.states import JobState, TaskState, Wanted
+from towpath.store.jobs import TOTALS
+from towpath.store.tables import jobs, lanes, nodes, path_tallies, tallies, tasks
+from towpath.store.tasks import DISCOVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,27 +94,6 @@ class TaskView:
 
 
 @dataclass(frozen=True, slots=True)
-class PathView:
-    """What became of one path in one task."""
-
-    task: int
-    index: int
-    """The path's place in the task's batch: (task, index) is a cursor of `iterate_paths`."""
-    rule: int
-    position: int
-    step: str
-    site: str
-    root: str
-    path: bytes
-    """Relative to the root."""
-    outcome: str
-    """processed, failed, skipped, aborted, unknown, not_run; or pending while its task is open."""
-    already: bool
-    error_class: str | None
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class JobFilter:
     """Which jobs to list: None takes all."""
 
@@ -118,41 +105,145 @@ class JobFilter:
 
 def find_job(conn: Connection, job_id: int) -> JobView | None:
     """The job of that id."""
-    raise NotImplementedError
+    row = conn.execute(sa.select(jobs).where(jobs.c.id == job_id)).first()
+    return None if row is None else _job(conn, row)
 
 
 def list_jobs(conn: Connection, wanted: JobFilter, limit: int, before: int | None) -> list[JobView]:
     """The newest jobs whose id is below `before`, newest first, at most `limit`."""
-    raise NotImplementedError
+    query = sa.select(jobs).where(*_conditions(wanted)).order_by(jobs.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(jobs.c.id < before)
+    return [_job(conn, row) for row in conn.execute(query).all()]
 
 
 def count_jobs(conn: Connection, wanted: JobFilter) -> int:
     """How many jobs there are."""
-    raise NotImplementedError
+    query = sa.select(sa.func.count()).select_from(jobs).where(*_conditions(wanted))
+    return int(conn.execute(query).scalar_one())
+
+
+def _conditions(wanted: JobFilter) -> list[sa.ColumnElement[bool]]:
+    asked = ((jobs.c.state, wanted.state), (jobs.c.site, wanted.site), (jobs.c.workflow, wanted.workflow))
+    conditions = [column == value for column, value in asked if value is not None]
+    if wanted.hide_noop:
+        conditions.append(sa.not_(sa.and_(jobs.c.state == JobState.SUCCESS, jobs.c.discovered == 0)))
+    return conditions
+
+
+def _job(conn: Connection, row: Any) -> JobView:
+    over = row.ended_at is not None
+    return JobView(
+        id=row.id,
+        workflow=row.workflow,
+        workflow_version=row.workflow_version,
+        site=row.site,
+        queue=row.queue,
+        owner=row.owner,
+        state=row.state,
+        wanted=row.wanted,
+        wish_by=row.wish_by,
+        wish_why=row.wish_why or None,
+        wish_at=row.wish_at,
+        fields=row.fields,
+        discovery=row.plan["discovery"],
+        retry_of=row.retry_of,
+        noop=row.state == JobState.SUCCESS and row.discovered == 0,
+        totals={name: getattr(row, name) for name in TOTALS},
+        unmatched=row.unmatched,
+        bytes_found=row.bytes_found,
+        bytes_done=row.bytes_done,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        waiting=None if over else _waiting(conn, row),
+    )
+
+
+def _waiting(conn: Connection, row: Any) -> str | None:
+    """Why nothing of a job runs, in one sentence; None where something does."""
+    if row.wanted == Wanted.PAUSE:
+        reason = f": {row.wish_why}" if row.wish_why else ""
+        still = "; running tasks still finish" if row.state == JobState.PAUSING else ""
+        return f"paused by {row.wish_by}{reason}{still}"
+    running = sa.select(tallies.c.tasks).where(
+        tallies.c.job_id == row.id, tallies.c.state == TaskState.STARTED, tallies.c.tasks > 0
+    )
+    if row.wanted == Wanted.CANCEL or conn.execute(running.limit(1)).first():
+        return None
+    lane = conn.execute(
+        sa.select(lanes).where(lanes.c.job_id == row.id, lanes.c.open, lanes.c.ready > 0).limit(1)
+    ).first()
+    return None if lane is None else _lane_waits(conn, lane)
+
+
+def _lane_waits(conn: Connection, lane: Any) -> str | None:
+    """Why nobody takes the tasks of a lane."""
+    members = conn.execute(sa.select(nodes).where(nodes.c.site == lane.site)).all()
+    if not members:
+        return f"site {lane.site} has no node"
+    alive = [node for node in members if node.incarnation is not None and not node.lost]
+    if not alive:
+        return f"site {lane.site} is offline: none of its {len(members)} nodes is heard"
+    if not any(node.queues.get(lane.queue, {}).get(lane.function) for node in alive):
+        return f"no node of site {lane.site} serves queue {lane.queue} ({lane.function})"
+    return f"waits for a free slot in queue {lane.queue} at site {lane.site}"
 
 
 def list_steps(conn: Connection, job_id: int) -> list[StepView]:
     """The steps of a job with their counts: discovery first, then by rule and position."""
-    raise NotImplementedError
+    row = conn.execute(sa.select(jobs.c.plan, jobs.c.site).where(jobs.c.id == job_id)).first()
+    if row is None:
+        return []
+    plan = plan_from_document(row.plan)
+    states: dict[tuple[int, int], dict[str, int]] = {}
+    for tally in conn.execute(sa.select(tallies).where(tallies.c.job_id == job_id, tallies.c.tasks != 0)):
+        cell = states.setdefault((tally.rule, tally.position), {})
+        cell[tally.state] = cell.get(tally.state, 0) + tally.tasks
+    counts = {
+        (tally.rule, tally.position): tally
+        for tally in conn.execute(sa.select(path_tallies).where(path_tallies.c.job_id == job_id))
+    }
+    return [_step(plan, place, states[place], counts.get(place)) for place in sorted(states)]
+
+
+def _step(plan: Plan, place: tuple[int, int], states: Mapping[str, int], counts: Any | None) -> StepView:
+    rule, position = place
+    call = None if position == DISCOVERY else plan.branches[rule].chain[position]
+    name, site = (call.step, call.site) if call else (plan.discovery or "as given", plan.site)
+    if counts is None:
+        return StepView(rule, position, name, site, states)
+    return StepView(
+        rule, position, name, site, states,
+        counts.reached, counts.processed, counts.failed, counts.skipped,
+        counts.aborted, counts.unknown, counts.not_run, counts.bytes,
+    )  # fmt: skip
+
+
+_TASK = (
+    tasks.c.id, tasks.c.job_id, tasks.c.rule, tasks.c.position, tasks.c.step, tasks.c.site, tasks.c.queue,
+    tasks.c.state, nodes.c.name, tasks.c.attempts, tasks.c.paths, tasks.c.processed, tasks.c.failed,
+    tasks.c.skipped, tasks.c.aborted, tasks.c.unknown, tasks.c.not_run, tasks.c.bytes, tasks.c.created_at,
+    tasks.c.started_at, tasks.c.ended_at, tasks.c.error,
+)  # fmt: skip
+_TASKS = sa.select(*_TASK).select_from(tasks.outerjoin(nodes, nodes.c.id == tasks.c.node_id))
 
 
 def list_tasks(
     conn: Connection, job_id: int, state: str | None, limit: int, after: int | None
 ) -> list[TaskView]:
     """The tasks of a job whose id is above `after`, in order of id, at most `limit`."""
-    raise NotImplementedError
+    query = _TASKS.where(tasks.c.job_id == job_id, tasks.c.id > (after or 0))
+    if state is not None:
+        query = query.where(tasks.c.state == state)
+    return [_task(row) for row in conn.execute(query.order_by(tasks.c.id).limit(limit))]
 
 
 def find_task(conn: Connection, task_id: int) -> TaskView | None:
     """The task of that id."""
-    raise NotImplementedError
+    row = conn.execute(_TASKS.where(tasks.c.id == task_id)).first()
+    return None if row is None else _task(row)
 
 
-def iterate_paths(
-    conn: Connection, job_id: int, outcome: str | None, step: str | None, after: tuple[int, int]
-) -> Iterator[PathView]:
-    """Every path of every task of a job with its outcome, behind (task id, index), streamed in flat memory.
-
-    `outcome` and `step` narrow it; `failed`, `skipped` and `aborted` are read from an index, not searched.
-    """
-    raise NotImplementedError
+def _task(row: Any) -> TaskView:
+    return TaskView(*row)

@@ -1,0 +1,127 @@
+"""The workflows that come installed, each with its steps' arguments as runtime fields."""
+
+from collections.abc import Collection, Mapping
+
+from towpath.domain.catalogue import (
+    CHECKSUM,
+    DELETE,
+    INSTALLED,
+    MIGRATE,
+    RECALL,
+    REVERSE_STUB,
+    Argument,
+    StepSpec,
+)
+from towpath.domain.workflow import Definition, parse_definition
+
+WITH_DATA = ("file", "symlink", "other")
+"""The types of path that the steps for data take; such a step says itself why it skips what has no data."""
+
+
+def _field(argument: Argument, default: bool | int | str | None) -> dict[str, object]:
+    """An argument as a runtime field."""
+    field: dict[str, object] = {"name": argument.name, "type": argument.type, "label": argument.about}
+    if argument.choices:
+        field |= {"type": "choice", "choices": list(argument.choices)}
+    if default is not None:
+        field["default"] = default
+    return field
+
+
+def _fields(
+    specs: Collection[StepSpec],
+    fixed: Collection[str] = (),
+    defaults: Mapping[str, bool | int | str] | None = None,
+) -> list[dict[str, object]]:
+    """All arguments of these steps as fields, those that the workflow fixes apart."""
+    arguments = {
+        argument.name: argument for spec in specs for argument in spec.arguments if argument.name not in fixed
+    }
+    return [
+        _field(argument, (defaults or {}).get(name, argument.default)) for name, argument in arguments.items()
+    ]
+
+
+def _use(
+    spec: StepSpec, fixed: Mapping[str, object] | None = None, left_out: Collection[str] = ()
+) -> dict[str, object]:
+    """A step that takes each argument from the field of its name, but for those that the workflow fixes."""
+    asked = {
+        argument.name: f"*{argument.name}" for argument in spec.arguments if argument.name not in left_out
+    }
+    return {"name": spec.name, **asked, **(fixed or {})}
+
+
+def _rules(types: Collection[str], *action: dict[str, object]) -> list[dict[str, object]]:
+    """The same chain for each of these types of path."""
+    return [{"type": kind, "state": "all", "action": list(action)} for kind in types]
+
+
+def _send() -> dict[str, object]:
+    """Two sites, one target that both reach: verified copies here, stubs or whole files there."""
+    here = ("premigrate", "records", "stub_size", "overwrite", "migrate_offline_files")
+    there = {"site": "*destinationsite", "queue": "*destinationqueue"}
+    destination = [
+        {"name": "destinationsite", "type": "enum", "label": "the site to send to", "required": True},
+        {
+            "name": "destinationqueue",
+            "type": "string",
+            "label": "the queue there; its default one where left out",
+        },
+    ]
+    migrate = _use(MIGRATE, {"premigrate": True, "records": "all"}, here)
+    fields = _fields(
+        (REVERSE_STUB, MIGRATE),
+        ("premigrate", "records", "migrate_offline_files"),
+        {"lock_level": "implicit"},
+    )
+    return {
+        "name": "send",
+        "label": "Send to another site",
+        "fields": [*destination, *fields],
+        "filter_rules": _rules(("all",), migrate, _use(REVERSE_STUB, there)),
+    }
+
+
+DOCUMENTS: tuple[dict[str, object], ...] = (
+    {
+        "name": "migrate",
+        "label": "Migrate",
+        "fields": _fields((MIGRATE,)),
+        "filter_rules": _rules(WITH_DATA, _use(MIGRATE)),
+    },
+    {
+        "name": "premigrate",
+        "label": "Premigrate",
+        "fields": _fields((MIGRATE,), ("premigrate", "stub_size"), {"lock_level": "implicit"}),
+        "filter_rules": _rules(WITH_DATA, _use(MIGRATE, {"premigrate": True}, ("stub_size",))),
+    },
+    {
+        "name": "recall",
+        "label": "Recall",
+        "fields": _fields((RECALL,), defaults={"lock_level": "implicit"}),
+        "filter_rules": _rules(WITH_DATA, _use(RECALL)),
+    },
+    _send(),
+    {
+        "name": "delete",
+        "label": "Delete",
+        "fields": _fields((DELETE,)),
+        "filter_rules": _rules(("all",), _use(DELETE)),
+    },
+    {
+        "name": "checksum",
+        "label": "Checksum",
+        "fields": _fields((CHECKSUM,)),
+        "filter_rules": _rules(("file",), _use(CHECKSUM)),
+    },
+    {
+        "name": "noop",
+        "label": "Do nothing",
+        "visible": False,
+        "filter_rules": _rules(("all",), {"name": "noop"}),
+    },
+)
+
+WORKFLOWS: tuple[Definition, ...] = tuple(parse_definition(document, INSTALLED) for document in DOCUMENTS)
+"""The workflows that come installed."""

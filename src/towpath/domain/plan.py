@@ -1,0 +1,241 @@
+"""The plan of a job: a workflow with its fields filled in, so that each rule has its chain of calls."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from towpath.domain.catalogue import Catalogue, StepSpec
+from towpath.domain.errors import Conflict, Mistake, did_you_mean
+from towpath.domain.fields import fill_in
+from towpath.domain.states import Phase
+from towpath.domain.values import Value, fault, name_fault
+from towpath.domain.workflow import Definition, Rule, Use, reference
+
+DEFAULT_QUEUE = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where a job runs: its site and queue, the target that is used where none is named ("" = none), and all sites."""
+
+    site: str
+    sites: Collection[str]
+    queue: str = DEFAULT_QUEUE
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One step of a chain, with all that a task of it needs but the paths; `endpoint` is "" where it has no target."""
+
+    step: str
+    arguments: Mapping[str, Value]
+    site: str
+    queue: str
+    endpoint: str
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A rule of the plan: which paths it takes, and the chain that they go down."""
+
+    type: str
+    state: str
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    chain: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a job will do; kept with the job, so that a later edit of the workflow changes nothing for it."""
+
+    workflow: str
+    discovery: str | None
+    options: Mapping[str, object]
+    site: str
+    queue: str
+    values: Mapping[str, Value]
+    """The fields as they were filled in, defaults included."""
+    branches: tuple[Branch, ...]
+
+    @property
+    def first_phase(self) -> Phase:
+        """The lowest phase in any chain: it may run during discovery."""
+        return min(branch.chain[0].phase for branch in self.branches)
+
+
+def resolve(
+    definition: Definition, given: Mapping[str, object], catalogue: Catalogue, ground: Ground
+) -> Plan:
+    """The plan of a job of this workflow; raises `Mistake` that names each field that is missing or wrong.
+
+    `given` has the fields' values; a bool or an int may be given as text, as a command line does.
+    """
+    if not definition.enabled:
+        raise Conflict(f"workflow {definition.name} is disabled{_why_disabled(definition)}")
+    values = fill_in(definition.name, definition.fields, given, ground.sites)
+    resolving = _Resolving(definition, values, catalogue, ground)
+    return Plan(
+        workflow=definition.name,
+        discovery=definition.discovery,
+        options=definition.discovery_options,
+        site=ground.site,
+        queue=ground.queue,
+        values=values,
+        branches=tuple(resolving.branch(rule) for rule in definition.rules),
+    )
+
+
+def _why_disabled(definition: Definition) -> str:
+    reasons = [str(warning) for warning in definition.warnings if warning.text.endswith("is disabled")]
+    return f" ({'; '.join(reasons)})" if reasons else "; enable it to run it"
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolving:
+    """One resolution under way."""
+
+    definition: Definition
+    values: Mapping[str, Value]
+    catalogue: Catalogue
+    ground: Ground
+
+    def branch(self, rule: Rule) -> Branch:
+        """A rule with its chain."""
+        chain: list[Call] = []
+        for use in rule.action:
+            chain.append(self.call(use, chain))
+        return Branch(rule.type, rule.state, rule.include, rule.exclude, tuple(chain))
+
+    def call(self, use: Use, before: Collection[Call]) -> Call:
+        """A step of a chain, given the calls before it: it runs in no earlier phase than they do."""
+        spec = self.catalogue.find(use.name)
+        if spec is None:
+            known = did_you_mean(use.name, self.catalogue.specs)
+            raise Mistake(f"workflow {self.definition.name}: unknown step '{use.name}'{known}")
+        arguments = self.arguments(spec, use)
+        site, queue = self.place(spec, use)
+        return Call(
+            step=spec.name,
+            arguments={k: v for k, v in arguments.items() if k != "endpoint"},
+            site=site,
+            queue=queue,
+            endpoint=str(arguments.get("endpoint", "")) or self.default_endpoint(spec, site, before),
+            phase=max([spec.phase, *(call.phase for call in before)]),
+        )
+
+    def arguments(self, spec: StepSpec, use: Use) -> dict[str, Value]:
+        """The arguments that have a value, each checked once more: a field may have brought one that does not fit."""
+        arguments: dict[str, Value] = {}
+        for key, written in use.arguments.items():
+            value = self.value(written)
+            argument = spec.argument(key)
+            if argument is None:
+                known = [a.name for a in spec.arguments]
+                raise self.mistake(spec, f"unknown argument '{key}'{did_you_mean(key, known)}")
+            if value is None:
+                continue
+            if problem := fault(argument.type, value, argument.choices, argument.minimum):
+                raise self.mistake(spec, f"{key}: {problem}")
+            arguments[key] = value
+        return arguments
+
+    def value(self, written: object) -> Any:
+        """What a value stands for: a field's value for `"*field"`, None where that field was left empty."""
+        name = reference(written)
+        return written if name is None else self.values.get(name)
+
+    def place(self, spec: StepSpec, use: Use) -> tuple[str, str]:
+        """The site and the queue of a step; at another site than the job's, the job's queue means nothing."""
+        site = self.value(use.site) or self.ground.site
+        if site not in self.ground.sites:
+            raise self.mistake(spec, f"no site '{site}'{did_you_mean(site, self.ground.sites)}")
+        queue = self.value(use.queue) or (self.ground.queue if site == self.ground.site else DEFAULT_QUEUE)
+        if problem := name_fault(queue):
+            raise self.mistake(spec, f"queue: {problem}")
+        return site, queue
+
+    def default_endpoint(self, spec: StepSpec, site: str, before: Collection[Call]) -> str:
+        """The target of a step that names none: at another site, the one through which the paths came there."""
+        if not spec.needs_target:
+            return ""
+        came_through = [call.endpoint for call in before if call.endpoint] if site != self.ground.site else []
+        endpoint = came_through[-1] if came_through else self.ground.endpoint
+        if not endpoint:
+            asks = any(field.name == "endpoint" for field in self.definition.fields)
+            how = "give --field endpoint=NAME" if asks else "name an `endpoint` in the step"
+            text = f"needs a target, and site {self.ground.site} has no default target; {how}, or give the site one"
+            raise self.mistake(spec, text)
+        return endpoint
+
+    def mistake(self, spec: StepSpec, text: str) -> Mistake:
+        """A mistake about a step."""
+        return Mistake(f"workflow {self.definition.name}, step {spec.name}: {text}")
+
+
+# As plain JSON ------------------------------------------------------------------------------------------------
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """A plan as plain JSON, for the database."""
+    return {
+        "workflow": plan.workflow,
+        "discovery": plan.discovery,
+        "options": dict(plan.options),
+        "site": plan.site,
+        "queue": plan.queue,
+        "values": dict(plan.values),
+        "branches": [_branch_document(branch) for branch in plan.branches],
+    }
+
+
+def _branch_document(branch: Branch) -> dict[str, Any]:
+    return {
+        "type": branch.type,
+        "state": branch.state,
+        "include": list(branch.include),
+        "exclude": list(branch.exclude),
+        "chain": [_call_document(call) for call in branch.chain],
+    }
+
+
+def _call_document(call: Call) -> dict[str, Any]:
+    return {
+        "step": call.step,
+        "arguments": dict(call.arguments),
+        "site": call.site,
+        "queue": call.queue,
+        "endpoint": call.endpoint,
+        "phase": call.phase.name,
+    }
+
+
+def plan_from_document(document: Mapping[str, Any]) -> Plan:
+    """The plan that `plan_document` wrote."""
+    return Plan(
+        workflow=document["workflow"],
+        discovery=document["discovery"],
+        options=document["options"],
+        site=document["site"],
+        queue=document["queue"],
+        values=document["values"],
+        branches=tuple(_branch(branch) for branch in document["branches"]),
+    )
+
+
+def _branch(document: Mapping[str, Any]) -> Branch:
+    return Branch(
+        document["type"],
+        document["state"],
+        tuple(document["include"]),
+        tuple(document["exclude"]),
+        tuple(_call(call) for call in document["chain"]),
+    )
+
+
+def _call(document: Mapping[str, Any]) -> Call:
+    phase = Phase[document["phase"]]
+    where = (document["site"], document["queue"], document["endpoint"])
+    return Call(document["step"], document["arguments"], *where, phase)

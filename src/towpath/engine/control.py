@@ -1,0 +1,247 @@
+"""What people tell the hub of jobs: start one, wish something of one, retry one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import sqlalchemy as sa
+
+from towpath.domain.errors import Conflict, NotFound, did_you_mean
+from towpath.domain.paths import Kind
+from towpath.domain.plan import Ground, Plan, plan_document, resolve
+from towpath.domain.rules import RULE_TYPES, Condition, Rules
+from towpath.domain.states import (
+    DISCOVERY_STAGE,
+    NOTHING_OPEN,
+    PENDING,
+    WISHES,
+    IllegalWish,
+    JobState,
+    TaskEvent,
+    Wanted,
+)
+from towpath.engine import workflows
+from towpath.engine.found import DISCOVERY_RULE, add_batches
+from towpath.engine.inputs import Asked, for_walk, place
+from towpath.store import tasks, walks
+from towpath.store.database import Tx
+from towpath.store.ledger import Ledger
+from towpath.store.tables import idempotency, jobs, sites, wishes
+from towpath.store.tasks import DISCOVERY, READY, Task
+from towpath.store.walks import WalkRow
+from towpath.wire import Batch, Group, Input, pack
+
+BATCH = 1000
+BATCH_BYTES = 180 * 1024
+HUB = "hub"
+"""The function of discovery tasks that the hub does itself."""
+CALLER = "caller"
+"""The hub's own discovery: the caller's paths as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """An order to run a workflow over paths of a site.
+
+    `discovery` "workflow" takes the workflow's own; None takes the paths and their states as they are.
+    """
+
+    workflow: str
+    site: str
+    queue: str
+    inputs: tuple[Asked, ...]
+    fields: Mapping[str, object]
+    owner: str
+    discovery: str | None = "workflow"
+    idempotency_key: str = ""
+    body_digest: bytes = b""
+
+
+def submit(tx: Tx, order: Submission) -> int:
+    """Start a job, and return its id; the same idempotency key and body give the same job again."""
+    if (known := _submitted_before(tx, order)) is not None:
+        return known
+    plan, version, inputs = _prepare(tx, order)
+    job_id = insert_job(tx, NewJob(plan, version, order.owner, tuple(inputs)))
+    with Ledger(tx) as ledger:
+        ledger.lock_jobs([job_id])
+        if plan.discovery is None:
+            _take_as_given(ledger, job_id, plan, inputs)
+        else:
+            walk = WalkRow(0, for_walk(inputs), plan.discovery, plan.options, b"", 0)
+            add_walk(ledger, job_id, plan, walk, "discovery")
+    if order.idempotency_key:
+        row = {
+            "key": order.idempotency_key,
+            "digest": order.body_digest,
+            "job_id": job_id,
+            "created_at": tx.now,
+        }
+        tx.conn.execute(sa.insert(idempotency).values(row))
+    return job_id
+
+
+def _submitted_before(tx: Tx, order: Submission) -> int | None:
+    if not order.idempotency_key:
+        return None
+    query = sa.select(idempotency.c.job_id, idempotency.c.digest)
+    row = tx.conn.execute(query.where(idempotency.c.key == order.idempotency_key)).first()
+    if row is None:
+        return None
+    if row.digest != order.body_digest:
+        raise Conflict(
+            f"Idempotency-Key '{order.idempotency_key}': expected the same request as before, found another one;"
+            f" the key belongs to job {row.job_id}"
+        )
+    return int(row.job_id)
+
+
+def _prepare(tx: Tx, order: Submission) -> tuple[Plan, int, list[Input]]:
+    known = {row.name: row for row in tx.conn.execute(sa.select(sites))}
+    if order.site not in known:
+        raise NotFound(f"no site '{order.site}'{did_you_mean(order.site, known)}")
+    row = known[order.site]
+    definition, version = workflows.current(tx.conn, order.workflow)
+    if order.discovery != "workflow":
+        definition = replace(definition, discovery=order.discovery)
+    ground = Ground(order.site, list(known), order.queue, _default_target(tx, row.default_target))
+    catalogue = workflows.catalogue(tx.conn)
+    if definition.discovery is not None and definition.discovery not in catalogue.discoveries:
+        known_ones = did_you_mean(definition.discovery, catalogue.discoveries)
+        raise NotFound(f"no discovery '{definition.discovery}'{known_ones}")
+    plan = resolve(definition, order.fields, catalogue, ground)
+    workflows.check_targets(tx.conn, plan)
+    return plan, version, place(order.inputs, order.site, row.roots)
+
+
+def _default_target(tx: Tx, own: str | None) -> str:
+    """The site's default target; where it has none and the hub knows just one target, that one."""
+    return own or workflows.only_target(tx.conn) or ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to be written."""
+
+    plan: Plan
+    version: int
+    owner: str
+    inputs: tuple[Input, ...]
+    retry_of: int | None = None
+
+
+def insert_job(tx: Tx, new: NewJob) -> int:
+    """Write a job that has no task yet."""
+    plan = new.plan
+    values = {
+        "workflow": plan.workflow,
+        "workflow_version": new.version,
+        "site": plan.site,
+        "queue": plan.queue,
+        "owner": new.owner,
+        "fields": dict(plan.values),
+        "plan": plan_document(plan),
+        "inputs": pack(list(new.inputs)),
+        "retry_of": new.retry_of,
+        "wanted": Wanted.RUN,
+        "state": JobState.PENDING,
+        "open_stage": NOTHING_OPEN,
+        "created_at": tx.now,
+    }
+    result = tx.conn.execute(sa.insert(jobs).values(values).returning(jobs.c.id))
+    return int(result.scalar_one())
+
+
+def add_walk(ledger: Ledger, job_id: int, plan: Plan, walk: WalkRow, function: str) -> Task:
+    """Give a job a discovery task, in the site's default queue or the job's own."""
+    task_id = tasks.next_ids(ledger.tx.conn, "tasks", 1)
+    task = Task(
+        id=task_id,
+        job_id=job_id,
+        chain_id=task_id,
+        batch_id=None,
+        rule=DISCOVERY_RULE,
+        position=DISCOVERY,
+        step=walk.discovery,
+        stage=DISCOVERY_STAGE,
+        site=plan.site,
+        queue=plan.queue,
+        function=function,
+        state=PENDING,
+        blocked=READY,
+        created_at=ledger.tx.now,
+    )
+    ledger.add([task])
+    walk.task_id = task_id
+    ledger.after(lambda: walks.insert(ledger.tx.conn, walk))
+    return task
+
+
+def _take_as_given(ledger: Ledger, job_id: int, plan: Plan, inputs: Sequence[Input]) -> None:
+    """The hub's own discovery: the caller's paths, each to the rule that takes it."""
+    walk = WalkRow(0, (), CALLER, {}, b"", 0)
+    task = add_walk(ledger, job_id, plan, walk, HUB)
+    job = ledger.jobs[job_id]
+    rules = Rules(Condition(RULE_TYPES[b.type], b.state, b.include, b.exclude) for b in plan.branches)
+    sorted_out: dict[tuple[int, str], list[Input]] = {}
+    for given in dict.fromkeys(inputs):
+        rule = rules.match(Kind.FILE, given.state, given.path)
+        if rule is None:
+            job.add("unmatched", 1)
+        else:
+            sorted_out.setdefault((rule, given.root), []).append(given)
+    found = [
+        _batch(rule, root, part) for (rule, root), members in sorted_out.items() for part in _parts(members)
+    ]
+    ledger.move(task, TaskEvent.START)
+    add_batches(ledger, job, found)
+    ledger.move(task, TaskEvent.SUCCEED)
+
+
+def _parts(members: Sequence[Input]) -> Iterator[list[Input]]:
+    """Cut into batches of at most 1,000 paths that fit a message."""
+    rest = iter(members)
+    part: list[Input] = []
+    size = 0
+    while chunk := list(islice(rest, 1)):
+        if part and (len(part) >= BATCH or size + len(chunk[0].path) > BATCH_BYTES):
+            yield part
+            part, size = [], 0
+        part += chunk
+        size += len(chunk[0].path)
+    if part:
+        yield part
+
+
+def _batch(rule: int, root: str, members: Sequence[Input]) -> tuple[Group, Batch]:
+    states = [given.state for given in members]
+    batch = Batch(
+        root,
+        [given.path for given in members],
+        bytes([Kind.FILE] * len(members)),
+        [0] * len(members),
+        states[:1] if len(set(states)) == 1 else states,
+    )
+    return Group(rule, pack(batch), len(members), 0), batch
+
+
+def wish(tx: Tx, job_id: int, wanted: Wanted, by: str, why: str, hand_back: bool = False) -> None:
+    """Ask something of a job. `hand_back`: running tasks are given back rather than finished; a cancel always asks so.
+
+    Raises `NotFound`, or `IllegalWish` for what the job's state does not allow. Pending tasks of a cancelled job are
+    taken from the queue by the upkeep, chunk by chunk.
+    """
+    with Ledger(tx) as ledger:
+        ledger.lock_jobs([job_id])
+        job = ledger.jobs.get(job_id)
+        if job is None:
+            raise NotFound(f"no job {job_id}")
+        if wanted not in WISHES[job.state]:
+            raise IllegalWish(job_id, job.state, wanted)
+        job.wanted = wanted
+        job.hand_back = wanted is Wanted.CANCEL or (wanted is Wanted.PAUSE and hand_back)
+        ledger.wake_all(job)
+    row = {"job_id": job_id, "wanted": wanted, "by": by, "why": why, "at": tx.now}
+    tx.conn.execute(sa.insert(wishes).values(row))
+    said = {"wish_by": by, "wish_why": why, "wish_at": tx.now}
+    tx.conn.execute(sa.update(jobs).where(jobs.c.id == job_id).values(said))

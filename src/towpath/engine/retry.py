@@ -1,0 +1,146 @@
+"""A retry is a new job, linked to the old one: each path starts again at the step where it failed."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from towpath.domain.errors import Conflict, NotFound
+from towpath.domain.paths import Code
+from towpath.domain.plan import plan_from_document
+from towpath.domain.states import JOB_OVER, JobState, TaskEvent, TaskState, Wanted
+from towpath.engine.chains import NewChain, create
+from towpath.engine.control import HUB, NewJob, add_walk, insert_job
+from towpath.store import batches, tasks, walks
+from towpath.store.database import Tx
+from towpath.store.jobs import Job
+from towpath.store.ledger import Ledger
+from towpath.store.tables import jobs, notes
+from towpath.store.tables import tasks as task_rows
+from towpath.store.tasks import DISCOVERY, Task
+from towpath.store.walks import WalkRow
+from towpath.wire import Input, pack, unpack
+
+RETRY = "retry"
+"""The hub's own discovery of a retry: the paths of the old job's tasks."""
+
+CHUNK = 100
+"""Tasks of the old job that are looked at in one transaction."""
+
+
+class Retry(StrEnum):
+    """Which paths to try again."""
+
+    FAILED = "failed"
+    """Those that failed, and those of tasks that ended FAILURE."""
+    UNFINISHED = "unfinished"
+    """Those too that were not run, and what a discovery had not yet found."""
+    ALL = "all"
+    """The whole job anew, discovery and all."""
+
+
+def retry(tx: Tx, job_id: int, which: Retry, by: str) -> int:
+    """Start the retry of a job that is over, and return the new job's id."""
+    row = tx.conn.execute(sa.select(jobs).where(jobs.c.id == job_id)).first()
+    if row is None:
+        raise NotFound(f"no job {job_id}")
+    if JobState(row.state) not in JOB_OVER:
+        raise Conflict(f"job {job_id} is {row.state}: only a job that is over can be retried")
+    _check_there_is_something(row, which)
+    plan = plan_from_document(row.plan)
+    inputs = tuple(unpack(row.inputs, list[Input]))
+    new_id = insert_job(tx, NewJob(plan, row.workflow_version, by, inputs, retry_of=job_id))
+    with Ledger(tx) as ledger:
+        ledger.lock_jobs([new_id])
+        if which is not Retry.ALL or plan.discovery is None:
+            options = {"job": job_id, "which": which.value}
+            add_walk(ledger, new_id, plan, WalkRow(0, (), RETRY, options, b"", 0), HUB)
+        for walk in _walks_again(tx, job_id, which):
+            add_walk(ledger, new_id, plan, walk, "discovery")
+    return new_id
+
+
+def _check_there_is_something(row: Any, which: Retry) -> None:
+    counted = row.failed + row.unknown
+    if which is Retry.FAILED and not counted and row.state != JobState.FAILURE:
+        raise Conflict(f"job {row.id} is {row.state}: no path of it failed, so there is nothing to retry")
+    if which is Retry.UNFINISHED and not counted + row.not_run and row.state == JobState.SUCCESS:
+        raise Conflict(f"job {row.id} is {row.state}: all its paths are done, so there is nothing to retry")
+
+
+def _walks_again(tx: Tx, job_id: int, which: Retry) -> Iterator[WalkRow]:
+    """The walks of the new job: for places that could not be looked at, and, unless only what failed is retried, on
+    from where a walk that did not end had come."""
+    t = task_rows.c
+    for task in tasks.load_where(tx.conn, t.job_id == job_id, t.position == DISCOVERY, t.function != HUB):
+        walk = walks.load(tx.conn, task.id)
+        if which is Retry.ALL:
+            yield WalkRow(0, walk.inputs, walk.discovery, walk.options, b"", 0)
+            continue
+        if problems := _problems(tx, task.id):
+            yield WalkRow(0, tuple(problems), walk.discovery, walk.options, b"", 0)
+        broke_off = task.state is TaskState.FAILURE
+        if broke_off or (which is Retry.UNFINISHED and task.state is TaskState.CANCELLED):
+            yield WalkRow(0, walk.inputs, walk.discovery, walk.options, walk.cursor, 0)
+
+
+def _problems(tx: Tx, task_id: int) -> list[Input]:
+    query = sa.select(notes.c.root, notes.c.path).where(notes.c.task_id == task_id, notes.c.path.is_not(None))
+    return [Input(row.root, row.path) for row in tx.conn.execute(query.order_by(notes.c.index))]
+
+
+# The hub's own discovery --------------------------------------------------------------------------------------
+
+
+def advance(tx: Tx, task_id: int) -> bool:
+    """Take the next chunk of the old job's tasks into the new job; True once there is no more.
+
+    The task is started and handed back, or ended, in this one transaction, so that it never runs while nobody does.
+    """
+    with Ledger(tx) as ledger:
+        task = ledger.load([task_id])[task_id]
+        job = ledger.jobs[task.job_id]
+        if task.state is not TaskState.PENDING or job.wanted is not Wanted.RUN:
+            return True
+        ledger.move(task, TaskEvent.START)
+        walk = walks.load(tx.conn, task_id)
+        last = unpack(walk.cursor, int) if walk.cursor else 0
+        t = task_rows.c
+        mine = (t.job_id == walk.options["job"], t.id > last, t.position > DISCOVERY)
+        old = tasks.load_where(tx.conn, *mine, limit=CHUNK)
+        _take_over(ledger, job, old, Retry(str(walk.options["which"])))
+        if old:
+            walk.cursor = pack(old[-1].id)
+            walks.advance(tx.conn, walk)
+        over = len(old) < CHUNK
+        ledger.move(task, TaskEvent.SUCCEED if over else TaskEvent.HAND_BACK)
+    return over
+
+
+def _take_over(ledger: Ledger, job: Job, old: list[Task], which: Retry) -> None:
+    held = [task.batch_id for task in old if task.batch_id is not None]
+    sizes = batches.sizes(ledger.tx.conn, held) if held else {}
+    chains = []
+    for task in old:
+        mask = _again(task, sizes.get(task.batch_id or 0, 0), which)
+        count = mask.count(1)
+        if count and task.batch_id is not None:
+            packed = batches.pack_bytes(mask)
+            chains.append(NewChain(task.rule, task.batch_id, count, packed, task.carry, task.position))
+            job.add("discovered", count)
+    create(ledger, job, chains)
+
+
+def _again(task: Task, count: int, which: Retry) -> bytes:
+    """Which paths of an old task are to be tried again, a byte each."""
+    if which is Retry.ALL:
+        is_first = task.split_of is None and task.id == task.chain_id
+        return batches.unpack_bytes(task.mask, count) if is_first else b""
+    if task.codes is not None:
+        return bytes(1 if code == Code.FAILED else 0 for code in batches.unpack_bytes(task.codes, count))
+    unknown = task.state is TaskState.FAILURE
+    not_run = which is Retry.UNFINISHED and task.state is TaskState.CANCELLED
+    if task.paths and (unknown or not_run):
+        return batches.unpack_bytes(task.mask, count)
+    return b""

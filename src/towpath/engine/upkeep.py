@@ -1,0 +1,85 @@
+"""What the hub does unasked: it empties queues, runs its own discoveries, and repairs what a crash left."""
+
+import sqlalchemy as sa
+
+from towpath.domain.states import PENDING, TERMINAL, JobState, Wanted
+from towpath.engine import chains, retry
+from towpath.engine.control import HUB
+from towpath.store import tasks
+from towpath.store.database import Tx
+from towpath.store.ledger import Ledger
+from towpath.store.tables import idempotency, jobs, streams
+from towpath.store.tables import tasks as task_rows
+from towpath.store.tasks import WAITS_FOR_CHAIN
+
+SWEEP = 20_000
+"""Tasks cancelled in one transaction: others get their turn in between."""
+
+DAY = 24 * 3600 * 1_000_000
+
+
+def cancelled_jobs(tx: Tx) -> list[int]:
+    """Jobs whose pending tasks are to be taken from the queue."""
+    query = sa.select(jobs.c.id).where(jobs.c.state == JobState.DEQUEUING).order_by(jobs.c.id)
+    return list(tx.conn.scalars(query))
+
+
+def dequeue(tx: Tx, job_id: int) -> bool:
+    """Cancel some of a cancelled job's pending tasks; True once none is left."""
+    with Ledger(tx) as ledger:
+        ledger.lock_jobs([job_id])
+        job = ledger.jobs[job_id]
+        if job.wanted is not Wanted.CANCEL:
+            return True
+        swept = tasks.cancel_some(tx.conn, job_id, tx.now, SWEEP)
+        ledger.sweep(job, swept)
+    return sum(kind.tasks for kind in swept) < SWEEP
+
+
+def own_discoveries(tx: Tx) -> list[int]:
+    """The hub's own discovery tasks that may go on."""
+    t = task_rows.c
+    wanted = sa.select(jobs.c.id).where(jobs.c.wanted == Wanted.RUN, jobs.c.ended_at.is_(None))
+    query = sa.select(t.id).where(t.function == HUB, t.state == PENDING, t.job_id.in_(wanted)).order_by(t.id)
+    return list(tx.conn.scalars(query))
+
+
+def discover(tx: Tx, task_id: int) -> bool:
+    """Do the next piece of one of the hub's own discoveries; True once it is over or may not go on."""
+    return retry.advance(tx, task_id)
+
+
+def repair(tx: Tx, after: int = 0, limit: int = 200) -> int | None:
+    """Settle jobs that are not over, and their chains, from how they stand: the same calls as after an event.
+
+    Looks at jobs behind the id `after`; returns the last one looked at, None at the end. It finds nothing to do
+    unless the database was written to by something else than this code.
+    """
+    query = sa.select(jobs.c.id).where(jobs.c.ended_at.is_(None), jobs.c.id > after)
+    found = list(tx.conn.scalars(query.order_by(jobs.c.id).limit(limit)))
+    if not found:
+        return None
+    with Ledger(tx) as ledger:
+        ledger.lock_jobs(found)
+        chains.follow(ledger, ledger.load(_overlooked(tx, found)).values(), {})
+    return int(found[-1])
+
+
+def _overlooked(tx: Tx, job_ids: list[int]) -> list[int]:
+    """Tasks that are over while the one after them in the chain still waits for them."""
+    before, after = task_rows.alias("before"), task_rows.alias("after")
+    pair = sa.and_(after.c.chain_id == before.c.chain_id, after.c.position == before.c.position + 1)
+    query = (
+        sa.select(before.c.id)
+        .select_from(before.join(after, pair))
+        .where(after.c.job_id.in_(job_ids), after.c.state == PENDING, after.c.blocked == WAITS_FOR_CHAIN)
+        .where(before.c.state.in_(TERMINAL))
+        .limit(1000)
+    )
+    return list(tx.conn.scalars(query))
+
+
+def forget(tx: Tx) -> None:
+    """Remove what is no longer of use: idempotency keys of yesterday, streams of long-gone lives of nodes."""
+    tx.conn.execute(sa.delete(idempotency).where(idempotency.c.created_at < tx.now - DAY))
+    tx.conn.execute(sa.delete(streams).where(streams.c.touched_at < tx.now - 30 * DAY))

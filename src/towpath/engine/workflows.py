@@ -1,0 +1,155 @@
+"""Workflows as the hub keeps them: versions of definitions, and the catalogue of steps they may name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from towpath.domain.catalogue import BUILT_IN, Catalogue, StepSpec
+from towpath.domain.errors import Conflict, Mistake, NotFound, did_you_mean
+from towpath.domain.installed import WORKFLOWS
+from towpath.domain.plan import Plan
+from towpath.domain.reading import Problem
+from towpath.domain.workflow import Definition, InvalidDefinition, parse_definition, to_document
+from towpath.store.database import Tx
+from towpath.store.tables import sites, targets, workflows
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowView:
+    """A workflow's current version; `definition` is its document."""
+
+    name: str
+    version: int
+    label: str
+    enabled: bool
+    visible: bool
+    installed: bool
+    definition: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+def catalogue(conn: Connection) -> Catalogue:
+    """The steps that a workflow may name: those built in, and those of the sites' plugins."""
+    plugins = [msgspec.convert(specs, list[StepSpec]) for specs in conn.scalars(sa.select(sites.c.steps))]
+    return Catalogue.of(BUILT_IN, *plugins)
+
+
+def install(tx: Tx) -> None:
+    """Bring the workflows that come installed to their present form; one that was edited here is left alone."""
+    w = workflows.c
+    known = {row.name: row for row in tx.conn.execute(sa.select(workflows).where(w.current))}
+    for definition in WORKFLOWS:
+        document = to_document(definition)
+        row = known.get(definition.name)
+        if row is None:
+            ever = tx.conn.execute(sa.select(w.id).where(w.name == definition.name).limit(1)).first()
+            if ever is not None:
+                continue
+        elif not row.installed or row.definition == document:
+            continue
+        _write(tx, definition.name, document, installed=True)
+
+
+def _write(tx: Tx, name: str, document: dict[str, Any], installed: bool) -> int:
+    w = workflows.c
+    last = tx.conn.execute(sa.select(sa.func.max(w.version)).where(w.name == name)).scalar() or 0
+    tx.conn.execute(sa.update(workflows).where(w.name == name, w.current).values(current=False))
+    row = {"name": name, "version": last + 1, "definition": document, "current": True}
+    tx.conn.execute(sa.insert(workflows).values(row | {"installed": installed, "created_at": tx.now}))
+    return int(last) + 1
+
+
+def define_workflow(tx: Tx, document: object) -> WorkflowView:
+    """Keep a definition as its workflow's newest version; raises `InvalidDefinition` with all that is wrong."""
+    definition = parse_definition(document, catalogue(tx.conn))
+    kept = to_document(definition)
+    before = find_workflow(tx.conn, definition.name)
+    if before is None or before.definition != kept:
+        _write(tx, definition.name, kept, installed=False)
+    view = find_workflow(tx.conn, definition.name)
+    if view is None:
+        raise NotFound(f"no workflow '{definition.name}'")
+    return view
+
+
+def check_workflow(conn: Connection, document: object) -> list[Problem]:
+    """All that is wrong with a definition; empty where nothing is."""
+    try:
+        parse_definition(document, catalogue(conn))
+    except InvalidDefinition as error:
+        return error.problems
+    return []
+
+
+def list_workflows(conn: Connection) -> list[WorkflowView]:
+    """The current version of each workflow, by name."""
+    w = workflows.c
+    known = catalogue(conn)
+    rows = conn.execute(sa.select(workflows).where(w.current).order_by(w.name))
+    return [_view(row, known) for row in rows]
+
+
+def find_workflow(conn: Connection, name: str) -> WorkflowView | None:
+    """The current version of a workflow."""
+    w = workflows.c
+    row = conn.execute(sa.select(workflows).where(w.current, w.name == name)).first()
+    return None if row is None else _view(row, catalogue(conn))
+
+
+def _view(row: Any, known: Catalogue) -> WorkflowView:
+    definition = parse_definition(row.definition, known)
+    return WorkflowView(
+        name=row.name,
+        version=row.version,
+        label=definition.label,
+        enabled=definition.enabled,
+        visible=definition.visible,
+        installed=row.installed,
+        definition=row.definition,
+        warnings=tuple(str(warning) for warning in definition.warnings),
+    )
+
+
+def delete_workflow(tx: Tx, name: str) -> None:
+    """Withdraw a workflow: its versions stay for the jobs that ran with them."""
+    w = workflows.c
+    done = tx.conn.execute(sa.update(workflows).where(w.name == name, w.current).values(current=False))
+    if done.rowcount == 0:
+        raise NotFound(f"no workflow '{name}'{did_you_mean(name, _names(tx.conn))}")
+
+
+def _names(conn: Connection) -> Sequence[str]:
+    return conn.scalars(sa.select(workflows.c.name).where(workflows.c.current)).all()
+
+
+def current(conn: Connection, name: str) -> tuple[Definition, int]:
+    """The current definition of a workflow, and its version; raises `NotFound`, or `Conflict` for one that no
+    longer fits the steps that are known."""
+    w = workflows.c
+    row = conn.execute(sa.select(workflows).where(w.current, w.name == name)).first()
+    if row is None:
+        raise NotFound(f"no workflow '{name}'{did_you_mean(name, _names(conn))}")
+    try:
+        return parse_definition(row.definition, catalogue(conn)), row.version
+    except InvalidDefinition as error:
+        raise Conflict(str(error)) from error
+
+
+def only_target(conn: Connection) -> str | None:
+    """The name of the hub's target, where it has just one."""
+    names = conn.scalars(sa.select(targets.c.name).limit(2)).all()
+    return names[0] if len(names) == 1 else None
+
+
+def check_targets(conn: Connection, plan: Plan) -> None:
+    """Every target that a plan names is there."""
+    known = set(conn.scalars(sa.select(targets.c.name)))
+    for branch in plan.branches:
+        for call in branch.chain:
+            if call.endpoint and call.endpoint not in known:
+                missing = f"no target '{call.endpoint}'{did_you_mean(call.endpoint, known)}"
+                raise Mistake(f"workflow {plan.workflow}, step {call.step}: {missing}")

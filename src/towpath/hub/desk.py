@@ -1,0 +1,111 @@
+"""The desk: it answers what nodes ask on the bus, each question by one call of the engine."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+
+from towpath import wire
+from towpath.bus.connection import HubLink, Refused
+from towpath.config import HubSettings
+from towpath.domain.errors import Mistake
+from towpath.engine import grant, nodes, receive, registry, workflows
+from towpath.hub.leases import Leases
+from towpath.hub.rounds import Rounds
+from towpath.store.database import Database, Tx
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+class Desk:
+    """The hub's side of the bus. `start` returns once nodes are answered; `stop` leaves nothing half done."""
+
+    def __init__(self, database: Database, link: HubLink, settings: HubSettings, hub_key: bytes) -> None:
+        self._database = database
+        self._link = link
+        self._settings = settings
+        self._hub_key = hub_key
+        self._leases = Leases(settings.lease_beats)
+        self._rounds = Rounds(database, link.is_reachable, self._leases, settings.heartbeat, time.monotonic)
+        self._verbs: dict[str, Callable[[str, str, bytes], Callable[[Tx], object]]] = {
+            "hello": self._hello,
+            "claim": self._claim,
+            "beat": self._beat,
+            "report": self._report,
+            "target": self._target,
+        }
+        self._wakes: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        await self._database.write(workflows.install)
+        loop = asyncio.get_running_loop()
+        self._database.on_wake = lambda sites: _from_thread(loop, self._wake, sites)
+        await self._link.serve(self._answer)
+        self._rounds.start()
+
+    async def stop(self) -> None:
+        """Answer nobody any more."""
+        await self._rounds.stop()
+        self._database.on_wake = lambda sites: None
+        await self._link.close()
+
+    async def _answer(self, site: str, name: str, verb: str, payload: bytes) -> bytes:
+        """The answer to one request; raises `Refused` with the reason for the node."""
+        ask = self._verbs.get(verb)
+        if ask is None:
+            raise Refused(f"expected one of {', '.join(self._verbs)}, found '{verb}'")
+        try:
+            reply = await self._database.write(ask(site, name, payload))
+        except (wire.Malformed, Mistake, nodes.Unknown) as error:
+            raise Refused(str(error)) from error
+        return wire.pack(reply, wire.MAX_MESSAGE)
+
+    def _hello(self, site: str, name: str, payload: bytes) -> Callable[[Tx], object]:
+        said = wire.unpack(payload, wire.Hello)
+        if said.version != wire.VERSION:
+            raise wire.Malformed(f"hello: expected version {wire.VERSION}, found {said.version}")
+
+        def work(tx: Tx) -> wire.Welcome:
+            nodes.hello(tx, site, name, said)
+            self._leases.heard(nodes.find_node(tx, site, name).id)
+            return wire.Welcome(wire.VERSION, self._settings.heartbeat, self._settings.lease_beats)
+
+        return work
+
+    def _claim(self, site: str, name: str, payload: bytes) -> Callable[[Tx], object]:
+        asked = wire.unpack(payload, wire.Claim)
+        return lambda tx: grant.claim(tx, site, name, asked)
+
+    def _beat(self, site: str, name: str, payload: bytes) -> Callable[[Tx], object]:
+        said = wire.unpack(payload, wire.Beat)
+
+        def work(tx: Tx) -> wire.Verdicts:
+            self._leases.heard(nodes.find_node(tx, site, name).id)
+            return nodes.beat(tx, site, name, said)
+
+        return work
+
+    def _report(self, site: str, name: str, payload: bytes) -> Callable[[Tx], object]:
+        report = wire.unpack(payload, wire.Report)
+        return lambda tx: receive.receive(tx, site, name, report)
+
+    def _target(self, site: str, name: str, payload: bytes) -> Callable[[Tx], object]:
+        asked = wire.unpack(payload, wire.TargetAsked)
+        return lambda tx: registry.tell_target(tx, site, name, asked, self._hub_key)
+
+    def _wake(self, sites: set[str]) -> None:
+        for site in sites:
+            task = asyncio.ensure_future(self._link.wake(site))
+            self._wakes.add(task)
+            task.add_done_callback(self._wakes.discard)
+        self._rounds.nudge()
+
+
+def _from_thread(loop: asyncio.AbstractEventLoop, call: Callable[[set[str]], None], sites: set[str]) -> None:
+    """Hand a hint from the writer's thread to the loop; a loop that has closed needs no hint."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(call, set(sites))
