@@ -48,10 +48,11 @@ def create_app(
         title="Towpath",
         version=__version__,
         description=ABOUT,
+        generate_unique_id_function=lambda route: route.name,
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
-        responses={"default": {"model": problems.ProblemBody, "description": "An error, as RFC 9457 has it"}},
+        responses={"default": {"model": problems.Problem, "description": "An error, as RFC 9457 has it"}},
     )
     app.state.context = Context(database, settings, hub_key, hears_bus)
     problems.install(app)

@@ -1,8 +1,7 @@
 """The limit on the size of request bodies."""
 
-from http import HTTPStatus
-
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from towpath.api.problems import TooLarge, tell
@@ -23,9 +22,9 @@ class LimitBodies:
         request = Request(scope)
         announced = request.headers.get("content-length", "0")
         if announced.isdigit() and int(announced) > self._limit:
-            await self._refuse(scope, receive, send)
+            await self._refusal(request)(scope, receive, send)
             return
-        taken = 0
+        taken, refused = 0, False
 
         async def counted() -> Message:
             nonlocal taken
@@ -35,13 +34,21 @@ class LimitBodies:
                 raise TooLarge(self._text())
             return message
 
-        await self._app(scope, counted, send)
+        async def answer(message: Message) -> None:
+            nonlocal refused
+            if taken <= self._limit:
+                await send(message)
+            elif not refused:
+                # Whatever the app makes of a body that broke off, this is the reason.
+                refused = True
+                await self._refusal(request)(scope, receive, send)
+
+        await self._app(scope, counted, answer)
 
     def _text(self) -> str:
         return f"body: expected at most {self._limit} bytes, found more"
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = tell(Request(scope), TooLarge(self._text()))
+    def _refusal(self, request: Request) -> Response:
+        response = tell(request, TooLarge(self._text()))
         response.headers["Connection"] = "close"
-        assert response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        await response(scope, receive, send)
+        return response

@@ -36,10 +36,8 @@ class Totals(BaseModel):
     unknown: int
 
 
-class JobBody(BaseModel):
+class Job(BaseModel):
     """A job: one run of a workflow."""
-
-    model_config = ConfigDict(title="Job")
 
     id: int = Field(examples=[12])
     workflow: str = Field(examples=["migrate"])
@@ -66,7 +64,7 @@ class JobBody(BaseModel):
     waiting: str | None = Field(description="Why nothing moves, in one sentence.")
 
     @classmethod
-    def of(cls, job: JobView) -> "JobBody":
+    def of(cls, job: JobView) -> "Job":
         """The job as the API shows it."""
         return cls(
             id=job.id,
@@ -95,10 +93,10 @@ class JobBody(BaseModel):
         )
 
 
-class StepBody(BaseModel):
+class Step(BaseModel):
     """One step of one rule of a job: its tasks by state, and what became of the paths that reached it."""
 
-    model_config = ConfigDict(title="Step", from_attributes=True)
+    model_config = ConfigDict(from_attributes=True)
 
     rule: int
     position: int = Field(description="Place in the chain; -1 is discovery.")
@@ -119,7 +117,7 @@ class Steps(BaseModel):
     """All steps of a job."""
 
     count: int
-    results: list[StepBody]
+    results: list[Step]
 
 
 class PauseAsked(BaseModel):
@@ -153,24 +151,24 @@ def job_of(conn: Connection, job_id: int) -> JobView:
     """The job of that id; raises `NotFound`."""
     job = views.find_job(conn, job_id)
     if job is None:
-        raise NotFound(f"job {job_id}: there is no such job")
+        raise NotFound(f"no job {job_id}")
     return job
 
 
-def job_after(tx: Tx, job_id: int) -> JobBody:
+def job_after(tx: Tx, job_id: int) -> Job:
     """The job as it stands within a transaction that has just changed it."""
-    return JobBody.of(job_of(tx.conn, job_id))
+    return Job.of(job_of(tx.conn, job_id))
 
 
-def _listing(wanted: JobFilter) -> Listing[JobView, JobBody]:
+def _listing(wanted: JobFilter) -> Listing[JobView, Job]:
     def read(conn: Connection, cursor: str | None, limit: int) -> Sequence[JobView]:
         numbers = numbers_of(cursor, 1)
         return views.list_jobs(conn, wanted, limit, numbers[0] if numbers else None)
 
-    return Listing(read, lambda job: str(job.id), JobBody.of)
+    return Listing(read, lambda job: str(job.id), Job.of)
 
 
-@router.get("/", response_model=Page[JobBody], summary="List jobs, the newest first")
+@router.get("/", response_model=Page[Job], summary="List jobs, the newest first")
 async def list_jobs(
     request: Request,
     hub: Hub,
@@ -179,14 +177,14 @@ async def list_jobs(
     site: str | None = None,
     workflow: str | None = None,
     hide_noop: Annotated[bool, Query(description="Leave out jobs that found nothing to do.")] = False,
-) -> Page[JobBody] | Response:
+) -> Page[Job] | Response:
     """Jobs by state, site and workflow."""
     wanted = JobFilter(state, site, workflow, hide_noop)
     listing = _listing(wanted)
     if paging.lines:
         return await stream_of(hub.database, listing, paging)
 
-    def read(conn: Connection) -> Page[JobBody]:
+    def read(conn: Connection) -> Page[Job]:
         jobs = listing.read(conn, paging.cursor, paging.limit)
         return page_of(request, paging, listing, jobs, views.count_jobs(conn, wanted))
 
@@ -194,9 +192,9 @@ async def list_jobs(
 
 
 @router.get("/{job_id}/", summary="Show a job")
-async def show_job(job_id: int, hub: Hub) -> JobBody:
+async def show_job(job_id: int, hub: Hub) -> Job:
     """How a job stands."""
-    return JobBody.of(await hub.database.read(lambda conn: job_of(conn, job_id)))
+    return Job.of(await hub.database.read(lambda conn: job_of(conn, job_id)))
 
 
 @router.get("/{job_id}/steps/", summary="Show a job's steps with their counts")
@@ -207,12 +205,12 @@ async def list_steps(job_id: int, hub: Hub) -> Steps:
         job_of(conn, job_id)
         return views.list_steps(conn, job_id)
 
-    steps = [StepBody.model_validate(step) for step in await hub.database.read(read)]
+    steps = [Step.model_validate(step) for step in await hub.database.read(read)]
     return Steps(count=len(steps), results=steps)
 
 
-async def _wish(hub: Hub, job_id: int, wish: Callable[[Tx], None]) -> JobBody:
-    def write(tx: Tx) -> JobBody:
+async def _wish(hub: Hub, job_id: int, wish: Callable[[Tx], None]) -> Job:
+    def write(tx: Tx) -> Job:
         wish(tx)
         return job_after(tx, job_id)
 
@@ -220,7 +218,7 @@ async def _wish(hub: Hub, job_id: int, wish: Callable[[Tx], None]) -> JobBody:
 
 
 @router.post("/{job_id}/pause/", summary="Pause a job")
-async def pause(job_id: int, hub: Hub, caller: Caller, body: PauseAsked | None = None) -> JobBody:
+async def pause(job_id: int, hub: Hub, caller: Caller, body: PauseAsked | None = None) -> Job:
     """No more tasks start; the job is PAUSING until the running ones have ended, then PAUSED."""
     asked = body or PauseAsked()
     return await _wish(
@@ -231,7 +229,7 @@ async def pause(job_id: int, hub: Hub, caller: Caller, body: PauseAsked | None =
 
 
 @router.post("/{job_id}/resume/", summary="Resume a job")
-async def resume(job_id: int, hub: Hub, caller: Caller, body: WishAsked | None = None) -> JobBody:
+async def resume(job_id: int, hub: Hub, caller: Caller, body: WishAsked | None = None) -> Job:
     """The job goes on where it was paused."""
     reason = (body or WishAsked()).reason
     return await _wish(
@@ -240,7 +238,7 @@ async def resume(job_id: int, hub: Hub, caller: Caller, body: WishAsked | None =
 
 
 @router.post("/{job_id}/cancel/", summary="Cancel a job")
-async def cancel(job_id: int, hub: Hub, caller: Caller, body: WishAsked | None = None) -> JobBody:
+async def cancel(job_id: int, hub: Hub, caller: Caller, body: WishAsked | None = None) -> Job:
     """Running tasks stop at their next path; the job is DEQUEUING until nothing is left, then CANCELLED."""
     reason = (body or WishAsked()).reason
     return await _wish(
@@ -249,7 +247,7 @@ async def cancel(job_id: int, hub: Hub, caller: Caller, body: WishAsked | None =
 
 
 @router.post("/{job_id}/retry/", status_code=201, summary="Retry a job's paths as a new job")
-async def retry(job_id: int, hub: Hub, caller: Caller, body: RetryAsked | None = None) -> JobBody:
+async def retry(job_id: int, hub: Hub, caller: Caller, body: RetryAsked | None = None) -> Job:
     """Each path starts again at the step where it failed."""
     which = (body or RetryAsked()).which
     return await hub.database.write(lambda tx: job_after(tx, retry_job(tx, job_id, which, caller)))

@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
@@ -16,15 +17,12 @@ from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_
 from towpath.domain.paths import ErrorClass, Outcome, as_base64, printable
 from towpath.engine import registry
 from towpath.store import views
-from towpath.store.views import PathView
+from towpath.store.paths import PENDING, PathView, iterate_paths
 
 router = APIRouter(prefix="/api/jobs", tags=["paths"])
 
 Directories = Mapping[tuple[str, str], bytes]
 """The directory of each root of each site."""
-
-PENDING = "pending"
-"""What is said of a path whose task is open."""
 
 BEGINNING = (0, -1)
 """A cursor before the first path of the first task."""
@@ -33,10 +31,16 @@ OutcomeShown = Outcome | Literal["pending"]
 """An outcome, or `pending` while the path's task is open."""
 
 
-class PathBody(BaseModel):
-    """What became of one path in one task."""
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """Which paths were asked for: None takes all."""
 
-    model_config = ConfigDict(title="Path")
+    outcome: str | None
+    step: str | None
+
+
+class Path(BaseModel):
+    """What became of one path in one task."""
 
     task: int
     rule: int
@@ -71,10 +75,10 @@ def absolute(directories: Directories, site: str, root: str, path: bytes) -> byt
     return directory.rstrip(b"/") + b"/" + path if path else directory
 
 
-def _shown(directories: Directories) -> Callable[[PathView], PathBody]:
-    def row(view: PathView) -> PathBody:
+def _shown(directories: Directories) -> Callable[[PathView], Path]:
+    def row(view: PathView) -> Path:
         path = absolute(directories, view.site, view.root, view.path)
-        return PathBody(
+        return Path(
             task=view.task,
             rule=view.rule,
             position=view.position,
@@ -92,31 +96,27 @@ def _shown(directories: Directories) -> Callable[[PathView], PathBody]:
     return row
 
 
-def _listing(
-    job_id: int, outcome: str | None, step: str | None, directories: Directories
-) -> Listing[PathView, PathBody]:
+def _listing(job_id: int, wanted: _Filter, directories: Directories) -> Listing[PathView, Path]:
     def read(conn: Connection, cursor: str | None, limit: int) -> Sequence[PathView]:
         numbers = numbers_of(cursor, 2)
         after = (numbers[0], numbers[1]) if numbers else BEGINNING
-        return list(islice(views.iterate_paths(conn, job_id, outcome, step, after), limit))
+        return list(islice(iterate_paths(conn, job_id, wanted.outcome, wanted.step, after), limit))
 
     return Listing(read, lambda view: f"{view.task}.{view.index}", _shown(directories))
 
 
-def _count(conn: Connection, job_id: int, outcome: str | None, step: str | None) -> int:
+def _count(conn: Connection, job_id: int, wanted: _Filter) -> int:
     """From the counts kept with each step: nothing is counted."""
     total = 0
     for view in views.list_steps(conn, job_id):
-        if step in (None, view.step):
+        if wanted.step in (None, view.step):
             ended = {o.value: int(getattr(view, o.value)) for o in Outcome}
             shown = {**ended, PENDING: view.reached - sum(ended.values())}
-            total += view.reached if outcome is None else shown[outcome]
+            total += view.reached if wanted.outcome is None else shown[wanted.outcome]
     return total
 
 
-@router.get(
-    "/{job_id}/paths/", response_model=Page[PathBody], summary="List a job's paths with their outcomes"
-)
+@router.get("/{job_id}/paths/", response_model=Page[Path], summary="List a job's paths with their outcomes")
 async def list_paths(
     job_id: int,
     request: Request,
@@ -124,20 +124,20 @@ async def list_paths(
     paging: Asked,
     outcome: OutcomeShown | None = None,
     step: Annotated[str | None, Query(description="Only the tasks of that step.")] = None,
-) -> Page[PathBody] | Response:
+) -> Page[Path] | Response:
     """One row for each path in each task that it reached; `format=jsonl` streams them all."""
 
     def look(conn: Connection) -> Directories:
         job_of(conn, job_id)
         return _directories(conn)
 
-    wanted = None if outcome is None else str(outcome)
-    listing = _listing(job_id, wanted, step, await hub.database.read(look))
+    wanted = _Filter(None if outcome is None else str(outcome), step)
+    listing = _listing(job_id, wanted, await hub.database.read(look))
     if paging.lines:
         return await stream_of(hub.database, listing, paging)
 
-    def read(conn: Connection) -> Page[PathBody]:
+    def read(conn: Connection) -> Page[Path]:
         paths = listing.read(conn, paging.cursor, paging.limit)
-        return page_of(request, paging, listing, paths, _count(conn, job_id, wanted, step))
+        return page_of(request, paging, listing, paths, _count(conn, job_id, wanted))
 
     return await hub.database.read(read)

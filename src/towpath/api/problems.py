@@ -7,13 +7,13 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from towpath.domain.errors import Conflict, Mistake, NotFound
-from towpath.domain.reading import Problem as Fault
+from towpath.domain.reading import Problem as Wrong
 from towpath.domain.states import IllegalWish
 from towpath.domain.workflow import InvalidDefinition
 
@@ -33,7 +33,7 @@ class TooLarge(Mistake):
 class Malformed(Mistake):
     """A parameter or the body of the request is not of the expected form: `faults` says where."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[Wrong]) -> None:
         super().__init__("; ".join(str(fault) for fault in faults))
         self.faults = list(faults)
 
@@ -61,24 +61,22 @@ TABLE: tuple[tuple[type[Exception], Kind], ...] = (
 """The first row whose class fits tells the exception; what is no mistake of the caller is a bug."""
 
 
-class FaultBody(BaseModel):
+class Fault(BaseModel):
     """One thing that is wrong, and where."""
 
     place: str = Field(examples=["filter_rules[2].action[0]"])
     text: str = Field(examples=["unknown step 'migrat', did you mean 'migrate'?"])
 
 
-class ProblemBody(BaseModel):
+class Problem(BaseModel):
     """An error, as RFC 9457 has it."""
-
-    model_config = ConfigDict(title="Problem")
 
     type: str = Field(examples=["urn:towpath:not-found"])
     title: str = Field(examples=["Not Found"])
     status: int = Field(examples=[404])
     detail: str = Field(examples=["job 7: there is no such job"])
     instance: str = Field(examples=["/api/jobs/7/"])
-    problems: list[FaultBody] = []
+    problems: list[Fault] = []
 
 
 def kind_of(error: Exception) -> Kind:
@@ -86,7 +84,7 @@ def kind_of(error: Exception) -> Kind:
     return next(kind for cls, kind in TABLE if isinstance(error, cls))
 
 
-def faults_of(error: Exception) -> Sequence[Fault]:
+def faults_of(error: Exception) -> Sequence[Wrong]:
     """What exactly is wrong, where the exception says so."""
     if isinstance(error, Malformed):
         return error.faults
@@ -105,15 +103,15 @@ def tell(request: Request, error: Exception) -> Response:
     return respond(request, kind, detail, faults_of(error))
 
 
-def respond(request: Request, kind: Kind, detail: str, faults: Iterable[Fault] = ()) -> Response:
+def respond(request: Request, kind: Kind, detail: str, faults: Iterable[Wrong] = ()) -> Response:
     """A problem body with its status."""
-    body = ProblemBody(
+    body = Problem(
         type=f"urn:towpath:{kind.name}",
         title=kind.status.phrase,
         status=kind.status,
         detail=detail,
         instance=request.url.path,
-        problems=[FaultBody(place=fault.place, text=fault.text) for fault in faults],
+        problems=[Fault(place=fault.place, text=fault.text) for fault in faults],
     )
     headers = {"WWW-Authenticate": "Api-Key"} if kind.status is HTTPStatus.UNAUTHORIZED else None
     return Response(body.model_dump_json(), kind.status, headers, MEDIA_TYPE)
@@ -124,12 +122,17 @@ def _place(location: Sequence[object]) -> str:
     text = ""
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.removeprefix(".").removeprefix("body.") or "body"
+    return text.removeprefix(".").removeprefix("body").removeprefix(".") or "body"
 
 
 async def _tell_malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return tell(request, Malformed([Fault(_place(e["loc"]), str(e["msg"])) for e in error.errors()]))
+    return tell(
+        request,
+        Malformed(
+            [Wrong(_place(e["loc"]), str(e["msg"]).removeprefix("Value error, ")) for e in error.errors()]
+        ),
+    )
 
 
 async def _tell_http(request: Request, error: Exception) -> Response:

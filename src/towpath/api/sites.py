@@ -15,10 +15,8 @@ from towpath.engine.registry import NodeView, SiteView
 router = APIRouter(prefix="/api/sites", tags=["sites"])
 
 
-class NodeBody(BaseModel):
+class Node(BaseModel):
     """A node: one worker of a site."""
-
-    model_config = ConfigDict(title="Node")
 
     name: str
     online: bool
@@ -40,10 +38,8 @@ class NodeBody(BaseModel):
         )
 
 
-class SiteBody(BaseModel):
+class Site(BaseModel):
     """A site: all nodes that bear its name."""
-
-    model_config = ConfigDict(title="Site")
 
     name: str = Field(examples=["oslo"])
     health: str = Field(
@@ -54,7 +50,7 @@ class SiteBody(BaseModel):
     unguarded: bool = Field(
         description="Stubs may be made although no recall daemon guards them: root reads zeros there."
     )
-    nodes: list[NodeBody]
+    nodes: list[Node]
 
     @classmethod
     def of(cls, site: SiteView) -> Self:
@@ -65,7 +61,7 @@ class SiteBody(BaseModel):
             roots=dict(site.roots),
             default_target=site.default_target,
             unguarded=site.unguarded,
-            nodes=[NodeBody.of(node) for node in site.nodes],
+            nodes=[Node.of(node) for node in site.nodes],
         )
 
 
@@ -73,7 +69,7 @@ class Sites(BaseModel):
     """All sites."""
 
     count: int
-    results: list[SiteBody]
+    results: list[Site]
 
 
 class SiteChange(BaseModel):
@@ -84,28 +80,28 @@ class SiteChange(BaseModel):
     default_target: str | None = Field(description="The name of a target, or null for none.")
 
 
-async def _site(hub: Hub, name: str) -> SiteBody:
+async def _site(hub: Hub, name: str) -> Site:
     sites = {site.name: site for site in await hub.database.read(registry.list_sites)}
     if name not in sites:
-        raise NotFound(f"site {name}: there is no such site{did_you_mean(name, sites)}")
-    return SiteBody.of(sites[name])
+        raise NotFound(f"no site '{name}'{did_you_mean(name, sites)}")
+    return Site.of(sites[name])
 
 
 @router.get("/", summary="List sites")
 async def list_sites(hub: Hub) -> Sites:
     """All sites by name, each with its nodes."""
-    found = [SiteBody.of(site) for site in await hub.database.read(registry.list_sites)]
+    found = [Site.of(site) for site in await hub.database.read(registry.list_sites)]
     return Sites(count=len(found), results=found)
 
 
 @router.get("/{name}/", summary="Show a site")
-async def show_site(name: str, hub: Hub) -> SiteBody:
+async def show_site(name: str, hub: Hub) -> Site:
     """A site and its nodes."""
     return await _site(hub, name)
 
 
 @router.patch("/{name}/", summary="Change a site")
-async def change_site(name: str, change: SiteChange, hub: Hub) -> SiteBody:
+async def change_site(name: str, change: SiteChange, hub: Hub) -> Site:
     """Sets the site's default target."""
     await hub.database.write(lambda tx: registry.set_default_target(tx, name, change.default_target))
     return await _site(hub, name)

@@ -6,10 +6,10 @@ import hashlib
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Header
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from towpath.api.context import Caller, Hub
-from towpath.api.jobs import JobBody, job_after
+from towpath.api.jobs import Job, job_after
 from towpath.engine import control
 from towpath.engine.inputs import Asked
 
@@ -31,27 +31,31 @@ class PathAsked(BaseModel):
     def _one_of_both(self) -> Self:
         if (self.path is None) == (self.path_b64 is None):
             raise ValueError("expected either path or path_b64")
-        return self
-
-    def exact(self) -> bytes:
-        """The path's bytes."""
-        return self.path.encode() if self.path is not None else base64.b64decode(self.path_b64 or "")
-
-    @model_validator(mode="after")
-    def _readable(self) -> Self:
         try:
             base64.b64decode(self.path_b64 or "", validate=True)
         except binascii.Error as error:
-            raise ValueError(f"path_b64: {error}") from None
+            raise ValueError(f"path_b64: expected base64, found something else ({error})") from None
         return self
 
+    def asked(self) -> Asked:
+        """The path as the engine takes it."""
+        exact = self.path.encode() if self.path is not None else base64.b64decode(self.path_b64 or "")
+        return Asked(exact, self.state)
 
-class SubmissionBody(BaseModel):
+
+def _spelled_out(given: object) -> object:
+    return {"path": given} if isinstance(given, str) else given
+
+
+Given = Annotated[PathAsked, BeforeValidator(_spelled_out, json_schema_input_type=str | PathAsked)]
+"""A path may also be given as a plain string."""
+
+
+class Submission(BaseModel):
     """A job to start: a workflow over paths of a site."""
 
     model_config = ConfigDict(
         extra="forbid",
-        title="Submission",
         json_schema_extra={
             "examples": [{"workflow": "migrate", "site": "oslo", "paths": ["/mnt/oslo/survey"], "fields": {}}]
         },
@@ -60,39 +64,30 @@ class SubmissionBody(BaseModel):
     workflow: str = Field(examples=["migrate"])
     site: str = Field(examples=["oslo"])
     queue: str = "default"
-    paths: list[str | PathAsked] = Field(
-        min_length=1, description="Absolute paths beneath roots of the site."
-    )
+    paths: list[Given] = Field(min_length=1, description="Absolute paths beneath roots of the site.")
     discovery: str | None = Field(
         default="workflow",
         description="The name of a discovery; null: the paths as they are; left out: the workflow's own.",
     )
     fields: dict[str, bool | int | str] = Field(default={}, examples=[{"destinationsite": "bergen"}])
 
-    def asked(self) -> tuple[Asked, ...]:
-        """The paths as the engine takes them."""
-        return tuple(
-            Asked(path.encode()) if isinstance(path, str) else Asked(path.exact(), path.state)
-            for path in self.paths
-        )
-
 
 @router.post("/workflow/", status_code=201, summary="Start a job")
 async def submit(
-    body: SubmissionBody,
+    body: Submission,
     hub: Hub,
     caller: Caller,
     idempotency_key: Annotated[
         str,
         Header(max_length=200, description="The same key and body give the same job, however often sent."),
     ] = "",
-) -> JobBody:
+) -> Job:
     """Runs a workflow over paths of a site, as a job."""
     order = control.Submission(
         workflow=body.workflow,
         site=body.site,
         queue=body.queue,
-        inputs=body.asked(),
+        inputs=tuple(path.asked() for path in body.paths),
         fields=body.fields,
         owner=caller,
         discovery=body.discovery,

@@ -17,10 +17,8 @@ from towpath.engine.registry import TargetView
 router = APIRouter(prefix="/api/targets", tags=["targets"])
 
 
-class TargetBody(BaseModel):
+class Target(BaseModel):
     """A target; its credentials are never shown."""
-
-    model_config = ConfigDict(title="Target")
 
     name: str = Field(examples=["tape"])
     url: str = Field(examples=["s3://archive/oslo?endpoint=https://s3.example.org"])
@@ -36,13 +34,13 @@ class Targets(BaseModel):
     """All targets."""
 
     count: int
-    results: list[TargetBody]
+    results: list[Target]
 
 
-class TargetAsked(BaseModel):
+class NewTarget(BaseModel):
     """A target to add: secrets go into `credentials`, never into the URL."""
 
-    model_config = ConfigDict(extra="forbid", title="NewTarget")
+    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(examples=["tape"])
     url: str = Field(
@@ -56,22 +54,22 @@ class TargetAsked(BaseModel):
     )
 
 
-async def _target(hub: Hub, name: str) -> TargetBody:
+async def _target(hub: Hub, name: str) -> Target:
     targets = {target.name: target for target in await hub.database.read(registry.list_targets)}
     if name not in targets:
-        raise NotFound(f"target {name}: there is no such target{did_you_mean(name, targets)}")
-    return TargetBody.of(targets[name])
+        raise NotFound(f"no target '{name}'{did_you_mean(name, targets)}")
+    return Target.of(targets[name])
 
 
 @router.get("/", summary="List targets")
 async def list_targets(hub: Hub) -> Targets:
     """All targets by name."""
-    found = [TargetBody.of(target) for target in await hub.database.read(registry.list_targets)]
+    found = [Target.of(target) for target in await hub.database.read(registry.list_targets)]
     return Targets(count=len(found), results=found)
 
 
 @router.post("/", status_code=HTTPStatus.CREATED, summary="Add a target")
-async def add_target(asked: TargetAsked, hub: Hub) -> TargetBody:
+async def add_target(asked: NewTarget, hub: Hub) -> Target:
     """Nodes learn of it when a task of theirs names it."""
     credentials = {name: secret.get_secret_value() for name, secret in asked.credentials.items()}
     await hub.database.write(
@@ -81,7 +79,7 @@ async def add_target(asked: TargetAsked, hub: Hub) -> TargetBody:
 
 
 @router.get("/{name}/", summary="Show a target")
-async def show_target(name: str, hub: Hub) -> TargetBody:
+async def show_target(name: str, hub: Hub) -> Target:
     """A target without its credentials."""
     return await _target(hub, name)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
@@ -20,10 +20,8 @@ from towpath.store.views import TaskView
 router = APIRouter(prefix="/api", tags=["tasks"])
 
 
-class TaskBody(BaseModel):
+class Task(BaseModel):
     """A task: one step over one batch of paths, or a discovery."""
-
-    model_config = ConfigDict(title="Task")
 
     id: int
     job: int
@@ -49,7 +47,7 @@ class TaskBody(BaseModel):
     error: str | None = Field(description="The uncaught error that ended it.")
 
     @classmethod
-    def of(cls, task: TaskView) -> "TaskBody":
+    def of(cls, task: TaskView) -> "Task":
         """The task as the API shows it."""
         return cls(
             id=task.id,
@@ -77,12 +75,12 @@ class TaskBody(BaseModel):
         )
 
 
-def _listing(job_id: int, state: TaskState | None) -> Listing[TaskView, TaskBody]:
+def _listing(job_id: int, state: TaskState | None) -> Listing[TaskView, Task]:
     def read(conn: Connection, cursor: str | None, limit: int) -> Sequence[TaskView]:
         numbers = numbers_of(cursor, 1)
         return views.list_tasks(conn, job_id, state, limit, numbers[0] if numbers else None)
 
-    return Listing(read, lambda task: str(task.id), TaskBody.of)
+    return Listing(read, lambda task: str(task.id), Task.of)
 
 
 def _count(conn: Connection, job_id: int, state: TaskState | None) -> int:
@@ -91,17 +89,17 @@ def _count(conn: Connection, job_id: int, state: TaskState | None) -> int:
     return sum(tasks for step in steps for name, tasks in step.tasks.items() if state in (None, name))
 
 
-@router.get("/jobs/{job_id}/tasks/", response_model=Page[TaskBody], summary="List a job's tasks")
+@router.get("/jobs/{job_id}/tasks/", response_model=Page[Task], summary="List a job's tasks")
 async def list_tasks(
     job_id: int, request: Request, hub: Hub, paging: Asked, state: TaskState | None = None
-) -> Page[TaskBody] | Response:
+) -> Page[Task] | Response:
     """The tasks of a job in the order in which they were made."""
     listing = _listing(job_id, state)
     if paging.lines:
         await hub.database.read(lambda conn: job_of(conn, job_id))
         return await stream_of(hub.database, listing, paging)
 
-    def read(conn: Connection) -> Page[TaskBody]:
+    def read(conn: Connection) -> Page[Task]:
         job_of(conn, job_id)
         tasks = listing.read(conn, paging.cursor, paging.limit)
         return page_of(request, paging, listing, tasks, _count(conn, job_id, state))
@@ -110,9 +108,9 @@ async def list_tasks(
 
 
 @router.get("/tasks/{task_id}/", summary="Show a task")
-async def show_task(task_id: int, hub: Hub) -> TaskBody:
+async def show_task(task_id: int, hub: Hub) -> Task:
     """How a task stands."""
     task = await hub.database.read(lambda conn: views.find_task(conn, task_id))
     if task is None:
-        raise NotFound(f"task {task_id}: there is no such task")
-    return TaskBody.of(task)
+        raise NotFound(f"no task {task_id}")
+    return Task.of(task)

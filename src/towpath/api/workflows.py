@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from towpath.api.context import Hub
-from towpath.api.problems import FaultBody
+from towpath.api.problems import Fault
 from towpath.domain.errors import NotFound, did_you_mean
 from towpath.engine import registry
 from towpath.engine.registry import WorkflowView
@@ -33,10 +33,10 @@ Document = Annotated[
 ]
 
 
-class WorkflowBody(BaseModel):
+class Workflow(BaseModel):
     """A workflow, in the version that new jobs run with."""
 
-    model_config = ConfigDict(title="Workflow", from_attributes=True)
+    model_config = ConfigDict(from_attributes=True)
 
     name: str = Field(examples=["migrate"])
     version: int = Field(examples=[1])
@@ -45,24 +45,25 @@ class WorkflowBody(BaseModel):
     visible: bool = Field(description="It is offered to people.")
     installed: bool = Field(description="It came with the software.")
     definition: dict[str, object]
+    warnings: list[str] = Field(description="What works, but perhaps not as meant.")
 
 
 class Workflows(BaseModel):
     """All workflows."""
 
     count: int
-    results: list[WorkflowBody]
+    results: list[Workflow]
 
 
 class Check(BaseModel):
     """What is wrong with a document; nothing where `problems` is empty."""
 
     valid: bool
-    problems: list[FaultBody]
+    problems: list[Fault]
 
 
-def _body(view: WorkflowView) -> WorkflowBody:
-    return WorkflowBody.model_validate(view)
+def _body(view: WorkflowView) -> Workflow:
+    return Workflow.model_validate(view)
 
 
 @router.get("/", summary="List workflows")
@@ -76,23 +77,23 @@ async def list_workflows(hub: Hub) -> Workflows:
 async def check_workflow(document: Document, hub: Hub) -> Check:
     """Everything that is wrong with a document, each thing with its place."""
     faults = await hub.database.read(lambda conn: registry.check_workflow(conn, document))
-    problems = [FaultBody(place=fault.place, text=fault.text) for fault in faults]
+    problems = [Fault(place=fault.place, text=fault.text) for fault in faults]
     return Check(valid=not problems, problems=problems)
 
 
 @router.post("/", status_code=HTTPStatus.CREATED, summary="Create a workflow, or a new version of one")
-async def define_workflow(document: Document, hub: Hub) -> WorkflowBody:
+async def define_workflow(document: Document, hub: Hub) -> Workflow:
     """Jobs that run keep the version they started with."""
     return _body(await hub.database.write(lambda tx: registry.define_workflow(tx, document)))
 
 
 @router.get("/{name}/", summary="Show a workflow")
-async def show_workflow(name: str, hub: Hub) -> WorkflowBody:
+async def show_workflow(name: str, hub: Hub) -> Workflow:
     """The current version of a workflow."""
     view = await hub.database.read(lambda conn: registry.find_workflow(conn, name))
     if view is None:
         names = [w.name for w in await hub.database.read(registry.list_workflows)]
-        raise NotFound(f"workflow {name}: there is no such workflow{did_you_mean(name, names)}")
+        raise NotFound(f"no workflow '{name}'{did_you_mean(name, names)}")
     return _body(view)
 
 

@@ -147,6 +147,7 @@ class Workflow(msgspec.Struct, frozen=True):
     visible: bool
     installed: bool
     definition: dict[str, object]
+    warnings: list[str] = []
 
 
 class Fault(msgspec.Struct, frozen=True):

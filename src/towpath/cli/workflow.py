@@ -97,6 +97,8 @@ def import_workflow(file: File, as_json: Json = False) -> None:
         return
     workflow = msgspec.json.decode(answer, type=Workflow)
     print(f"workflow {workflow.name}, version {workflow.version}{'' if workflow.enabled else ' (disabled)'}")
+    for warning in workflow.warnings:
+        say(f"note: {warning}")
 
 
 @app.command("export")

@@ -1,0 +1,144 @@
+"""Pytest fixtures: the API behind a real server, over a database of its own, with a site whose node the test plays."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from towpath.api.app import create_app
+from towpath.bus.keys import make_seed, public_key
+from towpath.config import HubSettings
+from towpath.domain.paths import Code, ErrorClass
+from towpath.engine import grant, nodes, receive, registry, workflows
+from towpath.store import schema
+from towpath.store.database import Database
+from towpath.wire import Batch, Claim, Ended, Event, Grant, Hello, Note, Report, Want, compress, pack, unpack
+
+SITE, NODE, ROOT = "oslo", "n1", "/mnt/oslo"
+INCARNATION = b"i" * 16
+PATIENCE = 20.0
+
+
+@dataclass
+class Api:
+    """The API at `url`; `http` has a key. The methods play the site's node."""
+
+    url: str
+    key: str
+    database: Database
+    http: httpx.Client
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    _reports: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def start(self, workflow: str, paths: list[object], fields: dict[str, object] | None = None) -> int:
+        """A job over these paths as they are; its id."""
+        order = {
+            "workflow": workflow,
+            "site": SITE,
+            "paths": paths,
+            "fields": fields or {},
+            "discovery": None,
+        }
+        answer = self.http.post("/api/file/workflow/", json=order)
+        assert answer.status_code == 201, answer.text
+        return int(answer.json()["id"])
+
+    def claim(self, slots: int = 8) -> list[Grant]:
+        """The tasks that are due."""
+        asked = Claim(INCARNATION, next(self._numbers), [Want("default", "worker", slots)])
+        with self.database.writing() as tx:
+            return grant.claim(tx, SITE, NODE, asked).grants
+
+    def report(self, granted: Grant, failed: dict[bytes, str] | None = None) -> None:
+        """A task has ended: these paths failed, with their reasons; the others were processed."""
+        paths = unpack(granted.batch, Batch).paths
+        mine = [not granted.mask or bool(unmasked) for unmasked in granted.mask or b"\1" * len(paths)]
+        reasons = failed or {}
+        codes = bytes(
+            (Code.FAILED if path in reasons else Code.PROCESSED) if own else Code.NONE
+            for path, own in zip(paths, mine, strict=True)
+        )
+        notes = [
+            Note(index, ErrorClass.NO_PERMISSION, reasons[path])
+            for index, path in enumerate(paths)
+            if path in reasons
+        ]
+        self.tell(Ended(granted.task, granted.run, compress(codes), notes, bytes=10))
+
+    def tell(self, event: Event) -> None:
+        """An event of the node."""
+        report = Report(INCARNATION, next(self._reports), [pack(event)])
+        with self.database.writing() as tx:
+            receive.receive(tx, SITE, NODE, report)
+
+    def run(self, failed: dict[bytes, str] | None = None) -> None:
+        """Run all that is due, until nothing is."""
+        while granted := self.claim():
+            for one in granted:
+                self.report(one, failed)
+
+
+def now() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+def _lay(database: Database, roots: dict[str, str]) -> str:
+    with database.writing() as tx:
+        workflows.install(tx)
+        registry.add_site(tx, SITE)
+        registry.register_node(tx, SITE, NODE, public_key(make_seed()))
+        queues = {"default": {"worker": 8, "discovery": 2}}
+        nodes.hello(tx, SITE, NODE, Hello(1, INCARNATION, roots, queues, [], b"k" * 32, unguarded=True))
+        return registry.make_api_key(tx, "ana")
+
+
+async def _hears() -> bool:
+    return True
+
+
+@contextmanager
+def _serving(database: Database, settings: HubSettings) -> Iterator[str]:
+    """A server in a thread of its own."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(database, settings, b"h" * 32, _hears), log_config=None, lifespan="off")
+    )
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), name="api")
+    thread.start()
+    end = time.monotonic() + PATIENCE
+    while not server.started:
+        assert time.monotonic() < end, "the server did not start"
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE)
+        listener.close()
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    """The API with a site whose node has said hello, and a key of ana's."""
+    settings = HubSettings(
+        tmp_path, f"sqlite:///{tmp_path / 'hub.db'}", "nats://127.0.0.1:1", max_body=200_000
+    )
+    schema.upgrade(settings.database_url)
+    database = Database(settings.database_url, now)
+    key = _lay(database, {"data": ROOT})
+    database.start()
+    with _serving(database, settings) as url:
+        headers = {"Authorization": f"Api-Key {key}"}
+        with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as http:
+            yield Api(url, key, database, http)
+    database.stop()

@@ -1,0 +1,90 @@
+"""Workflows, sites and targets over the API."""
+
+import pytest
+from tests.fixtures_api import NODE, ROOT, SITE, Api, api
+
+__all__ = ["api"]
+
+TIDY = {
+    "name": "tidy",
+    "label": "Check, then migrate",
+    "discovery": "recursive",
+    "filter_rules": [{"type": "file", "state": "all", "action": [{"name": "checksum"}, {"name": "migrate"}]}],
+}
+
+
+def test_the_installed_workflows_are_there(api: Api) -> None:
+    names = {w["name"] for w in api.http.get("/api/workflows/").json()["results"]}
+    assert {"migrate", "premigrate", "recall", "send"} <= names
+    assert api.http.get("/api/workflows/migrate/").json()["installed"] is True
+
+
+def test_a_workflow_is_kept_in_versions(api: Api) -> None:
+    first = api.http.post("/api/workflows/", json=TIDY)
+    assert (first.status_code, first.json()["version"]) == (201, 1)
+    second = api.http.post("/api/workflows/", json=TIDY | {"label": "Other"}).json()
+    assert (second["version"], second["label"]) == (2, "Other")
+    definition = api.http.get("/api/workflows/tidy/").json()["definition"]
+    assert api.http.post("/api/workflows/", json=definition).json()["version"] == 2
+    assert api.http.delete("/api/workflows/tidy/").status_code == 204
+    assert api.http.get("/api/workflows/tidy/").status_code == 404
+
+
+def test_a_definition_is_told_where_it_is_wrong(api: Api) -> None:
+    wrong = TIDY | {"filter_rules": [{"type": "file", "state": "all", "action": [{"name": "migrat"}]}]}
+    checked = api.http.post("/api/workflows/check/", json=wrong).json()
+    assert checked["valid"] is False
+    problem = checked["problems"][0]
+    assert problem["place"] == "filter_rules[0].action[0]"
+    assert "unknown step 'migrat', did you mean 'migrate'?" in problem["text"]
+    kept = api.http.post("/api/workflows/", json=wrong)
+    assert kept.status_code == 422
+    assert kept.json()["problems"] == checked["problems"]
+    assert api.http.post("/api/workflows/check/", json=TIDY).json() == {"valid": True, "problems": []}
+    for document in ([], 7, "x"):
+        assert api.http.post("/api/workflows/check/", json=document).json()["valid"] is False
+
+
+def test_a_site_shows_its_roots_and_nodes(api: Api) -> None:
+    site = api.http.get(f"/api/sites/{SITE}/").json()
+    assert (site["health"], site["roots"], site["unguarded"]) == ("ok", {"data": ROOT}, True)
+    assert [(node["name"], node["online"]) for node in site["nodes"]] == [(NODE, True)]
+    assert site["nodes"][0]["queues"] == {"default": {"worker": 8, "discovery": 2}}
+    assert api.http.get("/api/sites/").json() == {"count": 1, "results": [site]}
+    assert "did you mean 'oslo'?" in api.http.get("/api/sites/osla/").json()["detail"]
+
+
+def test_a_target_never_shows_its_secrets(api: Api) -> None:
+    secrets = {"access_key_id": "hunter", "secret_access_key": "hunter2"}
+    asked = {
+        "name": "tape",
+        "url": "s3://archive/oslo?endpoint=https://s3.example.org",
+        "credentials": secrets,
+    }
+    added = api.http.post("/api/targets/", json=asked)
+    assert added.status_code == 201
+    assert "hunter" not in added.text
+    assert "hunter" not in api.http.get("/api/targets/").text
+    assert api.http.get("/api/targets/tape/").json() == added.json()
+    assert api.http.post("/api/targets/", json=asked).status_code == 409
+    assert api.http.delete("/api/targets/tape/").status_code == 204
+    assert api.http.delete("/api/targets/tape/").status_code == 404
+
+
+def test_a_wrong_target_is_told_without_its_secret(api: Api) -> None:
+    asked = {"name": "ta pe", "url": "ftp://x", "credentials": {"access_key_id": ["hunter2"]}}
+    answer = api.http.post("/api/targets/", json=asked)
+    assert answer.status_code == 422
+    assert "hunter2" not in answer.text
+    answer = api.http.post("/api/targets/", json=asked | {"credentials": {}})
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("target", ["tape", None])
+def test_a_site_takes_and_loses_its_default_target(api: Api, target: str | None) -> None:
+    api.http.post("/api/targets/", json={"name": "tape", "url": "file:///srv/tape"})
+    answer = api.http.patch(f"/api/sites/{SITE}/", json={"default_target": target})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["default_target"] == target
+    assert api.http.patch(f"/api/sites/{SITE}/", json={"default_target": "none"}).status_code == 404
+    assert api.http.patch(f"/api/sites/{SITE}/", json={}).status_code == 422
