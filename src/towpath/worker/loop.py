@@ -152,6 +152,9 @@ class Worker:
                 self._give_back(run)
             else:
                 slots.take(run, self._work)
+        if fresh and not self._fence.check(sent_at):
+            # The answer was long on its way: whether these are still ours, only a heartbeat tells.
+            self._beating.soon.set()
         self._changed.set()
 
     def _work(self, run: Run) -> None:

@@ -1,6 +1,7 @@
 """A granted discovery: a walk from a cursor on, told to the hub in pieces, each behind the one before."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 
 from towpath import wire
 from towpath.discovery.protocol import Discovery, Piece, Start
@@ -21,12 +22,13 @@ def walk(run: Run, means: Means, put_out: Callable[[Run, bytes], None]) -> bytes
     discovery = _discovery(task.discovery, means)
     starts = [Start(means.roots.of(given.root), given.path, given.state) for given in task.inputs]
     batching = Batching(run.grant.task, run.id, task.matchers, starts, task.cursor, discovery, means.clock)
-    pieces = _Pieces(run, discovery.walk(starts, task.options, task.cursor))
     cursor = task.cursor
-    for found in batching.events(pieces):
-        put_out(run, _packed(found))
-        run.paths += sum(group.count for group in found.groups)
-        cursor = found.cursor_to
+    with closing(discovery.walk(starts, task.options, cursor)) as walking:
+        pieces = _Pieces(run, walking)
+        for found in batching.events(pieces):
+            put_out(run, _packed(found))
+            run.paths += sum(group.count for group in found.groups)
+            cursor = found.cursor_to
     return wire.pack(wire.WalkEnded(run.grant.task, run.id, cursor, handed_back=pieces.stopped_early))
 
 
