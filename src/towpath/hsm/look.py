@@ -21,7 +21,6 @@ kernel lets nobody but root reach `user.` attributes past the permission bits. T
 on a file, tells one that a crash left behind from a mode that somebody chose."""
 
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-_IS_ROOT: Final = os.geteuid() == 0
 
 
 class NotRegular(Exception):
@@ -29,15 +28,19 @@ class NotRegular(Exception):
 
 
 class Look:
-    """An open regular file; `names` are its extended attributes, `packed` is its mark as it stands there."""
+    """An open regular file; `names` are its extended attributes, `packed` is its mark as it stands there.
 
-    __slots__ = ("_attributes", "fd", "judged", "names", "packed", "stat")
+    `was_closed` says that its permission bits keep its own owner out, and were changed for a moment.
+    """
+
+    __slots__ = ("_attributes", "fd", "judged", "names", "packed", "stat", "was_closed")
 
     def __init__(self, fd: int, key: bytes, read: tuple[Sequence[str], Attributes] | None = None) -> None:
         self.fd = fd
         self.stat = os.fstat(fd)
         if not modes.S_ISREG(self.stat.st_mode):
             raise NotRegular
+        self.was_closed = read is not None
         self.names: Sequence[str] = os.listxattr(fd) if read is None else read[0]
         self._attributes = None if read is None else read[1]
         self.packed = self._read_mark()
@@ -69,6 +72,16 @@ class Look:
         """Remove the mark: the file is resident."""
         erase_mark(self.fd, self.mode)
 
+    def reopen_to_write(self) -> None:
+        """Let the descriptor be one that may write, to the same file: the only one of ours still."""
+
+        def reopen() -> None:
+            fd = os.open(f"/proc/self/fd/{self.fd}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            os.close(self.fd)
+            self.fd = fd
+
+        _whatever_the_mode(self.fd, self.mode, reopen)
+
     def close(self) -> None:
         """Close the file; twice does no harm."""
         if self.fd >= 0:
@@ -93,7 +106,7 @@ def look(root: Root, path: bytes, key: bytes) -> Look:
     try:
         fd, read = open_to_read(root, path), None
     except PermissionError as error:
-        if error.errno != errno.EACCES or _IS_ROOT:
+        if error.errno != errno.EACCES:
             raise
         fd, read = _open_closed(root, path)
     try:
@@ -130,13 +143,16 @@ def _whatever_the_mode(fd: int, mode: int, change: Callable[[], None]) -> None:
     try:
         change()
     except PermissionError:
-        if _IS_ROOT:
-            raise
-        os.fchmod(fd, mode | modes.S_IWUSR if mode else WRITING_WINDOW)
+        handle = os.open(f"/proc/self/fd/{fd}", os.O_PATH | os.O_CLOEXEC)
+        way = f"/proc/self/fd/{handle}"
         try:
-            change()
+            os.chmod(way, mode | modes.S_IRUSR | modes.S_IWUSR if mode else WRITING_WINDOW)
+            try:
+                change()
+            finally:
+                os.chmod(way, mode)
         finally:
-            os.fchmod(fd, mode)
+            os.close(handle)
 
 
 def _shut(found: Look) -> None:

@@ -96,9 +96,10 @@ def reclaim(root: Root, path: bytes, key: bytes) -> None:
     except NotRegular:
         raise NotOurs from None
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise NotOurs from None
-        raise
+        if error.errno != errno.ELOOP:
+            raise
+        _unlink(root, path)  # A symbolic link holds nothing that could be lost.
+        return
     with found:
         try:
             fcntl.flock(found.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -106,9 +106,13 @@ def is_signed(record: Record, key: bytes) -> bool:
 
 
 def harmless(record: Record) -> Record:
-    """The record without what may give rights: for one that this site has not signed."""
+    """The record without what may give rights: for one that this site has not signed.
+
+    A directory's setgid bit stays: it says which group its files get, and gives nobody any.
+    """
     kept = tuple(pair for pair in record.xattrs if not pair[0].startswith(PRIVILEGED))
-    return msgspec.structs.replace(record, mode=record.mode & ~PRIVILEGED_MODE, xattrs=kept)
+    mode = record.mode if record.kind is Kind.DIRECTORY else record.mode & ~PRIVILEGED_MODE
+    return msgspec.structs.replace(record, mode=mode, xattrs=kept)
 
 
 def pack_group(site: str, root: str, records: Sequence[Record]) -> tuple[bytes, bytes]:

@@ -60,6 +60,12 @@ def free(found: Look, mark: Mark, freeing: Freeing) -> Kept | None:
         return Kept.LINKED
     if head_of(freeing.head, found.stat.st_blksize) > LARGEST_HEAD:
         raise ValueError(f"bytes kept at the head: expected at most {LARGEST_HEAD}, found {freeing.head}")
+    try:
+        found.reopen_to_write()
+    except OSError as error:
+        if error.errno in (errno.ETXTBSY, errno.EAGAIN):
+            return Kept.IN_USE
+        raise
     with leased(found.fd, NOBODY) as answer:
         if answer is not Answer.HELD:
             return Kept.IN_USE if answer is Answer.IN_USE else Kept.NO_LEASES

@@ -11,7 +11,7 @@ from towpath.hsm import stub
 from towpath.hsm.fill import version_of
 from towpath.hsm.keys import record_key
 from towpath.hsm.look import Look, look
-from towpath.hsm.mark import LARGEST_HEAD, Mark, Reference, State
+from towpath.hsm.mark import LARGEST_HEAD, Mark, Reference, Standing, State
 from towpath.hsm.record import Record, pack_group
 from towpath.steps.outcomes import failed, processed, refused, skipped
 from towpath.steps.protocol import Context, Item, Target
@@ -85,10 +85,18 @@ class Committer:
             return self._mark_stub(copied, copied.offline, reference)
         with look(self._context.root, copied.item.path, self._key) as found:
             if version_of(found.stat) != version_of(copied.stat):
-                return self.changed(copied.item, copied.size)
+                return self._changed_or_linked(copied, found)
             mark = Mark.of(State.PREMIGRATED, reference, found.stat)
             found.set_mark(mark.pack(self._key))
             return self.end(copied.item, found, mark, copied.size)
+
+    def _changed_or_linked(self, copied: Copied, found: Look) -> PathOutcome:
+        """A file with several names in one task is copied once for each, and marked once."""
+        mark, was = found.judged.mark, copied.stat
+        linked = was is not None and was.st_nlink > 1 and found.judged.standing is Standing.PREMIGRATED
+        if linked and mark is not None and mark.reference.tag == self._target.tag:
+            return self.end(copied.item, found, mark, copied.size)
+        return self.changed(copied.item, copied.size)
 
     def _mark_stub(self, copied: Copied, mark: Mark, reference: Reference) -> PathOutcome:
         item = copied.item

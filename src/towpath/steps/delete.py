@@ -4,6 +4,7 @@ import errno
 import os
 import stat as modes
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import ClassVar
 
 from towpath.domain.catalogue import DELETE, StepSpec
@@ -114,28 +115,65 @@ def _is_still(kind: Kind, mode: int) -> bool:
 
 
 def _empty(parent: int, name: bytes, device: int, may_go_on: Callable[[], None]) -> None:
-    """Delete all that a directory holds, deepest first; keeps one descriptor for each level."""
-    fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    """Delete all that a directory holds, deepest first, with one descriptor however deep it is."""
+    fd = _enter(parent, name, device)
+    trail: list[tuple[bytes, int]] = []
+    """The directories below the first one: each one's name, and the inode of the one that holds it."""
     try:
-        if os.fstat(fd).st_dev != device:
-            raise Crossing(name)
-        while _empty_once(fd, device, may_go_on):
-            pass
+        while True:
+            below = _clear(fd, may_go_on)
+            if below is not None:
+                trail.append((below, os.fstat(fd).st_ino))
+                fd = _go(fd, _enter(fd, below, device))
+            elif trail:
+                left, above = trail.pop()
+                fd = _go(fd, _climb(fd, above))
+                with suppress(FileNotFoundError):
+                    _remove_if_empty(fd, left)
+            else:
+                return
     finally:
         os.close(fd)
 
 
-def _empty_once(fd: int, device: int, may_go_on: Callable[[], None]) -> bool:
-    """One pass over the entries; whether there were any (more may have come, or been passed over)."""
-    found = False
+def _clear(fd: int, may_go_on: Callable[[], None]) -> bytes | None:
+    """Delete what is no directory; the name of a directory that is left, None where nothing is."""
     with os.scandir(fd) as entries:
         for entry in entries:
-            found = True
             may_go_on()
-            if not entry.is_dir(follow_symlinks=False):
+            if entry.is_dir(follow_symlinks=False):
+                return os.fsencode(entry.name)
+            with suppress(FileNotFoundError):
                 os.unlink(entry.name, dir_fd=fd)
-                continue
-            below = os.fsencode(entry.name)
-            _empty(fd, below, device, may_go_on)
-            os.rmdir(below, dir_fd=fd)
-    return found
+    return None
+
+
+def _enter(parent: int, name: bytes, device: int) -> int:
+    fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    if os.fstat(fd).st_dev != device:
+        os.close(fd)
+        raise Crossing(name)
+    return fd
+
+
+def _climb(fd: int, inode: int) -> int:
+    """The directory above, if that is still the one that we came from."""
+    above = os.open("..", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=fd)
+    if os.fstat(above).st_ino != inode:
+        os.close(above)
+        raise OSError(errno.EBUSY, "a directory in it was moved away meanwhile")
+    return above
+
+
+def _go(left: int, entered: int) -> int:
+    os.close(left)
+    return entered
+
+
+def _remove_if_empty(fd: int, name: bytes) -> None:
+    """What came into it meanwhile is found by the next pass."""
+    try:
+        os.rmdir(name, dir_fd=fd)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise

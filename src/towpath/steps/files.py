@@ -11,6 +11,10 @@ from towpath.hsm.shelf import Shelf
 from towpath.steps.outcomes import failed, skipped
 from towpath.steps.protocol import Context, Item
 
+UNGUARDED: Final = (
+    "a stub would read as zeros here: no recall daemon guards this site, and it has not said `unguarded = true`"
+    " (premigrate copies without making stubs)"
+)
 EDITED: Final = "it is a stub that was written to: neither it nor its object is whole, and both are kept"
 _PERMANENT: Final = (NotFilled.EDITED, NotFilled.NOT_OURS, NotFilled.NO_LEASES, NotFilled.OTHER_RECORD)
 

@@ -4,7 +4,7 @@ import os
 import stat as modes
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, ClassVar, Final, cast
+from typing import Any, BinaryIO, ClassVar, cast
 
 import msgspec
 
@@ -19,7 +19,7 @@ from towpath.hsm.metadata import Content, directory_record, file_record, link_re
 from towpath.hsm.record import Record, sign
 from towpath.hsm.shelf import Shelf
 from towpath.steps.commit import Committer, Copied, Ending, check_head
-from towpath.steps.files import bring, clear_private, edited, foreign, mark_of
+from towpath.steps.files import UNGUARDED, bring, clear_private, edited, foreign, mark_of
 from towpath.steps.groups import Groups
 from towpath.steps.outcomes import (
     GONE,
@@ -33,11 +33,6 @@ from towpath.steps.outcomes import (
 from towpath.steps.protocol import Context, Item, Target
 from towpath.steps.reading import open_source, settle
 from towpath.storage.protocol import StorageError
-
-UNGUARDED: Final = (
-    "a stub would read as zeros here: no recall daemon guards this site, and it has not said `unguarded = true`"
-    " (premigrate copies without making stubs)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +121,25 @@ class _Run:
         if private.is_private(item.path):
             return clear_private(self._context, item)
         try:
-            if item.kind not in (Kind.FILE, Kind.MISSING):
-                return self._no_file(item)
+            begun = self._begin(item)
+        except GONE:
+            return missing(item, abort=self._options.abort_missing)
+        # Only now, with the file closed: joining may commit the group, and free this very file.
+        return self._groups.join(item, begun) if isinstance(begun, Copied) else begun
+
+    def _begin(self, item: Item) -> PathOutcome | Copied:
+        """An outcome, or what has one once its group is committed."""
+        if item.kind not in (Kind.FILE, Kind.MISSING):
+            return self._no_file(item)
+        try:
             with look(self._root, item.path, self._key) as found:
                 return self._file(item, found)
         except NotRegular:
             return self._no_file(item)
-        except GONE:
-            return missing(item, abort=self._options.abort_missing)
 
     # Files ----------------------------------------------------------------------------------------------------
 
-    def _file(self, item: Item, found: Look) -> PathOutcome:
+    def _file(self, item: Item, found: Look) -> PathOutcome | Copied:
         judged = found.judged
         match judged.standing:
             case Standing.FOREIGN:
@@ -164,7 +166,7 @@ class _Run:
             return already(item, mark.reference.pack())
         return self._committer.end(item, found, mark, 0)
 
-    def _offline(self, item: Item, found: Look) -> PathOutcome:
+    def _offline(self, item: Item, found: Look) -> PathOutcome | Copied:
         mark = mark_of(found.judged)
         if not self._options.renew_stubs:
             return already(item, mark.reference.pack())
@@ -174,9 +176,9 @@ class _Run:
         content = Content(old.key, old.checksum)
         new = file_record(item.path, found.stat, found.attributes, content, self._key)
         new = _as_before(new, old, mark, self._key)
-        return self._groups.join(item, Copied(item, new, found.stat, 0, mark))
+        return Copied(item, new, found.stat, 0, mark)
 
-    def _resume(self, item: Item, found: Look) -> PathOutcome:
+    def _resume(self, item: Item, found: Look) -> PathOutcome | Copied:
         """A file that was left half freed is made whole first; then it is like any other."""
         how = Filling(self._key, self._context.confirm, self._progress)
         refused = bring(self._context, item, found, self._shelf, how)
@@ -185,7 +187,10 @@ class _Run:
         with look(self._root, item.path, self._key) as whole:
             return self._file(item, whole)
 
-    def _copy(self, item: Item, found: Look) -> PathOutcome:
+    def _copy(self, item: Item, found: Look) -> PathOutcome | Copied:
+        if found.was_closed:
+            reason = "its permission bits let nobody read it"
+            return failed(item, reason, ErrorClass.NO_PERMISSION)
         before = settle(found.fd)
         key = object_key(self._context.site.name, self._root.name, item.path, instance_of(before))
         with open_source(found.fd, before.st_size, self._progress) as source:
@@ -199,14 +204,14 @@ class _Run:
         if version_of(os.fstat(found.fd)) != version_of(before):
             return self._committer.changed(item, before.st_size)
         record = file_record(item.path, before, found.attributes, content, self._key)
-        return self._groups.join(item, Copied(item, record, before, before.st_size))
+        return Copied(item, record, before, before.st_size)
 
     def _progress(self, size: int) -> None:
         self._context.progress(size=size)
 
     # The rest -------------------------------------------------------------------------------------------------
 
-    def _no_file(self, item: Item) -> PathOutcome:
+    def _no_file(self, item: Item) -> PathOutcome | Copied:
         mode = self._root.stat(item.path).st_mode
         kind = Kind.DIRECTORY if modes.S_ISDIR(mode) else Kind.SYMLINK if modes.S_ISLNK(mode) else Kind.OTHER
         if modes.S_ISREG(mode):
@@ -214,7 +219,7 @@ class _Run:
         if not self._options.records_of_all or kind is Kind.OTHER:
             return skipped(item, f"it is {kind_in_words(kind)}, and has no data to copy")
         make = directory_record if kind is Kind.DIRECTORY else link_record
-        return self._groups.join(item, Copied(item, make(self._root, item.path, self._key)))
+        return Copied(item, make(self._root, item.path, self._key))
 
 
 def _as_before(new: Record, old: Record, mark: Mark, key: bytes) -> Record:
