@@ -69,6 +69,9 @@ class Submission(BaseModel):
         default="workflow",
         description="The name of a discovery; null: the paths as they are; left out: the workflow's own.",
     )
+    paths_per_task: int = Field(
+        default=1000, ge=1, le=1000, description="How many of these paths go into a task, where discovery is null."
+    )
     fields: dict[str, bool | int | str] = Field(default={}, examples=[{"destinationsite": "bergen"}])
 
 
@@ -91,6 +94,7 @@ async def submit(
         fields=body.fields,
         owner=caller,
         discovery=body.discovery,
+        paths_per_task=body.paths_per_task,
         idempotency_key=idempotency_key,
         body_digest=hashlib.sha256(body.model_dump_json().encode()).digest() if idempotency_key else b"",
     )

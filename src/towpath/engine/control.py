@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import sqlalchemy as sa
 
@@ -53,6 +52,8 @@ class Submission:
     fields: Mapping[str, object]
     owner: str
     discovery: str | None = "workflow"
+    paths_per_task: int = BATCH
+    """How many of the caller's own paths go into a task, where no discovery runs."""
     idempotency_key: str = ""
     body_digest: bytes = b""
 
@@ -66,7 +67,7 @@ def submit(tx: Tx, order: Submission) -> int:
     with Ledger(tx) as ledger:
         ledger.lock_jobs([job_id])
         if plan.discovery is None:
-            _take_as_given(ledger, job_id, plan, inputs)
+            _take_as_given(ledger, job_id, plan, inputs, order.paths_per_task)
         else:
             walk = WalkRow(0, for_walk(inputs), plan.discovery, plan.options, b"", 0)
             add_walk(ledger, job_id, plan, walk, "discovery")
@@ -177,7 +178,7 @@ def add_walk(ledger: Ledger, job_id: int, plan: Plan, walk: WalkRow, function: s
     return task
 
 
-def _take_as_given(ledger: Ledger, job_id: int, plan: Plan, inputs: Sequence[Input]) -> None:
+def _take_as_given(ledger: Ledger, job_id: int, plan: Plan, inputs: Sequence[Input], most: int) -> None:
     """The hub's own discovery: the caller's paths, each to the rule that takes it."""
     walk = WalkRow(0, (), CALLER, {}, b"", 0)
     task = add_walk(ledger, job_id, plan, walk, HUB)
@@ -191,24 +192,23 @@ def _take_as_given(ledger: Ledger, job_id: int, plan: Plan, inputs: Sequence[Inp
         else:
             sorted_out.setdefault((rule, given.root), []).append(given)
     found = [
-        _batch(rule, root, part) for (rule, root), members in sorted_out.items() for part in _parts(members)
+        _batch(rule, root, part) for (rule, root), members in sorted_out.items() for part in _parts(members, most)
     ]
     ledger.move(task, TaskEvent.START)
     add_batches(ledger, job, found)
     ledger.move(task, TaskEvent.SUCCEED)
 
 
-def _parts(members: Sequence[Input]) -> Iterator[list[Input]]:
-    """Cut into batches of at most 1,000 paths that fit a message."""
-    rest = iter(members)
+def _parts(members: Sequence[Input], most: int) -> Iterator[list[Input]]:
+    """Cut into batches of at most `most` paths that fit a message."""
     part: list[Input] = []
     size = 0
-    while chunk := list(islice(rest, 1)):
-        if part and (len(part) >= BATCH or size + len(chunk[0].path) > BATCH_BYTES):
+    for given in members:
+        if part and (len(part) >= most or size + len(given.path) > BATCH_BYTES):
             yield part
             part, size = [], 0
-        part += chunk
-        size += len(chunk[0].path)
+        part.append(given)
+        size += len(given.path)
     if part:
         yield part
 
