@@ -156,19 +156,27 @@ class ObjectStorage:
         return _plain(answer["e_tag"])
 
     def _verify_by_reading(self, key: str, sent: "_Sent") -> None:
-        digest, size = xxhash.xxh3_128(), 0
-        for piece in self._pieces(key, 0, None):
-            digest.update(piece)
-            size += len(piece)
-        if size == sent.size and digest.digest() == sent.digest():
-            return
-        found = f"{size} bytes with another checksum" if size == sent.size else f"{size} bytes"
+        try:
+            size, digest = self._digest(key)
+            if (size, digest) == (sent.size, sent.digest()):
+                return
+            found = f"{size} bytes with another checksum" if size == sent.size else f"{size} bytes"
+        except ObjectMissing:
+            found = "no object"
         reason = f"put '{key}': the store keeps not what was sent: expected {sent.size} bytes, found {found}"
         try:
             self._remove(key)
         except StorageError as error:
             reason += f"; it could not be deleted: {error.reason}"
         raise Corrupt(reason)
+
+    def _digest(self, key: str) -> tuple[int, bytes]:
+        """The size and the xxh3_128 of what the store gives back."""
+        digest, size = xxhash.xxh3_128(), 0
+        for piece in self._pieces(key, 0, None):
+            digest.update(piece)
+            size += len(piece)
+        return size, digest.digest()
 
     def _remove(self, key: str) -> None:
         with _told(f"delete '{key}'"), suppress(FileNotFoundError):

@@ -24,6 +24,7 @@ class Proxy:
     upstream: str
     flips: Flips
     hides_etags: bool
+    watch: Callable[[bytes], None]
     seen: list[bytes] = field(default_factory=list)
     flipped: list[bytes] = field(default_factory=list)
 
@@ -68,6 +69,7 @@ class Proxy:
 
     def _changed(self, line: bytes, body: bytes) -> bytes:
         self.seen.append(line)
+        self.watch(line)
         if not body or not self.flips(line):
             return body
         self.flipped.append(line)
@@ -112,9 +114,15 @@ def nothing(_line: bytes) -> bool:
 
 
 @contextmanager
-def proxy(upstream: str, flips: Flips = nothing, *, hides_etags: bool = False) -> Iterator[Proxy]:
-    """A proxy for as long as the `with` lasts."""
-    running = Proxy(upstream, flips, hides_etags)
+def proxy(
+    upstream: str,
+    flips: Flips = nothing,
+    *,
+    hides_etags: bool = False,
+    watch: Callable[[bytes], None] = lambda _line: None,
+) -> Iterator[Proxy]:
+    """A proxy for as long as the `with` lasts; `watch` is told of each request before it goes on."""
+    running = Proxy(upstream, flips, hides_etags, watch)
     try:
         yield running
     finally:

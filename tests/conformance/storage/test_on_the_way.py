@@ -98,3 +98,16 @@ def test_the_parts_of_a_source_that_broke_are_aborted(seaweed: Seaweed, bucket: 
         through(between, seaweed, bucket).put("k", as_file(Generated(LARGE - 1)), LARGE)
     assert [line for line in between.seen if line.startswith(b"DELETE ") and b"uploadId=" in line]
     assert kept(seaweed, bucket) == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"hello"])
+def test_an_object_that_is_gone_right_after_its_put_is_not_verified(
+    seaweed: Seaweed, bucket: str, content: bytes
+) -> None:
+    def delete_before_the_look(line: bytes) -> None:
+        if line.startswith(b"GET "):
+            obstore.delete(seaweed.store(bucket), "k")
+
+    opaque = proxy(seaweed.endpoint, hides_etags=True, watch=delete_before_the_look)
+    with opaque as between, pytest.raises(Corrupt, match="found no object"):
+        through(between, seaweed, bucket).put("k", io.BytesIO(content), len(content))
