@@ -106,17 +106,23 @@ class Bare:
     losses: int = 0
 
     async def listen(self, subject: str) -> None:
-        """Subscribe; what comes is in `heard`."""
+        """Subscribe; the server knows it on return, and what comes is in `heard`."""
 
         async def hear(message: Msg) -> None:
             self.heard.append(message)
 
         await self.client.subscribe(subject, cb=hear)
-        await self.client.flush()
+        await self.round_trip()
 
     async def say(self, subject: str, payload: bytes = b"", reply: str = "") -> None:
         """Publish; the server has dealt with it on return."""
         await self.client.publish(subject, payload, reply=reply)
+        await self.round_trip()
+
+    async def round_trip(self) -> None:
+        """Wait until the server has dealt with all that was said so far."""
+        # The client's ping overtakes what still waits to be written; on the second one nothing waits any more.
+        await self.client.flush()
         await self.client.flush()
 
     @property
