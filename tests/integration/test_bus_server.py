@@ -111,7 +111,9 @@ def test_a_server_whose_port_is_taken_says_so(bus: Bus) -> None:
         squatter.bind(("127.0.0.1", int(bus.child.url.rpartition(":")[2])))
         squatter.listen()
         bus.child.start()
-        with pytest.raises(ServerFailed, match=r"(?s)ended with status 1: .*address already in use"):
+        with pytest.raises(
+            ServerFailed, match=r"ended with status 1: Error listening .*address already in use"
+        ):
             bus.child.wait_ready(30)
     bus.start()
 
@@ -155,10 +157,10 @@ def test_an_older_server_is_refused(tmp_path: Path) -> None:
         child.stop()
 
 
-def test_what_a_server_complains_of_before_it_has_a_log_is_told(bus: Bus) -> None:
+def test_what_a_server_complained_of_is_told(bus: Bus) -> None:
     bus.child.stop()
     (bus.directory / "jetstream").rename(bus.directory / "aside")
     (bus.directory / "jetstream").write_text("in the way")
     bus.child.start()
-    with pytest.raises(ServerFailed, match=r"ended with status 1: .*jetstream"):
+    with pytest.raises(ServerFailed, match="ended with status 1: Can't start JetStream: storage directory"):
         bus.child.wait_ready(30)

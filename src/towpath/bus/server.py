@@ -25,7 +25,7 @@ OLDEST = (2, 11)
 HOST = "127.0.0.1"
 CONFIG, PORT, LOG, COMPLAINTS = "nats.conf", "port", "nats.log", "nats.err"
 _POLL_SECONDS = 0.01
-_LOG_TAIL = 2000
+_TAIL_BYTES = 16 * 1024
 
 
 class ServerFailed(RuntimeError):
@@ -171,12 +171,12 @@ class NatsChild:
         return True
 
     def _last_words(self) -> str:
-        for name in (COMPLAINTS, LOG):
-            file = self._directory / name
-            text = file.read_text("utf-8", "replace").strip() if file.exists() else ""
-            if text:
-                return text[-_LOG_TAIL:]
-        return "it said nothing"
+        """What this start of the server complained of, else its last lines."""
+        if complaints := _tail(self._directory / COMPLAINTS):
+            return " ".join(complaints)
+        own = [line for line in _tail(self._directory / LOG) if line.startswith(f"[{self.pid}] ")]
+        grave = [line.partition(mark)[2] for line in own for mark in ("[FTL] ", "[ERR] ") if mark in line]
+        return "; ".join(grave or own[-3:]) or "it said nothing"
 
     def _kept_port(self) -> int | None:
         file = self._directory / PORT
@@ -200,6 +200,14 @@ def _check_version(version: str) -> None:
     numbers = version.removeprefix("v").split(".")
     if [int(n) if n.isdigit() else 0 for n in numbers[:2]] < list(OLDEST):
         raise ServerFailed(f"{PROGRAM}: expected version {OLDEST[0]}.{OLDEST[1]} or later, found {version}")
+
+
+def _tail(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        return file.read().decode("utf-8", "replace").split("\n")[:-1]
 
 
 def _replace(path: Path, text: str) -> None:
