@@ -157,7 +157,8 @@ class SiteHub:
             raise HubRefused("expected a hello of this incarnation first")
         key = (claim.incarnation, claim.number)
         if key not in self._claims:
-            self._claims[key] = granted = []
+            granted: list[wire.Grant] = []
+            self._claims[key] = granted
             for want in claim.wants:
                 due = self.pending[want.queue, want.function]
                 granted += [due.popleft() for _ in range(min(want.slots, len(due), 64 - len(granted)))]
@@ -177,7 +178,7 @@ class SiteHub:
             if number > self.applied[report.incarnation]:
                 assert number == self.applied[report.incarnation] + 1, "expected events without a gap"
                 self.applied[report.incarnation] = number
-                refusals += self._event(wire.unpack(packed, wire.Event))  # type: ignore[arg-type]
+                refusals += self._event(event_of(packed))
         return wire.Applied(self.applied[report.incarnation], refusals)
 
     def _event(self, event: wire.Event) -> list[wire.Refusal]:
@@ -193,6 +194,12 @@ class SiteHub:
         del self.held[event.run]
         self.ended[event.task] = event
         return []
+
+
+def event_of(packed: bytes) -> wire.Event:
+    """The event in its packed form."""
+    event: wire.Event = wire.unpack(packed, wire.Event)  # type: ignore[arg-type]
+    return event
 
 
 def _due(counts: Counter[str], verb: Verb) -> bool:
