@@ -10,8 +10,8 @@ from hashlib import blake2b
 from typing import Final
 
 from towpath.hsm import mark as marks
-from towpath.hsm.look import NotRegular, look
-from towpath.hsm.mark import Mark, Reference, State
+from towpath.hsm.look import Look, NotRegular, look
+from towpath.hsm.mark import Mark, Reference, Standing, State
 from towpath.storage.roots import Root
 
 _NAME: Final = re.compile(rb"(?:.*/)?\.towpath-[0-9a-f]{16}\.part", re.DOTALL)
@@ -139,6 +139,15 @@ def swap(root: Root, path: bytes, expected: int) -> Swapped:
             return Swapped.OTHER
         os.unlink(beside, dir_fd=directory)
     return Swapped.DONE
+
+
+def doom(found: Look, key: bytes) -> None:
+    """Mark a file that is about to be replaced, so that `reclaim` knows what a death between the two moves of a
+    swap leaves. A mark that stands there is left: without it, a stub would pass for a file."""
+    if found.judged.standing is Standing.RESIDENT or (
+        found.judged.standing is Standing.MODIFIED and not _is_ours(found.stat, found.packed, key)
+    ):
+        found.set_mark(Mark.of(State.PRIVATE, _NOTHING, found.stat).pack(key))
 
 
 def place(root: Root, path: bytes) -> None:

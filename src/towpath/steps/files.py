@@ -1,5 +1,6 @@
 """What the steps that work on managed files have in common: their words, and what they do with private files."""
 
+from contextlib import suppress
 from typing import Final
 
 from towpath.domain.paths import ErrorClass, PathOutcome
@@ -8,7 +9,7 @@ from towpath.hsm.fill import Filling, NotFilled, fill
 from towpath.hsm.look import Look
 from towpath.hsm.mark import Judged, Mark
 from towpath.hsm.shelf import Shelf
-from towpath.steps.outcomes import failed, skipped
+from towpath.steps.outcomes import already, failed, skipped
 from towpath.steps.protocol import Context, Item
 
 UNGUARDED: Final = (
@@ -46,6 +47,17 @@ def bring(context: Context, item: Item, found: Look, shelf: Shelf, how: Filling)
     if why is None:
         return None
     return failed(item, why, ErrorClass.PERMANENT if why in _PERMANENT else ErrorClass.TRANSIENT)
+
+
+def already_whole(context: Context, item: Item, carry: bytes | None = None) -> PathOutcome:
+    """The outcome of a path at which all stands as wished; what an interrupted run left beside it goes.
+
+    One that died after the files had changed places has left the old one under the private name.
+    """
+    parent, slash, name = item.path.rpartition(b"/")
+    with suppress(private.Busy, private.NotOurs, OSError):
+        private.reclaim(context.root, parent + slash + private.name_beside(name), context.site.key)
+    return already(item, carry)
 
 
 def clear_private(context: Context, item: Item) -> PathOutcome:

@@ -12,8 +12,8 @@ from towpath.hsm.look import Look, NotRegular, look
 from towpath.hsm.mark import Standing
 from towpath.hsm.metadata import Owners
 from towpath.hsm.shelf import Shelf
-from towpath.steps.files import bring, clear_private, edited, foreign, mark_of
-from towpath.steps.outcomes import GONE, already, kind_in_words, missing, processed, skipped
+from towpath.steps.files import already_whole, bring, clear_private, edited, foreign, mark_of
+from towpath.steps.outcomes import GONE, kind_in_words, missing, processed, skipped
 from towpath.steps.protocol import Context, Item
 
 
@@ -87,7 +87,7 @@ class _Run:
                 found.erase_mark()
                 return processed(item)
             case _:
-                return already(item)
+                return already_whole(self._context, item)
 
     def _no_file(self, item: Item) -> PathOutcome:
         mode = self._context.root.stat(item.path).st_mode

@@ -21,7 +21,7 @@ from towpath.hsm.metadata import Owners
 from towpath.hsm.record import Record
 from towpath.hsm.shelf import Shelf
 from towpath.steps.commit import check_head
-from towpath.steps.files import UNGUARDED, bring
+from towpath.steps.files import UNGUARDED, already_whole, bring
 from towpath.steps.outcomes import GONE, all_failed, already, failed, processed, skipped
 from towpath.steps.protocol import Context, Item
 from towpath.storage.protocol import StorageError
@@ -211,6 +211,7 @@ class _Run:
             if version_of(os.fstat(here.fd)) != version_of(found):
                 return False
             self._context.confirm()
+            private.doom(here, self._context.site.key)
             return private.swap(self._root, item.path, found.st_ino) is private.Swapped.DONE
 
     def _made(self, item: Item, record: Record, origin: Origin, fd: int) -> PathOutcome:
@@ -234,7 +235,7 @@ class _Run:
     def _same(self, item: Item, here: Look, record: Record, origin: Origin) -> PathOutcome:
         carry = origin.reference.pack()
         if not self._how.hydrate or here.judged.standing is not Standing.OFFLINE:
-            return already(item, carry)
+            return already_whole(self._context, item, carry)
         refused = bring(self._context, item, here, self._shelf, self._how.filling)
         return refused or processed(item, record.size, carry)
 

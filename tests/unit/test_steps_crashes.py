@@ -1,0 +1,244 @@
+"""A worker may die between any two calls of the system: what it leaves is whole, and the next run ends the work."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.step_context import OTHER_KEY, Place, place_with_directory
+
+from towpath.domain.paths import Code
+from towpath.hsm.look import WINDOWS
+from towpath.hsm.mark import Standing
+from towpath.steps.delete import Delete
+from towpath.steps.migrate import Migrate
+from towpath.steps.protocol import Step
+from towpath.steps.recall import Recall
+from towpath.steps.reverse_stub import ReverseStub
+
+CONTENT = os.urandom(100_000)
+EDITED = b"edited" + CONTENT[6:]
+DIED = 9
+WRITING = frozenset(
+    {
+        "fcntl.fcntl",
+        "fcntl.flock",
+        "open",
+        "os.chmod",
+        "os.chown",
+        "os.getxattr",
+        "os.link",
+        "os.listxattr",
+        "os.mkdir",
+        "os.remove",
+        "os.removexattr",
+        "os.rename",
+        "os.rmdir",
+        "os.scandir",
+        "os.setxattr",
+        "os.symlink",
+        "os.truncate",
+        "os.utime",
+    }
+)
+"""What Python tells of before it asks the system for it; the calls between two of these lie between two deaths."""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A site with a directory target, and one thread, so that each run makes the same calls."""
+    made = place_with_directory(tmp_path)
+    made.threads = 1
+    yield made
+    made.root.close()
+
+
+def dies(number: int, run: Callable[[], object]) -> bool:
+    """Run in a process that dies, as by kill -9, just before its call of that number; whether it came so far."""
+    child = os.fork()
+    if child == 0:
+        left = number
+
+        def count(event: str, _: Any) -> None:
+            nonlocal left
+            if event in WRITING:
+                left -= 1
+                if left == 0:
+                    os._exit(DIED)
+
+        code = 1
+        try:
+            sys.addaudithook(count)
+            run()
+            code = 0
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    assert code in (0, DIED)
+    return code == DIED
+
+
+def each_death(run: Callable[[], object], after: Callable[[], None], before: Callable[[], None]) -> int:
+    """Let the run die at each of its calls in turn, from the same beginning; how many there were."""
+    number = 0
+    before()
+    while dies(number + 1, run):
+        number += 1
+        after()
+        before()
+    return number
+
+
+def reads_true(place: Place, name: str, *contents: bytes) -> None:
+    """What a reader who is let in reads is a whole version: never zeros, never half."""
+    path = place.directory / name
+    if path.stat().st_mode & 0o7777 not in (0, *WINDOWS):
+        assert path.read_bytes() in contents
+
+
+def begin_anew(place: Place, content: bytes = CONTENT) -> Callable[[], None]:
+    def begin() -> None:
+        (place.directory / "f").unlink(missing_ok=True)
+        place.write("f", content)
+        os.utime(place.directory / "f", ns=(10**18 + 1, 10**18 + 2))
+
+    return begin
+
+
+def ends_well(place: Place, step: Step, **arguments: Any) -> None:
+    outcome = place.run_one(step, b"f", **arguments)
+    assert outcome.code in (Code.PROCESSED, Code.ALREADY), outcome
+    assert place.private_files() == []
+
+
+@pytest.mark.parametrize("stub_size", [0, 4096])
+def test_a_migrate_that_dies_anywhere_loses_nothing_and_can_be_run_again(
+    place: Place, stub_size: int
+) -> None:
+    def after() -> None:
+        reads_true(place, "f", CONTENT)
+        ends_well(place, Migrate(), stub_size=stub_size)
+        assert place.standing(b"f") is Standing.OFFLINE
+        assert (place.directory / "f").stat().st_mtime_ns == 10**18 + 2
+        ends_well(place, Recall())
+        assert (place.directory / "f").read_bytes() == CONTENT
+
+    deaths = each_death(lambda: place.run_one(Migrate(), b"f", stub_size=stub_size), after, begin_anew(place))
+    assert deaths > 7
+
+
+def test_a_migrate_that_dies_leaves_what_a_recall_makes_whole(place: Place) -> None:
+    def after() -> None:
+        ends_well(place, Recall())
+        assert (place.directory / "f").read_bytes() == CONTENT
+        assert (place.directory / "f").stat().st_mode & 0o777 == 0o600
+
+    def before() -> None:
+        begin_anew(place)()
+        (place.directory / "f").chmod(0o600)
+
+    assert each_death(lambda: place.run_one(Migrate(), b"f"), after, before) > 7
+
+
+def test_a_migrate_that_dies_leaves_what_a_premigrate_makes_whole(place: Place) -> None:
+    def after() -> None:
+        if place.standing(b"f") is not Standing.OFFLINE:
+            ends_well(place, Migrate(), premigrate=True)
+            assert place.standing(b"f") is Standing.PREMIGRATED
+            assert (place.directory / "f").read_bytes() == CONTENT
+
+    assert each_death(lambda: place.run_one(Migrate(), b"f"), after, begin_anew(place)) > 7
+
+
+def test_a_migrate_of_an_edited_file_that_dies_keeps_the_edit(place: Place) -> None:
+    def before() -> None:
+        begin_anew(place)()
+        place.run_one(Migrate(), b"f", premigrate=True)
+        place.write("f", EDITED)
+
+    def after() -> None:
+        reads_true(place, "f", EDITED)
+        ends_well(place, Migrate())
+        ends_well(place, Recall())
+        assert (place.directory / "f").read_bytes() == EDITED
+
+    assert each_death(lambda: place.run_one(Migrate(), b"f"), after, before) > 7
+
+
+@pytest.mark.parametrize("forget", [False, True])
+def test_a_recall_that_dies_anywhere_leaves_the_stub_or_the_whole_file(place: Place, forget: bool) -> None:
+    def before() -> None:
+        begin_anew(place)()
+        place.run_one(Migrate(), b"f")
+
+    def after() -> None:
+        reads_true(place, "f", CONTENT)
+        assert place.standing(b"f") in (Standing.OFFLINE, Standing.PREMIGRATED, Standing.RESIDENT)
+        ends_well(place, Recall(), delete_remote=forget)
+        assert place.standing(b"f") is (Standing.RESIDENT if forget else Standing.PREMIGRATED)
+        assert (place.directory / "f").read_bytes() == CONTENT
+        assert (place.directory / "f").stat().st_mtime_ns == 10**18 + 2
+
+    deaths = each_death(lambda: place.run_one(Recall(), b"f", delete_remote=forget), after, before)
+    assert deaths > 7
+
+
+def test_a_private_file_that_a_death_left_is_removed_when_a_walk_finds_it(place: Place) -> None:
+    def before() -> None:
+        begin_anew(place)()
+        place.run_one(Migrate(), b"f")
+
+    found = 0
+
+    def after() -> None:
+        nonlocal found
+        for left in place.private_files():
+            found += 1
+            assert place.run_one(Migrate(), left.name.encode()).code is Code.SKIPPED
+        assert place.private_files() == []
+
+    each_death(lambda: place.run_one(Recall(), b"f"), after, before)
+    assert found > 5
+
+
+@pytest.mark.parametrize("hydrate", [False, True])
+@pytest.mark.parametrize("stands", [False, True])
+def test_a_reverse_stub_that_dies_leaves_what_stood_there_or_all_of_the_new(
+    place: Place, hydrate: bool, stands: bool
+) -> None:
+    place.write("f", CONTENT)
+    carry = place.run_one(Migrate(), b"f", premigrate=True).carry
+    assert carry is not None
+    place.carried = {0: carry}
+    place.key = OTHER_KEY
+    arguments = {"hydrate": hydrate, "overwrite": True}
+
+    def before() -> None:
+        (place.directory / "f").unlink(missing_ok=True)
+        if stands:
+            place.write("f", EDITED)
+
+    def after() -> None:
+        if (place.directory / "f").exists():
+            reads_true(place, "f", EDITED, CONTENT)
+        ends_well(place, ReverseStub(), **arguments)
+        ends_well(place, Recall())
+        assert (place.directory / "f").read_bytes() == CONTENT
+
+    assert each_death(lambda: place.run_one(ReverseStub(), b"f", **arguments), after, before) > 4
+
+
+def test_a_recursive_delete_that_dies_is_ended_by_the_next_run(place: Place) -> None:
+    def before() -> None:
+        for name in ("d/a", "d/e/b", "d/e/g/c", "d/h/i"):
+            place.write(name, b"x")
+
+    def after() -> None:
+        outcome = place.run_one(Delete(), b"d", recursive=True)
+        assert outcome.code in (Code.PROCESSED, Code.ABORTED)
+        assert not (place.directory / "d").exists()
+
+    assert each_death(lambda: place.run_one(Delete(), b"d", recursive=True), after, before) > 5
