@@ -1,0 +1,239 @@
+"""One start of a recursive walk: the stack of directories between it and the entry at hand."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from towpath.discovery.cursor import Place, order
+from towpath.discovery.level import Level, Looked, is_private, kind_of
+from towpath.discovery.protocol import Piece, Start, Unreadable
+from towpath.domain.paths import ErrorClass, Kind, class_of_errno, reason_of
+
+MOST_NAMES: Final = 100_000
+"""Names held in memory, over all directories on the way."""
+LEAST_NAMES: Final = 1_000
+"""Names that a directory may hold in memory even where those above it hold too many."""
+MOST_OPEN: Final = 32
+"""Directories held open; those further up are opened anew when the walk comes back to them."""
+FIRST_PIECE: Final = 100
+PIECE: Final = 1_000
+SLOW: Final = 0.5
+"""Seconds after which a piece goes out however small it is."""
+
+_OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+"""What opening a directory says where it is gone, or something else stands there now."""
+_ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
+"""What looking at a path says where there is nothing."""
+_DIRECTORY: Final = int(Kind.DIRECTORY)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a walk may use: a directory for spilled names, names in memory, a clock in seconds."""
+
+    spill: str | None
+    most_names: int
+    clock: Callable[[], float]
+
+
+class Telling:
+    """What was found and not yet told, in columns; `place` is just behind it."""
+
+    def __init__(self, start: int, state: str, clock: Callable[[], float]) -> None:
+        self._start, self._state, self._clock = start, state or "processed", clock
+        self._limit = FIRST_PIECE
+        self._clear()
+
+    def add(self, looked: Looked, end: int) -> None:
+        """Take up the entries up to `end`."""
+        at = looked.at
+        if at == 0 and end == len(looked.paths):
+            self._paths += looked.paths
+            self._kinds += looked.kinds
+            self._sizes += looked.sizes
+        else:
+            self._paths += looked.paths[at:end]
+            self._kinds += looked.kinds[at:end]
+            self._sizes += looked.sizes[at:end]
+        looked.at = end
+        self._place = Place(self._start, looked.paths[end - 1])
+
+    def add_one(self, path: bytes, kind: int, size: int) -> None:
+        """Take up one entry."""
+        self._paths.append(path)
+        self._kinds.append(kind)
+        self._sizes.append(size)
+        self._place = Place(self._start, path)
+
+    def add_unreadable(self, unreadable: Unreadable) -> None:
+        """Take up a path that could not be looked at, or not beneath: nothing may be added before it is told."""
+        self._unreadable.append(unreadable)
+        self._place = Place(self._start, unreadable.path, beneath=True)
+
+    def due(self) -> bool:
+        """Whether it is time to tell it."""
+        if self._unreadable or len(self._paths) >= self._limit:
+            return True
+        return bool(self._paths) and self._clock() - self._since >= SLOW
+
+    def pieces(self) -> Iterator[Piece]:
+        """All of it, as one piece, or none."""
+        if self._paths or self._unreadable:
+            piece = Piece(
+                self._start,
+                self._place.pack(),
+                self._paths,
+                bytes(self._kinds),
+                self._sizes,
+                self._unreadable,
+                self._state,
+            )
+            self._limit = PIECE
+            self._clear()
+            yield piece
+
+    def _clear(self) -> None:
+        self._paths: list[bytes] = []
+        self._kinds = bytearray()
+        self._sizes: list[int] = []
+        self._unreadable: list[Unreadable] = []
+        self._place = Place(self._start, b"")
+        self._since = self._clock()
+
+
+class Descent:
+    """The walk of one start: `begin` or `resume`, then `pieces`, then `close`."""
+
+    def __init__(self, index: int, start: Start, means: Means) -> None:
+        self._root, self._start = start.root, start.path
+        self._means = means
+        self._told = Telling(index, start.state, means.clock)
+        self._levels: list[Level] = []
+        self._held = 0
+
+    def begin(self, *, missing: bool, there: bool) -> None:
+        """Start from the beginning; tell of the start if it is `missing` or `there`, as these say."""
+        if is_private(self._start):
+            self._told.add_unreadable(Unreadable(self._start, ErrorClass.PERMANENT, "it is Towpath's own"))
+            return
+        try:
+            stat = self._root.stat(self._start)
+        except OSError as error:
+            if error.errno not in _ABSENT:
+                self._unreadable(self._start, "looking at it", error)
+            elif missing:
+                self._told.add_one(self._start, Kind.MISSING, 0)
+            return
+        if there:
+            kind = kind_of(stat.st_mode)
+            self._told.add_one(self._start, kind, stat.st_size if kind == Kind.FILE else 0)
+            if kind == Kind.DIRECTORY:
+                self._enter_start(None)
+
+    def resume(self, place: Place) -> None:
+        """Start behind a place: only the directories on the way to it are read again, nothing is looked at."""
+        parts = order(place.path)[len(order(self._start)) :]
+        if place.beneath and not parts:
+            return
+        way = parts[:-1] if place.beneath else parts
+        afters: list[bytes | None] = [*parts, None]
+        self._enter_start(afters[0])
+        for depth, name in enumerate(way, start=1):
+            if len(self._levels) < depth:
+                return
+            parent = self._levels[-1]
+            self._enter(parent, name, parent.prefix + name, afters[depth])
+
+    def pieces(self) -> Iterator[Piece]:
+        """What there is, in order."""
+        told = self._told
+        if told.due():
+            yield from told.pieces()
+        while self._levels:
+            self._advance(self._levels[-1])
+            if told.due():
+                yield from told.pieces()
+        yield from told.pieces()
+
+    def close(self) -> None:
+        """Let go of all it holds."""
+        while self._levels:
+            self._levels.pop().close()
+
+    def _advance(self, level: Level) -> None:
+        """Tell of entries up to the next directory, and enter it; or leave this one."""
+        if level.fd < 0 and not self._reopened(level):
+            return
+        looked = level.looked or level.look()
+        if looked is None:
+            self._leave(level)
+            return
+        level.looked = looked
+        found = looked.kinds.find(_DIRECTORY, looked.at)
+        if found >= 0:
+            self._told.add(looked, found + 1)
+            self._enter(level, looked.names[found], looked.paths[found], None)
+            return
+        if looked.at < len(looked.paths):
+            self._told.add(looked, len(looked.paths))
+        level.looked = None
+        if looked.failed is not None:
+            name, error = looked.failed
+            self._unreadable(level.prefix + name, "looking at it", error)
+
+    def _reopened(self, level: Level) -> bool:
+        """Open a directory again that was closed while the walk was far beneath it; False having left it."""
+        try:
+            level.fd = self._root.open(level.path, _OPEN)
+        except OSError as error:
+            self._leave(level)
+            self._unreadable(level.path, "opening the directory again", error)
+            return False
+        return True
+
+    def _leave(self, level: Level) -> None:
+        self._levels.pop()
+        self._held -= level.held
+        level.close()
+        wrong = level.wrong()
+        if wrong is not None:
+            self._told.add_unreadable(wrong)
+
+    def _enter_start(self, after: bytes | None) -> None:
+        try:
+            fd = self._root.open(self._start, _OPEN)
+        except OSError as error:
+            self._unreadable(self._start, "opening the directory", error)
+            return
+        self._push(Level(fd, self._start, after))
+
+    def _enter(self, parent: Level, name: bytes, path: bytes, after: bytes | None) -> None:
+        try:
+            fd = os.open(name, _OPEN, dir_fd=parent.fd)
+        except OSError as error:
+            self._unreadable(path, "opening the directory", error)
+            return
+        self._push(Level(fd, path, after))
+
+    def _push(self, level: Level) -> None:
+        try:
+            level.read(max(LEAST_NAMES, self._means.most_names - self._held), self._means.spill)
+        except OSError as error:
+            level.close()
+            self._unreadable(level.path, "reading the directory", error)
+            return
+        except BaseException:
+            level.close()
+            raise
+        self._levels.append(level)
+        self._held += level.held
+        if len(self._levels) > MOST_OPEN:
+            self._levels[-1 - MOST_OPEN].release()
+
+    def _unreadable(self, path: bytes, doing: str, error: OSError) -> None:
+        if error.errno not in _GONE:
+            reason = reason_of(error, doing)
+            self._told.add_unreadable(Unreadable(path, class_of_errno(error.errno), reason))
