@@ -1,0 +1,62 @@
+# Everything a person or a machine does with a checkout. `make help` lists it.
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+# The first interpreter that is new enough and can make virtual environments.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$name" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& { echo "$$name"; break; }; done)
+
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-long lint format bench lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv with all that the lock names, and Towpath itself
+
+$(READY): requirements-dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Towpath needs Python 3.11 or newer with its venv module; found none as" \
+		"python3 or python3.11 to python3.14 (on Debian: python3-venv; or say make PYTHON=...)" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "setup: a virtual environment from $(PYTHON)"; $(PYTHON) -m venv .venv; }
+	@echo "setup: installing what the lock names (a few minutes the first time)"
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY) ## A hub and two sites do real work on a copy of DIR; KEEP=1 leaves them running
+	@DIR="$(DIR)" KEEP="$(KEEP)" $(BIN)/python -m demo
+
+test: lint ## Lint, then all tests but the long ones; ends with "N passed, N failed"
+	@$(PYTEST) -q -m "not long"
+
+test-long: $(READY) ## The long tests
+	@$(PYTEST) -q -m long
+
+lint: $(READY) ## Style, types and the walls between the rooms
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo >.venv/imports.txt || { cat .venv/imports.txt; exit 1; }
+
+format: $(READY) ## Lay the code out
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format .
+
+bench: $(READY) ## Every figure that the README quotes, each with its peer beside it
+	@$(BIN)/python -m bench
+
+lock: $(READY) ## Write the lock anew from pyproject.toml
+	@$(PIP) install uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--no-header --no-emit-index-url pyproject.toml -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--no-header --no-emit-index-url -c requirements.txt pyproject.toml --group dev -o requirements-dev.txt
+
+clean: ## Remove what was made here, the virtual environment too
+	@rm -rf .venv .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,67 @@
+"""What holds for every test: how a skip counts, and the line that a run ends with."""
+
+import os
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+NO_SKIPS = os.environ.get("TOWPATH_NO_SKIPS", "") not in ("", "0")
+NOBODY = 65534
+
+
+def _refuse_a_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Make a skip a failure, where none is allowed; an expected failure is no skip."""
+    if not NO_SKIPS or report.outcome != "skipped" or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    report.outcome = "failed"
+    report.longrepr = f"{report.nodeid}: expected to run, found skipped: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Look at each part of each test."""
+    report = yield
+    _refuse_a_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Look at each module: one can be skipped whole."""
+    report = yield
+    _refuse_a_skip(report)
+    return report
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End with one plain line that says how many tests passed and failed."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    passed, failed, skipped = (len(reporter.stats.get(key, ())) for key in ("passed", "failed", "skipped"))
+    failed += len(reporter.stats.get("error", ()))
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
+
+
+@pytest.fixture
+def unprivileged(tmp_path: Path) -> Iterator[None]:
+    """The test runs without root's rights; `tmp_path` and what is made in it before belong to it."""
+    if os.geteuid() != 0:
+        yield
+        return
+    of_pytest = Path(tempfile.gettempdir())
+    for above in tmp_path.parents:
+        if above.is_relative_to(of_pytest) and above != of_pytest:
+            above.chmod(0o711)
+    for place in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(place, NOBODY, NOBODY, follow_symlinks=False)
+    os.setegid(NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
