@@ -123,7 +123,7 @@ class Descent:
             stat = self._root.stat(self._start)
         except OSError as error:
             if error.errno not in _ABSENT:
-                self._unreadable(self._start, "looking at it", error)
+                self._told.add_unreadable(_unreadable(self._start, "looking at it", error))
             elif missing:
                 self._told.add_one(self._start, Kind.MISSING, 0)
             return
@@ -234,6 +234,10 @@ class Descent:
             self._levels[-1 - MOST_OPEN].release()
 
     def _unreadable(self, path: bytes, doing: str, error: OSError) -> None:
+        """Say that a path that was there a moment ago cannot be read, unless it is gone."""
         if error.errno not in _GONE:
-            reason = reason_of(error, doing)
-            self._told.add_unreadable(Unreadable(path, class_of_errno(error.errno), reason))
+            self._told.add_unreadable(_unreadable(path, doing, error))
+
+
+def _unreadable(path: bytes, doing: str, error: OSError) -> Unreadable:
+    return Unreadable(path, class_of_errno(error.errno), reason_of(error, doing))

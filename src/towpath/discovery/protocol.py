@@ -26,13 +26,18 @@ class Unreadable:
     reason: str
 
 
+MOST_UNREADABLE = 8
+"""In one piece."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Some entries in the order of the walk, in columns, all of the same start; then what was unreadable there.
 
     `paths[i]`, relative to the start's root, has the `Kind` `kinds[i]` and the size `sizes[i]` (0 but for
     files). `state` is what the discovery says of all of them. `cursor` is just behind the whole piece, its
-    unreadable paths included: a walk that is given it reports none of them again.
+    unreadable paths included: a walk that is given it reports none of them again. A piece holds some hundred
+    entries, to be worth its while, and at most `MOST_UNREADABLE` unreadable paths, which one message must hold.
     """
 
     start: int
