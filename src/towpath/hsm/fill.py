@@ -12,11 +12,11 @@ from xxhash import xxh3_128
 
 from towpath.hsm import private
 from towpath.hsm.lease import NO_WRITER, Answer, leased
-from towpath.hsm.look import WINDOWS, Look, erase_mark, write_mark
+from towpath.hsm.look import WINDOWS, Attributes, Look, erase_mark, look, write_mark
 from towpath.hsm.mark import Mark, Standing, State
 from towpath.hsm.metadata import AS_RECORDED, Owners, allowed_mode, set_attributes, set_owner
-from towpath.hsm.record import Record
-from towpath.hsm.stub import has_bytes_from
+from towpath.hsm.record import Record, is_signed
+from towpath.hsm.stub import CAPABILITY, has_bytes_from
 from towpath.storage.protocol import Corrupt
 from towpath.storage.roots import Root
 
@@ -64,8 +64,8 @@ def fill(
     left in the stub against the bytes, and the stub against what it was. Raises `Corrupt` where the bytes are
     not those of the record.
     """
-    mark = found.judged.mark
-    if mark is None or record.size != mark.size:
+    mark = found.judged.ours
+    if record.size != mark.size:
         return NotFilled.OTHER_RECORD
     if _is_written_to(found, mark):
         return NotFilled.EDITED
@@ -80,8 +80,8 @@ def fill(
         if not _agree(found.fd, fd, mark.size):
             return NotFilled.EDITED
         os.fdatasync(fd)
-        mode = _dress(fd, found, mark, how)
-        refused = _take_place(root, path, found, mark, how)
+        mode = _dress(fd, found, record, how)
+        refused = _take_place(root, path, found, fd, how)
         if refused is None and how.forget:
             erase_mark(fd, mode)
         return refused
@@ -157,15 +157,15 @@ def _extents(fd: int, size: int) -> Iterator[tuple[int, int]]:
 # The rest of the file -----------------------------------------------------------------------------------------
 
 
-def _dress(fd: int, found: Look, mark: Mark, how: Filling) -> int:
+def _dress(fd: int, found: Look, record: Record, how: Filling) -> int:
     """Give the private file all that the stub has, and the mode it had; returns that mode.
 
     Owner, attributes and times are the stub's own, so that what somebody changed there meanwhile stays; so is
     the mode, if somebody has set one.
     """
-    stub = found.stat
+    stub, mark = found.stat, found.judged.ours
     set_owner(fd, stub.st_uid, stub.st_gid, how.owners, strict=True)
-    set_attributes(fd, found.attributes)
+    set_attributes(fd, found.attributes + _lost_rights(found, record, how.key))
     now = time.time_ns()
     atime_ns = now if how.touch_atime else stub.st_atime_ns
     os.utime(fd, ns=(atime_ns, now if how.touch_mtime else mark.mtime_ns))
@@ -178,18 +178,51 @@ def _dress(fd: int, found: Look, mark: Mark, how: Filling) -> int:
     return mode
 
 
-def _take_place(root: Root, path: bytes, found: Look, mark: Mark, how: Filling) -> NotFilled | None:
+def _lost_rights(found: Look, record: Record, key: bytes) -> Attributes:
+    """What the punch took from a file that was left half freed: its capabilities, if our own record has them."""
+    if found.judged.standing is not Standing.INTERRUPTED or CAPABILITY in found.names:
+        return ()
+    lost = tuple(pair for pair in record.xattrs if pair[0] == os.fsencode(CAPABILITY))
+    return lost if lost and is_signed(record, key) else ()
+
+
+def _take_place(root: Root, path: bytes, found: Look, whole: int, how: Filling) -> NotFilled | None:
     with leased(found.fd, NO_WRITER) if how.lease else nullcontext(Answer.HELD) as answer:
         if answer is not Answer.HELD:
             return NotFilled.IN_USE if answer is Answer.IN_USE else NotFilled.NO_LEASES
-        if version_of(os.fstat(found.fd)) != version_of(found.stat) or _is_written_to(found, mark):
-            return NotFilled.CHANGED
-        how.confirm()
         try:
+            if not _is_as_it_was(root, path, found, whole, how.key):
+                return NotFilled.CHANGED
+            how.confirm()
             swapped = private.swap(root, path, found.stat.st_ino)
         except FileNotFoundError:
             return NotFilled.GONE
     return None if swapped is private.Swapped.DONE else NotFilled.CHANGED
+
+
+def _is_as_it_was(root: Root, path: bytes, found: Look, whole: int, key: bytes) -> bool:
+    """Whether the stub is what it was at the first look.
+
+    Where only its change time differs, another look of an ordinary user's worker may have opened its permission
+    bits for a moment: then all else is compared, the data that the stub has too.
+    """
+    now = os.fstat(found.fd)
+    if version_of(now) == version_of(found.stat):
+        return True
+    if _told(now) != _told(found.stat):
+        return False
+    with look(root, path, key) as again:
+        mark = again.judged.mark
+        same = again.stat.st_ino == now.st_ino and again.packed == found.packed
+        if mark is None or not same or sorted(again.attributes) != sorted(found.attributes):
+            return False
+        return not _is_written_to(again, mark) and _agree(again.fd, whole, now.st_size)
+
+
+def _told(found: os.stat_result) -> tuple[int, ...]:
+    mode = found.st_mode & 0o7777
+    closed = 0 if mode in WINDOWS else mode
+    return found.st_size, found.st_mtime_ns, closed, found.st_uid, found.st_gid, found.st_nlink
 
 
 def version_of(found: os.stat_result) -> tuple[int, int, int, int]:

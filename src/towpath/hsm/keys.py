@@ -62,8 +62,9 @@ def record_key(group: bytes) -> str:
 
 def read_key(key: str) -> Named | None:
     """What an object's key says; None for a key that is not of this form."""
-    site, root, *parts = key.split("/")
-    path, at, instance = "/".join(parts).rpartition(SEPARATOR)
+    site, _, rest = key.partition("/")
+    root, _, rest = rest.partition("/")
+    path, at, instance = rest.rpartition(SEPARATOR)
     if not at or not path or len(instance) != INSTANCE_LENGTH:
         return None
     shortened = SEPARATOR in path

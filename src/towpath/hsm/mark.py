@@ -183,6 +183,13 @@ class Judged:
     mark: Mark | None = None
     why: str = ""
 
+    @property
+    def ours(self) -> Mark:
+        """The mark of a file that is neither resident nor foreign."""
+        if self.mark is None:
+            raise ValueError(f"a {self.standing} file has no mark of ours")
+        return self.mark
+
 
 _RESIDENT: Final = Judged(Standing.RESIDENT)
 _UNTOUCHED: Final[Mapping[State, Standing]] = MappingProxyType(

@@ -13,6 +13,7 @@ from towpath.hsm.lease import NOBODY, Answer, is_wanted, leased
 from towpath.hsm.look import Look, write_mark
 from towpath.hsm.mark import HEAD_UNIT, LARGEST_HEAD, Mark, State
 
+CAPABILITY: Final = "security.capability"
 _KEEP_SIZE_AND_PUNCH_HOLE: Final = 0x01 | 0x02
 _fallocate = ctypes.CDLL(None, use_errno=True).fallocate
 _fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
@@ -86,8 +87,11 @@ def _free(found: Look, mark: Mark, freeing: Freeing) -> Kept | None:
     # Who passed the check of the permission bits before they changed waits for the lease by now.
     if is_wanted(fd, NOBODY):
         return _leave(found, mark, freeing.key, mode, Kept.IN_USE)
+    capability = os.getxattr(fd, CAPABILITY) if CAPABILITY in found.names else None
     if not punch(fd, head, now.st_size, now.st_blksize):
         return _leave(found, mark, freeing.key, mode, Kept.NO_HOLES)
+    if capability is not None:  # The kernel takes it away from a file that is written to.
+        os.setxattr(fd, CAPABILITY, capability)
     os.utime(fd, ns=(now.st_atime_ns, mark.mtime_ns))
     if has_bytes_from(fd, head):
         return Kept.NOT_FREED

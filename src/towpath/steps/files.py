@@ -7,7 +7,7 @@ from towpath.domain.paths import ErrorClass, PathOutcome
 from towpath.hsm import private
 from towpath.hsm.fill import Filling, NotFilled, fill
 from towpath.hsm.look import Look
-from towpath.hsm.mark import Judged, Mark
+from towpath.hsm.mark import Judged
 from towpath.hsm.shelf import Shelf
 from towpath.steps.outcomes import already, failed, skipped
 from towpath.steps.protocol import Context, Item
@@ -31,16 +31,9 @@ def edited(item: Item) -> PathOutcome:
     return failed(item, EDITED)
 
 
-def mark_of(judged: Judged) -> Mark:
-    """The mark of a file that is neither resident nor foreign."""
-    if judged.mark is None:
-        raise ValueError(f"a {judged.standing} file has no mark of ours")
-    return judged.mark
-
-
 def bring(context: Context, item: Item, found: Look, shelf: Shelf, how: Filling) -> PathOutcome | None:
     """Fill a stub from the target that its mark names; None once done, else the outcome that says why not."""
-    mark = mark_of(found.judged)
+    mark = found.judged.ours
     storage = context.target_of(mark.reference.tag).storage
     record = shelf.find(storage, mark.reference)
     why = fill(context.root, item.path, found, record, storage.get(record.key), how)

@@ -19,7 +19,7 @@ from towpath.hsm.metadata import Content, directory_record, file_record, link_re
 from towpath.hsm.record import Record, sign
 from towpath.hsm.shelf import Shelf
 from towpath.steps.commit import Committer, Copied, Ending, check_head
-from towpath.steps.files import UNGUARDED, bring, clear_private, edited, foreign, mark_of
+from towpath.steps.files import UNGUARDED, bring, clear_private, edited, foreign
 from towpath.steps.groups import Groups
 from towpath.steps.outcomes import (
     GONE,
@@ -153,13 +153,13 @@ class _Run:
             case Standing.MODIFIED if self._options.fail_on_mismatch:
                 return failed(item, "it differs from its record: it was edited since it was copied")
             case Standing.PREMIGRATED if not self._options.overwrite and self._is_here(judged):
-                return self._premigrated(item, found, mark_of(judged))
+                return self._premigrated(item, found, judged.ours)
             case _:
                 return self._copy(item, found)
 
     def _is_here(self, judged: Judged) -> bool:
         """Whether the copy that a mark tells of is at the target that the task names."""
-        return mark_of(judged).reference.tag == self._target.tag
+        return judged.ours.reference.tag == self._target.tag
 
     def _premigrated(self, item: Item, found: Look, mark: Mark) -> PathOutcome:
         if self._options.premigrate or mark.size == 0:
@@ -167,7 +167,7 @@ class _Run:
         return self._committer.end(item, found, mark, 0)
 
     def _offline(self, item: Item, found: Look) -> PathOutcome | Copied:
-        mark = mark_of(found.judged)
+        mark = found.judged.ours
         if not self._options.renew_stubs:
             return already(item, mark.reference.pack())
         if mark.reference.tag != self._target.tag:

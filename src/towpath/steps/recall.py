@@ -12,7 +12,7 @@ from towpath.hsm.look import Look, NotRegular, look
 from towpath.hsm.mark import Standing
 from towpath.hsm.metadata import Owners
 from towpath.hsm.shelf import Shelf
-from towpath.steps.files import already_whole, bring, clear_private, edited, foreign, mark_of
+from towpath.steps.files import already_whole, bring, clear_private, edited, foreign
 from towpath.steps.outcomes import GONE, kind_in_words, missing, processed, skipped
 from towpath.steps.protocol import Context, Item
 
@@ -82,7 +82,7 @@ class _Run:
                 return edited(item)
             case Standing.OFFLINE | Standing.INTERRUPTED:
                 refused = bring(self._context, item, found, self._shelf, self._how)
-                return refused or processed(item, found.stat.st_size, mark_of(judged).reference.pack())
+                return refused or processed(item, found.stat.st_size, judged.ours.reference.pack())
             case Standing.PREMIGRATED if self._how.forget:
                 found.erase_mark()
                 return processed(item)

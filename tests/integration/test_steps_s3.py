@@ -1,0 +1,85 @@
+"""Steps against a real S3 server: what goes there comes back as it was, and one can leave with the objects alone."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.fixtures_seaweed import Seaweed, bucket, seaweed
+from tests.step_context import OTHER_KEY, Place
+
+from towpath.domain.paths import Code
+from towpath.hsm.keys import read_key
+from towpath.hsm.mark import Standing
+from towpath.steps.migrate import Migrate
+from towpath.steps.recall import Recall
+from towpath.steps.reverse_stub import ReverseStub
+from towpath.storage.opening import open_storage
+from towpath.storage.roots import Root
+
+__all__ = ["bucket", "seaweed"]
+
+
+@pytest.fixture
+def place(tmp_path: Path, seaweed: Seaweed, bucket: str) -> Iterator[Place]:
+    """A site whose target is a fresh bucket."""
+    storage = open_storage(seaweed.url(bucket, "cold"), seaweed.credentials, [])
+    made = Place.at(tmp_path / "site", storage)
+    yield made
+    made.root.close()
+
+
+def test_a_round_trip_keeps_the_edit_the_bytes_and_the_metadata(place: Place) -> None:
+    name = place.write("d/f", os.urandom(50_000))
+    path = place.directory / "d/f"
+    os.setxattr(path, "user.colour", b"red")
+    assert place.run_one(Migrate(), name, premigrate=True).code is Code.PROCESSED
+    content = os.urandom(9_000_000)
+    path.write_bytes(content)
+    path.chmod(0o640)
+    os.utime(path, ns=(10**18 + 1, 10**18 + 2))
+    before = place.root.stat(name)
+    assert place.run_one(Migrate(), name).bytes == len(content)
+    assert place.standing(name) is Standing.OFFLINE
+    assert place.run_one(Recall(), name).code is Code.PROCESSED
+    after = place.root.stat(name)
+    assert path.read_bytes() == content
+    assert os.getxattr(path, "user.colour") == b"red"
+    for field in ("st_mode", "st_uid", "st_gid", "st_size", "st_mtime_ns", "st_atime_ns"):
+        assert getattr(after, field) == getattr(before, field)
+
+
+def test_many_small_files_go_and_come_back(place: Place) -> None:
+    contents = {place.write(f"d{i % 7}/f {i} ü", os.urandom(i * 10)): i for i in range(300)}
+    before = {name: (place.directory / os.fsdecode(name)).read_bytes() for name in contents}
+    migrated = place.run(Migrate(), *contents)
+    assert {outcome.code for outcome in migrated.values()} == {Code.PROCESSED}
+    recalled = place.run(Recall(), *contents)
+    assert {outcome.code for outcome in recalled.values()} == {Code.PROCESSED, Code.ALREADY}
+    assert {name: (place.directory / os.fsdecode(name)).read_bytes() for name in contents} == before
+
+
+def test_the_objects_alone_are_the_files_under_readable_keys(place: Place) -> None:
+    names = [place.write(name, name.encode()) for name in ("a/b.txt", "a/c d", "me@home", "ünï")]
+    place.run(Migrate(), *names)
+    found = {}
+    for entry in place.storage.listing("oslo"):
+        named = read_key(entry.key)
+        assert named is not None
+        found[named.path] = b"".join(place.storage.get(entry.key))
+    assert found == {name: name for name in names}
+
+
+def test_a_tree_is_sent_to_another_site_through_the_bucket(place: Place) -> None:
+    name = place.write("d/f", b"content" * 1000)
+    paths = (b"d", name)
+    sent = place.run(Migrate(), *paths, premigrate=True, records="all")
+    directory = place.directory.parent / "there"
+    directory.mkdir()
+    there = Place(directory, Root("data", str(directory).encode()), place.targets, OTHER_KEY, "bergen")
+    there.carried = {i: sent[path].carry or b"" for i, path in enumerate(paths)}
+    arrived = there.run(ReverseStub(), *paths)
+    assert {outcome.code for outcome in arrived.values()} == {Code.PROCESSED}
+    assert there.run_one(Recall(), name).code is Code.PROCESSED
+    assert (directory / "d/f").read_bytes() == b"content" * 1000
+    there.root.close()
