@@ -146,21 +146,22 @@ def test_memory_stays_flat_however_large_the_object(seaweed: Seaweed, bucket: st
         (seaweed.url(bucket), seaweed.credentials),
     ):
         peak = peak_mib_of_a_round_trip(url, credentials, allowed)
-        # The parts on their way: 4 of 8 MiB, one being cut, one being read, and as much again on the way back.
-        assert peak < 180, (url, peak)
+        # The interpreter takes 50; 4 parts of 8 MiB on their way and one being read; the rest is slack.
+        assert peak < 130, (url, peak)
 
 
 def peak_mib_of_a_round_trip(url: str, credentials: dict[str, str], allowed: Path) -> int:
     """Resident memory at its highest, in MiB, of a process that puts and gets 400 MiB."""
     code = (
-        "import json, os, resource, sys\n"
+        "import json, os, sys\n"
         "from tests.conformance.storage.sources import Generated\n"
         "from towpath.storage.opening import open_storage\n"
         "url, credentials, allowed = json.loads(sys.argv[1])\n"
         "storage, size = open_storage(url, credentials, [os.fsencode(allowed)]), 400 << 20\n"
         "storage.put('large', Generated(size), size)\n"
         "assert sum(len(piece) for piece in storage.get('large')) == size\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)"
+        # Not ru_maxrss, which outlives an exec and so begins with the peak of the test process.
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )
     said = subprocess.run(
         [sys.executable, "-c", code, json.dumps([url, credentials, str(allowed)])],
@@ -169,4 +170,4 @@ def peak_mib_of_a_round_trip(url: str, credentials: dict[str, str], allowed: Pat
         check=True,
         text=True,
     )
-    return int(said.stdout)
+    return int(said.stdout) >> 10
