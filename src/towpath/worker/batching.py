@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Final
 
 from towpath import wire
@@ -12,12 +13,18 @@ FIRST_PATHS: Final = 100
 """The first batch is cut early, so that work starts at once."""
 MOST_PATHS: Final = 1000
 MOST_SIZE: Final = 10 * 1000**3
-MOST_PATH_BYTES: Final = 150 * 1024
-"""With kinds, sizes and states a packed message then stays under 256 KiB, even of paths that do not compress."""
+MOST_BYTES: Final = 150 * 1024
+"""Of paths and what goes with them. With one more path, the problems of one piece and two cursors a packed message
+still stays well under 256 KiB, even of paths that do not compress."""
+PER_PATH: Final = 16
+"""Bytes of a message for the kind and the size of one path, and for their lengths."""
+PER_GROUP: Final = 64
+PER_PROBLEM: Final = 48
+MOST_REASON: Final = 300
+"""Characters of a problem's reason."""
 MOST_SECONDS: Final = 2.0
 MOST_LOOKED_AT: Final = 50_000
 """Entries after which the cursor is told, whether a rule took one or not."""
-MOST_PROBLEMS: Final = 100
 
 
 @dataclass(slots=True)
@@ -34,7 +41,11 @@ Key = tuple[int, str, str]
 
 
 class Batching:
-    """Turns the pieces of one walk into `Found` events that tile it: no gap, no overlap."""
+    """Turns the pieces of one walk into `Found` events that tile it: no gap, no overlap.
+
+    What was gathered is told when it comes to 1,000 paths, 10 GB or 150 KiB of paths, when it is 2 s old, and at
+    the end. Times are those of `clock`, in seconds, and are looked at with each piece.
+    """
 
     def __init__(
         self,
@@ -69,47 +80,92 @@ class Batching:
                 self._since = self._clock()
             yield from self._take(piece)
             last = piece.cursor
-            if self._is_due():
+            if self._is_full() or self._is_due():
                 yield self._cut(last)
         if last != self._cursor:
             yield self._cut(last)
 
     def _take(self, piece: Piece) -> Iterator[wire.Found]:
         """Sort the entries of a piece into the buffers, and cut wherever these are full."""
-        start = self._starts[piece.start]
-        state = start.state or piece.state
-        root = start.root.name
-        settled = {kind: self._rules.settled(kind, state) for kind in set(piece.kinds)}
-        for path, kind, size in zip(piece.paths, piece.kinds, piece.sizes, strict=True):
-            sure = settled[kind]
-            matched = sure[0] if sure is not None else self._rules.match(kind, state, path)
-            self._looked_at += 1
-            if matched is None:
-                self._unmatched += 1
-                continue
-            buffer = self._buffers.setdefault((self._rule_of[matched], root, state), _Buffer())
-            buffer.paths.append(path)
-            buffer.kinds.append(kind)
-            buffer.sizes.append(size)
-            self._paths += 1
-            self._size += size
-            self._bytes += len(path) + 16
+        matched = self._matched(piece)
+        at, count = 0, len(piece.paths)
+        while at < count:
+            end = self._end_of_room(piece, at)
+            self._add(piece, matched, at, end)
             if self._is_full():
-                yield self._cut(self._discovery.cursor(piece.start, path))
+                yield self._cut(self._discovery.cursor(piece.start, piece.paths[end - 1]))
+            at = end
+        root = self._starts[piece.start].root.name
         for bad in piece.unreadable:
-            self._problems.append(wire.Problem(root, bad.path, bad.error_class, bad.reason))
+            self._problems.append(wire.Problem(root, bad.path, bad.error_class, bad.reason[:MOST_REASON]))
+            self._bytes += len(bad.path) + MOST_REASON + PER_PROBLEM
+
+    def _matched(self, piece: Piece) -> Sequence[int | None]:
+        """For each entry the index of the matcher that takes it; one for all where it is the same."""
+        rules, state = self._rules, piece.state
+        settled = {kind: rules.settled(kind, state) for kind in set(piece.kinds)}
+        sure = {kind: index[0] for kind, index in settled.items() if index is not None}
+        if len(sure) == len(settled):
+            distinct = set(sure.values())
+            return tuple(distinct) if len(distinct) == 1 else [sure[kind] for kind in piece.kinds]
+        return [
+            sure[kind] if kind in sure else rules.match(kind, state, path)
+            for path, kind in zip(piece.paths, piece.kinds, strict=True)
+        ]
+
+    def _end_of_room(self, piece: Piece, at: int) -> int:
+        """The end of a run of entries that does not fill the buffers before its last."""
+        end = min(len(piece.paths), at + self._most_paths - self._paths)
+        while end - at > 1:
+            needed = sum(map(len, piece.paths[at:end])) + (end - at) * PER_PATH
+            if self._bytes + needed < MOST_BYTES and self._size + sum(piece.sizes[at:end]) < MOST_SIZE:
+                break
+            end = at + (end - at) // 2
+        return end
+
+    def _add(self, piece: Piece, matched: Sequence[int | None], at: int, end: int) -> None:
+        self._looked_at += end - at
+        paths, kinds, sizes = piece.paths[at:end], piece.kinds[at:end], piece.sizes[at:end]
+        if len(matched) == 1:
+            self._add_to(matched[0], piece, paths, kinds, sizes)
+            return
+        matched = matched[at:end]
+        for index in dict.fromkeys(matched):
+            chosen = [other == index for other in matched]
+            self._add_to(
+                index,
+                piece,
+                list(compress(paths, chosen)),
+                bytes(compress(kinds, chosen)),
+                list(compress(sizes, chosen)),
+            )
+
+    def _add_to(
+        self, index: int | None, piece: Piece, paths: Sequence[bytes], kinds: bytes, sizes: Sequence[int]
+    ) -> None:
+        """Put entries into the buffer of the matcher that took them."""
+        if index is None:
+            self._unmatched += len(paths)
+            return
+        key = (self._rule_of[index], self._starts[piece.start].root.name, piece.state)
+        buffer = self._buffers.get(key)
+        if buffer is None:
+            buffer = self._buffers[key] = _Buffer()
+            self._bytes += len(key[1]) + len(key[2]) + PER_GROUP
+        buffer.paths += paths
+        buffer.kinds += kinds
+        buffer.sizes += sizes
+        self._paths += len(paths)
+        self._size += sum(sizes)
+        self._bytes += sum(map(len, paths)) + len(paths) * PER_PATH
 
     def _is_full(self) -> bool:
-        return self._paths >= self._most_paths or self._size >= MOST_SIZE or self._bytes >= MOST_PATH_BYTES
+        return self._paths >= self._most_paths or self._size >= MOST_SIZE or self._bytes >= MOST_BYTES
 
     def _is_due(self) -> bool:
         """Whether what was gathered is told now, though no batch is full."""
         waited = 0.0 if self._since is None else self._clock() - self._since
-        return (
-            waited >= MOST_SECONDS
-            or self._looked_at >= MOST_LOOKED_AT
-            or len(self._problems) >= MOST_PROBLEMS
-        )
+        return waited >= MOST_SECONDS or self._looked_at >= MOST_LOOKED_AT
 
     def _cut(self, cursor: bytes) -> wire.Found:
         """An event of all that was gathered, up to the cursor."""
