@@ -1,6 +1,7 @@
 """Pytest fixtures: the API behind a real server, over a database of its own, with a site whose node the test plays."""
 
 import asyncio
+import shutil
 import socket
 import threading
 import time
@@ -127,15 +128,29 @@ def _serving(database: Database, settings: HubSettings) -> Iterator[str]:
         listener.close()
 
 
+@pytest.fixture(scope="session")
+def laid(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A database with a site whose node has said hello, made once, and a key of ana's to it."""
+    file = tmp_path_factory.mktemp("laid") / "hub.db"
+    schema.upgrade(f"sqlite:///{file}")
+    database = Database(f"sqlite:///{file}", now)
+    key = _lay(database, {"data": ROOT})
+    with database.engine.connect() as connection:
+        # What stands in the log beside the file would be lost with a copy of the file alone.
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.stop()
+    return file, key
+
+
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
+def api(laid: tuple[Path, str], tmp_path: Path) -> Iterator[Api]:
     """The API with a site whose node has said hello, and a key of ana's."""
+    original, key = laid
+    shutil.copyfile(original, tmp_path / "hub.db")
     settings = HubSettings(
         tmp_path, f"sqlite:///{tmp_path / 'hub.db'}", "nats://127.0.0.1:1", max_body=200_000
     )
-    schema.upgrade(settings.database_url)
     database = Database(settings.database_url, now)
-    key = _lay(database, {"data": ROOT})
     database.start()
     with _serving(database, settings) as url:
         headers = {"Authorization": f"Api-Key {key}"}

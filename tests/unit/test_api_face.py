@@ -6,14 +6,14 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fixtures_api import Api, api
+from tests.fixtures_api import Api, api, laid
 
 from towpath.api.problems import TABLE, kind_of
 from towpath.domain.errors import Conflict, Mistake, NotFound
 from towpath.domain.states import IllegalWish, JobState, Wanted
 from towpath.domain.workflow import InvalidDefinition
 
-__all__ = ["api"]
+__all__ = ["api", "laid"]
 
 
 def operations(api: Api) -> list[tuple[str, str, dict[str, Any]]]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.fixtures_api import ROOT, SITE, Api, api
+from tests.fixtures_api import ROOT, SITE, Api, api, laid
 
-__all__ = ["api"]
+__all__ = ["api", "laid"]
 
 ODD = b"/mnt/oslo/\xff\nodd"
 

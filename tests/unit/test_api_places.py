@@ -1,9 +1,9 @@
 """Workflows, sites and targets over the API."""
 
 import pytest
-from tests.fixtures_api import NODE, ROOT, SITE, Api, api
+from tests.fixtures_api import NODE, ROOT, SITE, Api, api, laid
 
-__all__ = ["api"]
+__all__ = ["api", "laid"]
 
 TIDY = {
     "name": "tidy",
@@ -41,7 +41,8 @@ def test_a_definition_is_told_where_it_is_wrong(api: Api) -> None:
     assert kept.status_code == 422
     assert kept.json()["problems"] == checked["problems"]
     assert api.http.post("/api/workflows/check/", json=TIDY).json() == {"valid": True, "problems": []}
-    for document in ([], 7, "x"):
+    documents: list[object] = [[], 7, "x"]
+    for document in documents:
         assert api.http.post("/api/workflows/check/", json=document).json()["valid"] is False
 
 

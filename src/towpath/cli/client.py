@@ -36,7 +36,7 @@ class Hub:
     def __init__(self, connection: Connection) -> None:
         self.url = connection.url.rstrip("/")
         try:
-            host = httpx.URL(self.url).host
+            url = httpx.URL(self.url)
         except httpx.InvalidURL as error:
             raise Mistake(f"TOWPATH_URL: expected http://HOST:PORT, found '{self.url}': {error}") from None
         self._http = httpx.Client(
@@ -47,7 +47,9 @@ class Hub:
             },
             timeout=httpx.Timeout(60, connect=10),
             # A proxy for the outside world knows nothing of this machine's loopback.
-            trust_env=host not in LOOPBACK,
+            trust_env=url.host not in LOOPBACK,
+            # Without TLS, the authorities' certificates need not be read, which would take longer than all else.
+            verify=url.scheme != "http",
         )
 
     def __enter__(self) -> Self:

@@ -16,7 +16,6 @@ from towpath.bus.keys import load_or_make_seed
 from towpath.bus.settings import BusSettings
 from towpath.cli.keyfile import load_or_make_key
 from towpath.config import HubSettings
-from towpath.engine import workflows
 from towpath.hub.desk import Desk
 from towpath.store import schema
 from towpath.store.database import Database
@@ -32,8 +31,6 @@ async def serve_hub(settings: HubSettings, sockets: list[socket.socket]) -> None
     hub_key = load_or_make_key(settings.key_file)
     schema.upgrade(settings.database_url)
     database = Database(settings.database_url, now)
-    with database.writing() as tx:
-        workflows.install(tx)
     database.start()
     try:
         async with open_desk(database, settings, hub_key) as link:

@@ -64,7 +64,8 @@ def print_job(document: bytes, steps: bytes) -> None:
     )
     for head, text in _facts(job):
         out.print(f"  {head:<9} {text}", soft_wrap=True)
-    out.print(_steps(msgspec.json.decode(steps, type=Steps).results))
+    table = _steps(msgspec.json.decode(steps, type=Steps).results)
+    out.print(table, width=None if out.is_terminal else WIDE, soft_wrap=True)
 
 
 def _facts(job: Job) -> list[tuple[str, str]]:
@@ -96,20 +97,27 @@ def _wish(job: Job) -> str:
     return f"{job.wanted}, by {job.wish_by}" + (f": {job.wish_why}" if job.wish_why else "")
 
 
+WIDE = 200
+"""Columns for a table that no terminal cuts."""
+
+COUNTS = ("reached", "processed", "failed", "skipped", "aborted", "not_run", "unknown")
+
+
 def _steps(steps: list[Step]) -> Table:
+    """The steps, with those counts only that are not nought everywhere."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for head in ("  rule", "step", "site", "tasks"):
-        table.add_column(head)
-    numbers = ("reached", "processed", "failed", "skipped", "aborted", "not_run", "unknown")
-    for head in (*numbers, "bytes"):
-        table.add_column(head.replace("_", " "), justify="right")
+    counts = [count for count in COUNTS if any(getattr(step, count) for step in steps)]
+    for head in ("", "step", "site", "tasks"):
+        table.add_column(head, no_wrap=True)
+    for head in (*counts, "bytes"):
+        table.add_column(head.replace("_", " "), justify="right", no_wrap=True)
     for step in steps:
         table.add_row(
             "" if step.position < 0 else f"  {step.rule}.{step.position}",
             step.step,
             step.site,
             _states(step),
-            *(str(getattr(step, number)) for number in numbers),
+            *(str(getattr(step, count)) for count in counts),
             size(step.bytes),
         )
     return table

@@ -35,4 +35,5 @@ def log_as_json() -> None:
     root.setLevel(logging.INFO)
     # Each request of each client is no news; what goes wrong is told by the problem table.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -74,6 +74,9 @@ def _run(arguments: list[str]) -> int:
         return Exit.BUG
     except BrokenPipeError:
         return _close_pipe()
+    except SystemExit:
+        # Typer's own way to end a command whose output nobody reads any more.
+        return _close_pipe()
     except (KeyboardInterrupt, typer.Abort):
         return Exit.INTERRUPTED
     except Exception:

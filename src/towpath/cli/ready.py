@@ -1,7 +1,8 @@
 """Whether what `towpath up` starts has come up: the API answers, and every site's worker is heard."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,30 +13,42 @@ from towpath.cli.home import Connection, Home, Remembered, find_connection
 from towpath.cli.hubs import open_hub
 from towpath.cli.output import say
 from towpath.cli.running import Status, is_running, read_status
-from towpath.cli.shapes import Sites
+from towpath.cli.shapes import Site, Sites
 from towpath.config import Listen
 from towpath.domain.errors import Mistake
 
 PATIENCE_SECONDS = 60.0
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
+HOPELESS = 5
+"""A child that has ended so often will not come up by itself."""
 LINES = 12
 """How much of a log an error shows."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """What is not up yet, and the log that may say why."""
+
+    name: str
+    log: Path
+    restarts: int = 0
+
+
 def wait(home: Home, remembered: Remembered, lives: Callable[[], bool]) -> None:
-    """Wait until all is up; raises `Mistake` with the end of the log of what is not."""
+    """Wait until all is up; raises `Mistake` for what is not, and says the end of its log."""
     end = time.monotonic() + PATIENCE_SECONDS
-    missing = "supervisor"
+    missing = _Missing("the supervisor", home.log("supervisor"))
     while lives():
-        missing, log = _missing(home, remembered)
-        if not missing:
+        now_missing = _missing(home, remembered)
+        if now_missing is None:
             return
-        if time.monotonic() > end:
-            _say_end(log)
-            raise Mistake(f"{missing} did not come up in {PATIENCE_SECONDS:.0f} s; see {log}")
+        missing = now_missing
+        if missing.restarts >= HOPELESS or time.monotonic() > end:
+            _say_end(missing.log)
+            raise Mistake(f"{missing.name} does not come up; see {missing.log}")
         time.sleep(POLL_SECONDS)
-    _say_end(home.log("supervisor"))
-    raise Mistake(f"the hub did not start; see {home.log('supervisor')}")
+    _say_end(missing.log)
+    raise Mistake(f"the hub did not start; see {missing.log}")
 
 
 def wait_for_status(home: Home) -> Status | None:
@@ -49,29 +62,33 @@ def wait_for_status(home: Home) -> Status | None:
     return None
 
 
-def _missing(home: Home, remembered: Remembered) -> tuple[str, Path]:
-    """What is not up yet, and its log; an empty name once all is."""
+def _missing(home: Home, remembered: Remembered) -> _Missing | None:
     connection = find_connection(home)
     status = read_status(home)
     if connection is None or status is None:
-        return "the supervisor", home.log("supervisor")
-    dead = [child for child in status.children if child.pid is None]
-    if dead:
-        return f"{dead[0].role} {dead[0].site or ''}".strip(), home.log(dead[0].role, dead[0].site)
+        return _Missing("the supervisor", home.log("supervisor"))
+    for child in status.children:
+        if child.pid is None:
+            name = child.role if child.site is None else f"the {child.role} of site {child.site}"
+            return _Missing(name, home.log(child.role, child.site), child.restarts)
     # The file may still have the address of an earlier run.
     with open_hub(Connection(Listen.parse(remembered.listen).url, connection.api_key)) as hub:
         try:
             hub.get("/api/health")
             sites = msgspec.json.decode(hub.get("/api/sites/"), type=Sites).results
         except (Mistake, HubBug):
-            return "the hub", home.log("hub")
+            return _Missing("the hub", home.log("hub"))
+    return _unheard(home, remembered, status, sites)
+
+
+def _unheard(home: Home, remembered: Remembered, status: Status, sites: Sequence[Site]) -> _Missing | None:
+    """A site whose worker has said nothing since it began: an earlier word says nothing about this process."""
     heard = {site.name: max((node.heard_at or "" for node in site.nodes), default="") for site in sites}
     began = {child.site: child.since for child in status.children}
     for name in remembered.sites:
-        # A word from before this process began says nothing about it.
         if name not in began or _moment(heard.get(name, "")) < _moment(began[name]):
-            return f"the worker of site {name}", home.log("worker", name)
-    return "", home.log("supervisor")
+            return _Missing(f"the worker of site {name}", home.log("worker", name))
+    return None
 
 
 def _moment(text: str) -> datetime:

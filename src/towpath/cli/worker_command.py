@@ -62,8 +62,7 @@ def worker(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
     # Loaded only here: no other command needs the site's rooms.
     from towpath.worker.serve import serve  # noqa: PLC0415
 
-    asyncio.run(serve(settings))
-    return 0
+    return asyncio.run(serve(settings))
 
 
 def read_roots(given: Iterable[str]) -> dict[str, str]:

@@ -1,0 +1,179 @@
+"""Pytest fixtures: `towpath up` as people run it, black-box: commands, their output, and processes by their pids."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from towpath.bus.ports import free_port
+
+PATIENCE = 60.0
+
+REAPER = """
+import subprocess, sys
+homes = [line.rstrip("\\n") for line in sys.stdin]
+for home in homes:
+    subprocess.run([sys.executable, "-m", "towpath", "down", "--home", home], capture_output=True)
+"""
+"""Waits until the tests are over, however they end, and stops what they left running."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+@dataclass
+class Hub:
+    """A home, and the commands that are run for it. Nothing runs until `up`."""
+
+    root: Path
+    port: int = field(default_factory=free_port)
+    env: dict[str, str] = field(default_factory=dict)
+    told: str = ""
+    """What the last `up` printed."""
+
+    @property
+    def home(self) -> Path:
+        """The hub's home."""
+        return self.root / "home"
+
+    def environment(self) -> Mapping[str, str]:
+        """That of every command."""
+        own = {"TOWPATH_HOME": str(self.home), "TOWPATH_HEARTBEAT": "0.5", "NO_COLOR": "1"}
+        hidden = ("TOWPATH_URL", "TOWPATH_API_KEY")
+        return {**{k: v for k, v in os.environ.items() if k not in hidden}, **own, **self.env}
+
+    def start(self, *arguments: str | bytes) -> subprocess.Popen[str]:
+        """A command as a process."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "towpath", *arguments],
+            env=self.environment(),
+            cwd=self.root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def command(self, *arguments: str | bytes, timeout: float = 120) -> Ended:
+        """Run a command to its end."""
+        with self.start(*arguments) as process:
+            out, err = process.communicate(timeout=timeout)
+            return Ended(process.returncode, out, err)
+
+    def run(self, *arguments: str | bytes, status: int = 0) -> str:
+        """What a command prints; it must end with that status."""
+        ended = self.command(*arguments)
+        assert ended.status == status, (arguments, ended)
+        return ended.out
+
+    def json(self, *arguments: str | bytes, status: int = 0) -> Any:
+        """The document that a command prints."""
+        return json.loads(self.run(*arguments, "--json", status=status))
+
+    def site(self, name: str) -> Path:
+        """The directory of a site, made where there is none."""
+        place = self.root / name
+        place.mkdir(exist_ok=True)
+        return place
+
+    def up(self, *sites: str) -> str:
+        """Bring the hub up with these sites; returns once all is up."""
+        named = [f"--site={name}={self.site(name)}" for name in sites]
+        self.told = self.run("up", "--detach", "--listen", f"127.0.0.1:{self.port}", *named)
+        return self.told
+
+    def pids(self) -> dict[tuple[str, str | None], int | None]:
+        """(role, site) → pid of what the supervisor keeps alive."""
+        return {(row["role"], row["site"]): row["pid"] for row in self.json("status")}
+
+    def supervisor(self) -> int:
+        """The pid of the supervisor."""
+        return int((self.home / "run" / "lock").read_text())
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not yet reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def until(holds: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
+    """Wait for a condition."""
+    end = time.monotonic() + patience
+    while not holds():
+        assert time.monotonic() < end, f"waited {patience:g} s in vain until {what}"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def reaper() -> Iterator[Callable[[Path], None]]:
+    """Takes homes whose hub is stopped at the end, even where the tests are killed."""
+    with subprocess.Popen(
+        [sys.executable, "-c", REAPER],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+
+        def take(home: Path) -> None:
+            assert process.stdin is not None
+            process.stdin.write(f"{home}\n")
+            process.stdin.flush()
+
+        yield take
+        process.stdin.close()
+        process.wait(PATIENCE)
+
+
+MakeHub = Callable[[], Hub]
+
+
+@contextmanager
+def _making(tmp_path_factory: pytest.TempPathFactory, reaper: Callable[[Path], None]) -> Iterator[MakeHub]:
+    made: list[Hub] = []
+
+    def make() -> Hub:
+        hub = Hub(tmp_path_factory.mktemp("hub"))
+        reaper(hub.home)
+        made.append(hub)
+        return hub
+
+    try:
+        yield make
+    finally:
+        for hub in made:
+            if hub.home.exists():
+                hub.command("down")
+
+
+@pytest.fixture
+def make_hub(tmp_path_factory: pytest.TempPathFactory, reaper: Callable[[Path], None]) -> Iterator[MakeHub]:
+    """Makes hubs that are stopped at the end of the test."""
+    with _making(tmp_path_factory, reaper) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_shared_hub(
+    tmp_path_factory: pytest.TempPathFactory, reaper: Callable[[Path], None]
+) -> Iterator[MakeHub]:
+    """Makes hubs that are stopped when the module's tests are over."""
+    with _making(tmp_path_factory, reaper) as make:
+        yield make

@@ -1,0 +1,256 @@
+"""The commands that talk to a hub, as processes of their own against a real API."""
+
+import base64
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fixtures_api import ROOT, SITE, Api, api, laid
+
+from towpath.cli.main import main
+
+__all__ = ["api", "laid"]
+
+
+class Cli:
+    """The command line, with a hub in its environment."""
+
+    def __init__(self, api: Api, capture: pytest.CaptureFixture[str]) -> None:
+        self._capture = capture
+        self.err = ""
+        self.env = {**os.environ, "TOWPATH_URL": api.url, "TOWPATH_API_KEY": api.key, "NO_COLOR": "1"}
+
+    def start(self, *arguments: str | bytes) -> subprocess.Popen[str]:
+        """A command as a process."""
+        command = [sys.executable, "-m", "towpath", *arguments]
+        return subprocess.Popen(
+            command,
+            env=self.env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str | bytes, status: int = 0, text: str = "") -> str:
+        """What a command prints; it must end with that status."""
+        process = self.start(*arguments)
+        out, err = process.communicate(text, timeout=60)
+        assert process.returncode == status, (out, err)
+        self.err = err
+        return out
+
+    def json(self, *arguments: str | bytes, status: int = 0) -> Any:
+        """The document that a command prints."""
+        before = arguments.index("--") if "--" in arguments else len(arguments)
+        return json.loads(self.run(*arguments[:before], "--json", *arguments[before:], status=status))
+
+    def mistake(self, *arguments: str) -> str:
+        """The one line of a command that fails by its caller's mistake; run within this process, which is faster."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", ["towpath", *arguments])
+            for name in ("TOWPATH_URL", "TOWPATH_API_KEY"):
+                patch.setenv(name, self.env[name])
+            with pytest.raises(SystemExit) as ended:
+                main()
+        assert ended.value.code == 1
+        out, err = self._capture.readouterr()
+        assert out == ""
+        assert err.startswith("towpath: ")
+        assert err.count("\n") == 1, err
+        return err
+
+
+@pytest.fixture
+def cli(api: Api, capsys: pytest.CaptureFixture[str]) -> Cli:
+    return Cli(api, capsys)
+
+
+def test_a_run_prints_the_id_of_its_job(cli: Cli, api: Api) -> None:
+    job = int(cli.run("run", "noop", "--site", SITE, ROOT))
+    assert api.http.get(f"/api/jobs/{job}/").json()["workflow"] == "noop"
+
+
+def test_a_path_of_any_bytes_reaches_the_hub(cli: Cli, api: Api) -> None:
+    odd = os.fsencode(ROOT) + b"/-\xff\n"
+    first = cli.json("run", "noop", "--site", SITE, "--", odd)
+    assert first["state"] == "PENDING"
+    job = api.start("noop", [{"path_b64": base64.b64encode(odd).decode()}])
+    api.run()
+    rows = cli.json("job", "paths", str(job))
+    assert [base64.b64decode(row["path_b64"]) for row in rows] == [odd]
+
+
+@pytest.mark.parametrize(
+    ("failed", "state", "status"), [({}, "SUCCESS", 0), ({b"b": "open: Permission denied"}, "FAILURE", 3)]
+)
+def test_waiting_ends_with_a_status_that_says_how_the_job_ended(
+    cli: Cli, api: Api, failed: dict[bytes, str], state: str, status: int
+) -> None:
+    job = api.start("noop", [f"{ROOT}/a", f"{ROOT}/b"])
+    node = threading.Timer(0.5, api.run, [failed])
+    node.start()
+    assert cli.json("job", "wait", str(job), status=status)["state"] == state
+    node.join()
+    assert f"job {job}: {state}, " in cli.err
+
+
+def test_waiting_ends_once_the_job_is_paused_and_says_how_to_go_on(cli: Cli, api: Api) -> None:
+    job = api.start("noop", [f"{ROOT}/a"])
+    cli.run("job", "pause", str(job), "--reason", "tape library down")
+    assert cli.json("job", "show", str(job))["wish_why"] == "tape library down"
+    cli.run("job", "wait", str(job), status=5)
+    assert f"towpath job resume {job}" in cli.err
+
+
+def test_interrupting_a_wait_leaves_the_job_running(cli: Cli, api: Api) -> None:
+    process = cli.start("run", "noop", "--site", SITE, "--wait", ROOT)
+    assert process.stdout is not None
+    job = int(process.stdout.readline())
+    assert process.stderr is not None
+    assert "PENDING" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"towpath job wait {job}" in err
+    assert api.http.get(f"/api/jobs/{job}/").json()["wanted"] == "run"
+
+
+def test_the_paths_of_a_job_are_listed_in_every_format(cli: Cli, api: Api) -> None:
+    job = api.start("noop", [f"{ROOT}/{n:04}" for n in range(1200)])
+    api.run(failed={b"0007": "open: Permission denied"})
+    lines = cli.run("job", "paths", str(job), "--jsonl").splitlines()
+    assert len({json.loads(line)["path"] for line in lines}) == len(lines) == 1200
+    assert len(cli.json("job", "paths", str(job), "--limit", "5")) == 5
+    table = cli.run("job", "paths", str(job), "--outcome", "failed", "--step", "noop").splitlines()
+    assert len(table) == 2
+    assert table[1].split() == ["failed", "noop", f"{ROOT}/0007", "open:", "Permission", "denied"]
+
+
+def test_a_report_is_a_file_for_other_programs(cli: Cli, api: Api, tmp_path: Path) -> None:
+    job = api.start("noop", [f"{ROOT}/a", f"{ROOT}/b,\n"])
+    api.run(failed={b"a": "no"})
+    cli.run("job", "report", str(job), "--format", "csv", "--output", str(tmp_path / "r.csv"))
+    with (tmp_path / "r.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["path"], row["outcome"], row["reason"]) for row in rows] == [
+        (f"{ROOT}/a", "failed", "no"),
+        (f"{ROOT}/b,\\x0a", "processed", ""),
+    ]
+    assert len(cli.run("job", "report", str(job), "--output", "-").splitlines()) == 2
+    assert "No such file or directory" in cli.mistake("job", "report", str(job), "--output", "/nowhere/r")
+
+
+def test_jobs_and_tasks_are_listed_and_shown(cli: Cli, api: Api) -> None:
+    job = api.start("noop", [f"{ROOT}/a"])
+    api.run(failed={b"a": "no"})
+    assert [row["id"] for row in cli.json("job", "list", "--state", "failure")] == [job]
+    assert cli.json("job", "list", "--state", "SUCCESS") == []
+    assert f"{job}  FAILURE" in cli.run("job", "list")
+    shown = cli.run("job", "show", str(job))
+    assert "1 found: 1 failed" in shown
+    assert "noop" in shown
+    assert [task["step"] for task in cli.json("job", "tasks", str(job), "--state", "error")] == ["noop"]
+
+
+def test_a_retry_prints_the_id_of_the_new_job(cli: Cli, api: Api) -> None:
+    job = api.start("noop", [f"{ROOT}/a"])
+    api.run(failed={b"a": "no"})
+    new = int(cli.run("job", "retry", str(job), "--failed"))
+    assert api.http.get(f"/api/jobs/{new}/").json()["retry_of"] == job
+    assert "expected one of" in cli.mistake("job", "retry", str(job), "--failed", "--all")
+
+
+def test_a_workflow_makes_the_round_trip_through_a_file(cli: Cli, tmp_path: Path) -> None:
+    file = str(tmp_path / "tidy.yaml")
+    cli.run("workflow", "export", "migrate", "--output", file)
+    text = Path(file).read_text().replace("name: migrate\nlabel", "name: tidy\nlabel", 1)
+    assert "tidy" in text
+    Path(file).write_text(text)
+    assert cli.json("workflow", "import", file)["name"] == "tidy"
+    exported = json.loads(cli.run("workflow", "export", "tidy", "--format", "json"))
+    assert exported["filter_rules"] == cli.json("workflow", "show", "migrate")["definition"]["filter_rules"]
+    assert "tidy" in [w["name"] for w in cli.json("workflow", "list")]
+    cli.run("workflow", "delete", "tidy")
+    assert "no workflow 'tidy'" in cli.mistake("workflow", "show", "tidy")
+
+
+def test_a_definition_is_checked_with_each_problem_at_its_place(cli: Cli) -> None:
+    text = json.dumps(
+        {"name": "x", "filter_rules": [{"type": "file", "state": "all", "action": [{"name": "migrat"}]}]}
+    )
+    out = cli.run("workflow", "check", "-", status=1, text=text)
+    assert out == "filter_rules[0].action[0]: unknown step 'migrat', did you mean 'migrate'?\n"
+
+
+def test_a_target_takes_its_secrets_from_a_file_or_standard_input(cli: Cli) -> None:
+    secrets = json.dumps({"access_key_id": "a", "secret_access_key": "hunter2"})
+    url = "s3://archive/oslo?endpoint=http://127.0.0.1:1"
+    out = cli.run("target", "add", "tape", url, "--credentials", "-", text=secrets)
+    assert out == f"target tape: {url}\n"
+    assert [target["name"] for target in cli.json("target", "list")] == ["tape"]
+    assert "oslo/n1" in cli.run("target", "check", "tape")
+    assert cli.json("site", "set", SITE, "--default-target", "tape")["default_target"] == "tape"
+    assert "default target: tape" in cli.run("site", "show", SITE)
+    cli.run("site", "set", SITE, "--no-default-target")
+    cli.run("target", "delete", "tape")
+    assert cli.json("target", "list") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["run", "migrat", "--site", SITE, ROOT], "did you mean 'migrate'?"),
+        (["run", "noop", "--site", "osl", ROOT], "did you mean 'oslo'?"),
+        (["run", "noop", "--site", SITE, "/elsewhere"], "lies beneath no root"),
+        (["run", "noop", ROOT], "--site"),
+        (["run", "noop", "--site", SITE, "--field", "x", ROOT], "--field: expected NAME=VALUE"),
+        (["run", "noop", "--site", SITE, "--field", "x=1", ROOT], "unknown field 'x'"),
+        (["job", "show", "7"], "no job 7"),
+        (["job", "show", "x"], "ID"),
+        (["job", "paths", "7", "--jsonl"], "no job 7"),
+        (["job", "list", "--state", "DONE"], "state"),
+        (["job", "list", "--json", "--jsonl"], "either --json or --jsonl"),
+        (["nothing"], "No such command"),
+        (
+            ["target", "add", "x", "s3://b", "--credentials", "/nowhere"],
+            "--credentials /nowhere: No such file",
+        ),
+        (["site", "set", SITE], "expected either --default-target"),
+    ],
+)
+def test_a_mistake_is_one_line(cli: Cli, arguments: list[str], text: str) -> None:
+    assert text in cli.mistake(*arguments)
+
+
+def test_a_mistake_ends_the_process_with_status_one(cli: Cli) -> None:
+    assert cli.run("job", "show", "7", status=1) == ""
+    assert cli.err == "towpath: no job 7\n"
+
+
+def test_a_hub_that_is_away_is_told_with_its_url(cli: Cli) -> None:
+    cli.env["TOWPATH_URL"] = "http://127.0.0.1:1"
+    assert "hub not reachable at http://127.0.0.1:1" in cli.mistake("job", "list")
+
+
+def test_a_wrong_key_is_told(cli: Cli) -> None:
+    cli.env["TOWPATH_API_KEY"] = "wrong"
+    assert "does not know that API key" in cli.mistake("job", "list")
+
+
+def test_a_reader_that_has_seen_enough_ends_a_list_quietly(cli: Cli, api: Api) -> None:
+    job = api.start("noop", [f"{ROOT}/{n:05}" for n in range(3000)])
+    with cli.start("job", "paths", str(job), "--jsonl") as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["path"].startswith(ROOT)
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        assert process.wait(60) == 141
