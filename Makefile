@@ -28,8 +28,9 @@ $(READY): requirements-dev.txt pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
+# DIR and KEEP, given to make, stand in the environment of what it runs.
 demo: $(READY) ## A hub and two sites do real work on a copy of DIR; KEEP=1 leaves them running
-	@DIR="$(DIR)" KEEP="$(KEEP)" $(BIN)/python -m demo
+	@$(BIN)/python -m demo
 
 test: lint ## Lint, then all tests but the long ones; ends with "N passed, N failed"
 	@$(PYTEST) -q -m "not long"
