@@ -140,6 +140,7 @@ class Counting:
         self.last = last
         self.begun_at: list[bytes] = []
         self.passed: list[bytes] = []
+        self.closed = False
         self.gate: threading.Semaphore | None = None
 
     def walk(
@@ -147,12 +148,15 @@ class Counting:
     ) -> Generator[Piece, None, None]:
         """The numbers behind the cursor."""
         self.begun_at.append(cursor)
-        for number in range(int(cursor or b"0") + 1, self.last + 1):
-            if self.gate is not None:
-                assert self.gate.acquire(timeout=PATIENCE), "the test let no piece pass"
-            path = b"%06d" % number
-            self.passed.append(path)
-            yield Piece(0, path, [path], bytes([Kind.FILE]), [1])
+        try:
+            for number in range(int(cursor or b"0") + 1, self.last + 1):
+                if self.gate is not None:
+                    assert self.gate.acquire(timeout=PATIENCE), "the test let no piece pass"
+                path = b"%06d" % number
+                self.passed.append(path)
+                yield Piece(0, path, [path], bytes([Kind.FILE]), [1])
+        finally:
+            self.closed = True
 
     def cursor(self, start: int, path: bytes) -> bytes:
         """The number itself."""

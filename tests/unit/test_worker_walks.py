@@ -12,6 +12,7 @@ from tests.site_node import Counting, Node, held_back, in_a_loop, until
 
 from towpath import wire
 from towpath.discovery.protocol import Piece, Start
+from towpath.domain.paths import Kind
 from towpath.worker.outbox import Bounds
 
 
@@ -90,40 +91,47 @@ async def test_a_walk_that_the_hub_refuses_stops_without_a_word(
         clock.advance(3)
         counting.gate.release()
         await until(lambda: hub.of(wire.Report), "something was found")
-        while hub.of(wire.Beat)[-1].runs or counting.passed[-1] == b"000001":
+        while not counting.closed:
             counting.gate.release()
-            clock.advance(5)
             await held_back(2)
+        clock.advance(5)
+        await until(lambda: hub.of(wire.Beat)[-1].runs == [], "a heartbeat without the run")
     assert hub.found == []
     assert hub.ended == {}
-    assert len(counting.passed) < 900
+    assert len(counting.passed) < 1000
+
+
+class Crowded(Counting):
+    """Every piece holds as many paths as a batch, and so becomes one."""
+
+    def walk(
+        self, starts: Sequence[Start], options: Mapping[str, Any], cursor: bytes
+    ) -> Generator[Piece, None, None]:
+        """The numbers behind the cursor, a thousand names each."""
+        for piece in super().walk(starts, options, cursor):
+            names = [b"%s-%03d" % (piece.cursor, number) for number in range(1000)]
+            yield Piece(0, piece.cursor, names, bytes([Kind.FILE]) * 1000, [1] * 1000)
+
+    def cursor(self, start: int, path: bytes) -> bytes:
+        """The name itself."""
+        return path
 
 
 @in_a_loop
 async def test_a_walk_waits_while_the_outbox_is_full(tmp_path: Path, hub: SiteHub, clock: HandClock) -> None:
-    class Loud(Counting):
-        """Every piece is a batch of its own, since it is far too big to wait for more."""
-
-        def walk(
-            self, starts: Sequence[Start], options: Mapping[str, Any], cursor: bytes
-        ) -> Generator[Piece, None, None]:
-            for piece in super().walk(starts, options, cursor):
-                clock.advance(3)
-                yield piece
-
-    counting = Loud(200)
+    crowded = Crowded(20)
     hub.faults.unheard["report"] = 1
     hub.add_walk("counting")
-    node = Node(tmp_path, hub, clock, discoveries={"counting": counting}, bounds=Bounds(events=5))
+    node = Node(tmp_path, hub, clock, discoveries={"counting": crowded}, bounds=Bounds(events=5))
     async with node.alive():
         await until(lambda: node.outbox.waiting >= 5, "the outbox is full")
         await held_back()
-        assert len(counting.passed) < 20
-        hub.faults.unheard["report"] = 0
+        assert node.outbox.waiting == 5
+        assert len(crowded.passed) <= 7
         while not hub.ended:
             clock.advance(1)
             await held_back(2)
-    assert len(paths_of(hub)) == 200
+    assert len(set(paths_of(hub))) == len(paths_of(hub)) == 20_000
 
 
 @in_a_loop

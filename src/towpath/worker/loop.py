@@ -66,7 +66,7 @@ class Worker:
             for function, size in functions.items()
         }
         self._disk = Disk(machine.outbox, machine.disk, clock)
-        self._posting = Posting(self._disk, self._kept)
+        self._posting = Posting(self._disk, self._fence, self._kept)
         self._beating = Beating(link, clock, self._held, self._fence, hello.incarnation)
         self._persistent = Persistent(link, clock, random, self._beating.soon)
         self._claiming = Claiming(self._persistent, clock, random, self._slots, hello.incarnation)

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 import structlog
 
 from towpath.worker.clock import Clock
+from towpath.worker.fence import Fence
 from towpath.worker.held import Run
 from towpath.worker.outbox import Outbox, Unwritable
 
@@ -57,12 +58,13 @@ class Disk:
 class Posting:
     """Takes what runs say, and tells of it once the outbox has it."""
 
-    def __init__(self, disk: Disk, kept: Callable[[Sequence[Kept]], None]) -> None:
-        self._disk, self._kept = disk, kept
+    def __init__(self, disk: Disk, fence: Fence, kept: Callable[[Sequence[Kept]], None]) -> None:
+        self._disk, self._fence, self._kept = disk, fence, kept
         self._said: deque[Said] = deque()
         self._loop = asyncio.get_running_loop()
         self._bell = asyncio.Event()
         self._rung = False
+        self._under_way = 0
 
     def say(self, said: Said) -> None:
         """Hand something in, from any thread; returns at once."""
@@ -83,7 +85,7 @@ class Posting:
 
     def has_room(self) -> bool:
         """Whether the outbox takes more, what is on its way there counted in."""
-        return self._disk.outbox.room(len(self._said))
+        return self._disk.outbox.room(len(self._said) + self._under_way)
 
     async def run(self) -> None:
         """Bring what is said into the outbox, for ever."""
@@ -91,8 +93,15 @@ class Posting:
             await self._bell.wait()
             self._bell.clear()
             self._rung = False
-            said = [self._said.popleft() for _ in range(len(self._said))]
-            self._kept(await self._numbered(said))
+            # Before it is taken out, so that it takes room all the way. For a moment it is counted twice, and a walk
+            # may wait for that: hence the notification.
+            self._under_way = len(self._said)
+            said = [self._said.popleft() for _ in range(self._under_way)]
+            kept = await self._numbered(said)
+            self._under_way = 0
+            with self._fence.changed:
+                self._fence.changed.notify_all()
+            self._kept(kept)
 
     async def _numbered(self, said: Sequence[Said]) -> list[Kept]:
         events = [s.event for s in said if s.event is not None]
