@@ -276,7 +276,7 @@ def spoil(place: Place, name: bytes, content: bytes) -> None:
 
 
 def test_data_that_is_not_what_was_put_is_not_taken(place: Place, stub: bytes) -> None:
-    spoil(place, stub, CONTENT[:-1] + b"!")
+    spoil(place, stub, CONTENT[:-1] + bytes([CONTENT[-1] ^ 1]))
     outcome = place.run_one(Recall(), stub)
     assert outcome.code is Code.FAILED
     assert "not those that were put there" in outcome.reason
@@ -314,7 +314,8 @@ def test_a_lost_object_fails_and_leaves_the_stub(place: Place, stub: bytes) -> N
 def test_records_that_were_altered_at_the_target_are_not_believed(place: Place, stub: bytes) -> None:
     (found,) = place.storage.listing(".towpath/records")
     path = place.directory.parent / "target" / found.key
-    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    packed = path.read_bytes()
+    path.write_bytes(packed[:-1] + bytes([packed[-1] ^ 1]))
     outcome = place.run_one(Recall(), stub)
     assert outcome.code is Code.FAILED
     assert "not the one that was written" in outcome.reason

@@ -17,6 +17,8 @@ from towpath.steps.outcomes import failed, processed, refused, skipped
 from towpath.steps.protocol import Context, Item, Target
 from towpath.storage.protocol import Storage, StorageError
 
+MOST_HEAD: Final = LARGEST_HEAD // 2
+"""The most bytes that a stub may be asked to keep: a mark can tell of twice that, and blocks are rounded up."""
 CHANGED: Final = "the file was changed while it was copied"
 
 
@@ -131,6 +133,6 @@ class Committer:
 
 def check_head(head: int) -> str | None:
     """What is wrong with the number of bytes that a stub is to keep, if anything."""
-    if 0 <= head <= LARGEST_HEAD // 2:
+    if 0 <= head <= MOST_HEAD:
         return None
-    return f"stub_size: expected 0 to {LARGEST_HEAD // 2} bytes, found {head}"
+    return f"stub_size: expected 0 to {MOST_HEAD} bytes, found {head}"
