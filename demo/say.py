@@ -3,6 +3,8 @@
 from rich.console import Console
 
 console = Console(highlight=False)
+if not console.is_terminal:
+    console = Console(highlight=False, width=120)
 
 
 def say(text: str) -> None:

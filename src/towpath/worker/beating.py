@@ -14,6 +14,10 @@ from towpath.worker.link import HubAway, HubRefused, Link, Verb
 log = structlog.get_logger()
 
 
+APART = 0.25
+"""Seconds between two heartbeats at least where only a hint asks for one, however many of them come."""
+
+
 class Beating:
     """Beats every `heartbeat` seconds, at once after `soon` is set, and says hello again to a hub that forgot us."""
 
@@ -23,6 +27,14 @@ class Beating:
         self.heartbeat = 1.0
         self.draining = False
         self.soon = asyncio.Event()
+        self._hinted = False
+        self._never = asyncio.Event()
+
+    def hint(self) -> None:
+        """Something was asked at the hub: where it concerns a run of this node, the next beat's answer says so."""
+        if self._held.open() and not self.soon.is_set():
+            self._hinted = True
+            self.soon.set()
 
     async def run(
         self, judged: Callable[[wire.Verdicts], None], hello: Callable[[], Awaitable[None]]
@@ -35,7 +47,11 @@ class Beating:
                 await hello()
             elif verdicts is not None:
                 judged(verdicts)
+            beaten_at = self._clock.now()
             await self._clock.wait(self.heartbeat, self.soon)
+            if self._hinted and (early := APART - (self._clock.now() - beaten_at)) > 0:
+                await self._clock.wait(early, self._never)
+            self._hinted = False
 
     async def _beat(self) -> wire.Verdicts | None:
         listed = self._held.all()

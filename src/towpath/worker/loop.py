@@ -75,7 +75,7 @@ class Worker:
         """A run ended, a claim was answered, a report was committed, or it is time to leave."""
         self._told_to_drain = asyncio.Event()
         self._leaving = False
-        link.on_wake(self._claiming.hint)
+        link.on_wake(self._hinted)
 
     def drain(self) -> None:
         """Claim nothing more, give back what has not begun, let the rest end, tell it, and end."""
@@ -139,6 +139,11 @@ class Worker:
         return False
 
     # Working --------------------------------------------------------------------------------------------------
+
+    def _hinted(self) -> None:
+        """The hub has news for this site: work, or a wish that concerns what runs here."""
+        self._claiming.hint()
+        self._beating.hint()
 
     def _accept(self, answer: wire.Grants, sent_at: float) -> None:
         """Hold what was granted, all of it before anything else happens on the loop, so that no beat misses one."""
