@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import io
 import json
 import os
 import signal
@@ -20,52 +21,48 @@ __all__ = ["api", "laid"]
 
 
 class Cli:
-    """The command line, with a hub in its environment."""
+    """The command line, with a hub in its environment: within this process, which is faster, or as one of its own."""
 
     def __init__(self, api: Api, capture: pytest.CaptureFixture[str]) -> None:
         self._capture = capture
+        self.env = {"TOWPATH_URL": api.url, "TOWPATH_API_KEY": api.key, "NO_COLOR": "1"}
         self.err = ""
-        self.env = {**os.environ, "TOWPATH_URL": api.url, "TOWPATH_API_KEY": api.key, "NO_COLOR": "1"}
 
     def start(self, *arguments: str | bytes) -> subprocess.Popen[str]:
         """A command as a process."""
-        command = [sys.executable, "-m", "towpath", *arguments]
         return subprocess.Popen(
-            command,
-            env=self.env,
-            stdin=subprocess.PIPE,
+            [sys.executable, "-m", "towpath", *arguments],
+            env={**os.environ, **self.env},
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def run(self, *arguments: str | bytes, status: int = 0, text: str = "") -> str:
-        """What a command prints; it must end with that status."""
-        process = self.start(*arguments)
-        out, err = process.communicate(text, timeout=60)
-        assert process.returncode == status, (out, err)
-        self.err = err
+    def run(self, *arguments: str, status: int = 0, text: str = "") -> str:
+        """What a command prints, given that text on standard input; it must end with that status."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", ["towpath", *arguments])
+            patch.setattr(sys, "stdin", io.StringIO(text))
+            for name, value in self.env.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        out, self.err = self._capture.readouterr()
+        assert ended.value.code == status, (out, self.err)
         return out
 
-    def json(self, *arguments: str | bytes, status: int = 0) -> Any:
+    def json(self, *arguments: str, status: int = 0) -> Any:
         """The document that a command prints."""
         before = arguments.index("--") if "--" in arguments else len(arguments)
         return json.loads(self.run(*arguments[:before], "--json", *arguments[before:], status=status))
 
     def mistake(self, *arguments: str) -> str:
-        """The one line of a command that fails by its caller's mistake; run within this process, which is faster."""
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "argv", ["towpath", *arguments])
-            for name in ("TOWPATH_URL", "TOWPATH_API_KEY"):
-                patch.setenv(name, self.env[name])
-            with pytest.raises(SystemExit) as ended:
-                main()
-        assert ended.value.code == 1
-        out, err = self._capture.readouterr()
-        assert out == ""
-        assert err.startswith("towpath: ")
-        assert err.count("\n") == 1, err
-        return err
+        """The one line of a command that fails by its caller's mistake."""
+        assert self.run(*arguments, status=1) == ""
+        assert self.err.startswith("towpath: ")
+        assert self.err.count("\n") == 1, self.err
+        return self.err
 
 
 @pytest.fixture
@@ -80,8 +77,10 @@ def test_a_run_prints_the_id_of_its_job(cli: Cli, api: Api) -> None:
 
 def test_a_path_of_any_bytes_reaches_the_hub(cli: Cli, api: Api) -> None:
     odd = os.fsencode(ROOT) + b"/-\xff\n"
-    first = cli.json("run", "noop", "--site", SITE, "--", odd)
-    assert first["state"] == "PENDING"
+    with cli.start("run", "noop", "--site", SITE, "--json", "--", odd) as process:
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert json.loads(out)["state"] == "PENDING"
     job = api.start("noop", [{"path_b64": base64.b64encode(odd).decode()}])
     api.run()
     rows = cli.json("job", "paths", str(job))
@@ -111,14 +110,14 @@ def test_waiting_ends_once_the_job_is_paused_and_says_how_to_go_on(cli: Cli, api
 
 
 def test_interrupting_a_wait_leaves_the_job_running(cli: Cli, api: Api) -> None:
-    process = cli.start("run", "noop", "--site", SITE, "--wait", ROOT)
-    assert process.stdout is not None
-    job = int(process.stdout.readline())
-    assert process.stderr is not None
-    assert "PENDING" in process.stderr.readline()
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    with cli.start("run", "noop", "--site", SITE, "--wait", ROOT) as process:
+        assert process.stdout is not None
+        job = int(process.stdout.readline())
+        assert process.stderr is not None
+        assert "PENDING" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 130
     assert f"towpath job wait {job}" in err
     assert api.http.get(f"/api/jobs/{job}/").json()["wanted"] == "run"
 
@@ -231,8 +230,9 @@ def test_a_mistake_is_one_line(cli: Cli, arguments: list[str], text: str) -> Non
 
 
 def test_a_mistake_ends_the_process_with_status_one(cli: Cli) -> None:
-    assert cli.run("job", "show", "7", status=1) == ""
-    assert cli.err == "towpath: no job 7\n"
+    with cli.start("job", "show", "7") as process:
+        assert process.communicate(timeout=60) == ("", "towpath: no job 7\n")
+        assert process.returncode == 1
 
 
 def test_a_hub_that_is_away_is_told_with_its_url(cli: Cli) -> None:

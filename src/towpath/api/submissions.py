@@ -70,7 +70,10 @@ class Submission(BaseModel):
         description="The name of a discovery; null: the paths as they are; left out: the workflow's own.",
     )
     paths_per_task: int = Field(
-        default=1000, ge=1, le=1000, description="How many of these paths go into a task, where discovery is null."
+        default=1000,
+        ge=1,
+        le=1000,
+        description="How many of these paths go into a task, where discovery is null.",
     )
     fields: dict[str, bool | int | str] = Field(default={}, examples=[{"destinationsite": "bergen"}])
 

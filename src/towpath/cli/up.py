@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -154,6 +155,8 @@ def _greet(home: Home, remembered: Remembered) -> None:
         print(f"site {name}: {place} (unguarded: where a file is a stub, root, and so a backup, reads zeros)")
     if not remembered.sites:
         print("no sites yet; add one with: towpath up --site NAME=DIR")
+    # In the foreground the process goes on, and whoever reads this must not wait for its end.
+    sys.stdout.flush()
 
 
 def _attend(supervisor: subprocess.Popen[bytes]) -> int:
