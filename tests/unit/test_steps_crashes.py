@@ -10,6 +10,7 @@ import pytest
 from tests.step_context import OTHER_KEY, Place, place_with_directory
 
 from towpath.domain.paths import Code
+from towpath.hsm import mark as marks
 from towpath.hsm.look import WINDOWS
 from towpath.hsm.mark import Standing
 from towpath.steps.delete import Delete
@@ -139,6 +140,21 @@ def test_a_migrate_that_dies_leaves_what_a_recall_makes_whole(place: Place) -> N
     def before() -> None:
         begin_anew(place)()
         (place.directory / "f").chmod(0o600)
+
+    assert each_death(lambda: place.run_one(Migrate(), b"f"), after, before) > 7
+
+
+@pytest.mark.skipif(not marks.SETS_TRUSTED, reason="needs root")
+def test_a_migrate_that_dies_anywhere_keeps_the_capabilities_of_a_program(place: Place) -> None:
+    capability = bytes.fromhex("0100000200040000000000000000000000000000")
+
+    def before() -> None:
+        begin_anew(place)()
+        os.setxattr(place.directory / "f", "security.capability", capability)
+
+    def after() -> None:
+        ends_well(place, Recall())
+        assert os.getxattr(place.directory / "f", "security.capability") == capability
 
     assert each_death(lambda: place.run_one(Migrate(), b"f"), after, before) > 7
 

@@ -115,11 +115,13 @@ def test_nothing_is_deleted_once_the_run_is_no_longer_ours(place: Place) -> None
         raise Stopped
 
     place.certain = lost
-    for path in (name, b"d"):
+    (place.directory / "empty").mkdir()
+    for path in (name, b"d", b"empty"):
         with pytest.raises(Stopped):
             place.run_one(Delete(), path, recursive=True)
     assert (place.directory / "d/f").exists()
     assert (place.directory / "f").exists()
+    assert (place.directory / "empty").exists()
 
 
 def test_a_tree_that_is_handed_back_has_no_outcome_and_the_next_run_ends_it(place: Place) -> None:

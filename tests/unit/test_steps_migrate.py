@@ -45,6 +45,7 @@ class Meddling:
         self.within, self.meddle = within, meddle
         self.abilities: Abilities = within.abilities
         self.puts: list[str] = []
+        self.synced: set[str] = set()
 
     def put(self, key: str, source: BinaryIO, size: int) -> Stored:
         """Put, then meddle."""
@@ -70,8 +71,10 @@ class Meddling:
         return self.within.listing(prefix, after)
 
     def sync(self, keys: list[str]) -> None:
-        """As within."""
+        """Meddle, then sync."""
+        self.meddle("sync")
         self.within.sync(keys)
+        self.synced.update(keys)
 
     def check(self) -> str:
         """As within."""
@@ -220,6 +223,21 @@ def test_a_mark_takes_no_more_than_sixty_bytes(place: Place) -> None:
         assert len(found.packed) == LENGTH <= 60
 
 
+def test_nothing_is_marked_before_copy_and_record_would_survive_a_power_cut(place: Place) -> None:
+    name = place.write("f", CONTENT)
+    standing: list[Standing] = []
+
+    def look_now(key: str) -> None:
+        if key == "sync":
+            standing.append(place.standing(name))
+
+    storage = meddle(place, look_now)
+    assert place.run_one(Migrate(), name).code is Code.PROCESSED
+    assert standing == [Standing.RESIDENT]
+    assert storage.synced == set(storage.puts)
+    assert len(storage.puts) == 2
+
+
 # In use -------------------------------------------------------------------------------------------------------
 
 
@@ -300,6 +318,7 @@ def test_a_file_edited_during_its_copy_fails_and_may_be_tried_again(place: Place
     assert (outcome.code, outcome.error_class) == (Code.FAILED, ErrorClass.TRANSIENT)
     assert (place.directory / "f").read_bytes() == b"edited" + CONTENT[6:]
     assert place.standing(name) is Standing.RESIDENT
+    assert list(place.storage.listing(".towpath/records")) == []
 
 
 def test_a_file_edited_during_its_copy_can_be_skipped(place: Place) -> None:

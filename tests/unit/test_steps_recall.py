@@ -194,6 +194,17 @@ def test_a_stub_of_another_size_is_not_recalled(place: Place, stub: bytes, size:
     assert place.root.stat(stub).st_size == size
 
 
+def test_the_data_of_a_stub_that_was_written_to_is_not_even_asked_for(place: Place, stub: bytes) -> None:
+    path = opened(place)
+    times = path.stat()
+    with path.open("r+b") as file:
+        file.write(b"edited")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    (found,) = (o for o in place.storage.listing() if o.key.startswith("oslo/"))
+    place.storage.delete(found.key)
+    assert "written to" in place.run_one(Recall(), stub).reason
+
+
 class MeddlingContent:
     """A storage at which something happens once an object's bytes have been read."""
 
@@ -243,6 +254,26 @@ def test_a_stub_that_is_removed_while_its_data_is_brought_stays_away(place: Plac
     assert place.run_one(Recall(), stub).code is Code.FAILED
     assert not path.exists()
     assert place.private_files() == []
+
+
+def test_a_file_that_is_put_there_in_the_very_last_moment_stays(place: Place, stub: bytes) -> None:
+    path = place.directory / "d/f"
+
+    def replace_it() -> None:
+        (place.directory / "new").write_bytes(b"new")
+        (place.directory / "new").rename(path)
+
+    place.certain = replace_it
+    assert place.run_one(Recall(), stub).code is Code.FAILED
+    assert path.read_bytes() == b"new"
+    assert place.private_files() == []
+
+
+def test_a_directorys_default_acl_does_not_come_upon_a_recalled_file(place: Place, stub: bytes) -> None:
+    os.setxattr(place.directory / "d", "system.posix_acl_default", NOBODY_READS)
+    assert place.run_one(Recall(), stub).code is Code.PROCESSED
+    assert "system.posix_acl_access" not in os.listxattr(place.directory / "d/f")
+    assert modes.S_IMODE(place.root.stat(stub).st_mode) == 0o640
 
 
 @pytest.mark.parametrize(("level", "code"), [("partial", Code.FAILED), ("none", Code.PROCESSED)])

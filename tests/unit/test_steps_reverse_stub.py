@@ -15,6 +15,7 @@ from towpath.hsm import private
 from towpath.hsm.mark import Standing
 from towpath.hsm.stub import has_bytes_from
 from towpath.steps.migrate import Migrate
+from towpath.steps.protocol import Stopped
 from towpath.steps.recall import Recall
 from towpath.steps.reverse_stub import ReverseStub
 from towpath.storage.roots import Root
@@ -310,3 +311,26 @@ def test_a_place_that_another_run_works_on_fails_and_may_be_tried_again(here: Pl
     os.close(fd)
     assert send(here, there, name)[name].code is Code.PROCESSED
     assert there.private_files() == []
+
+
+@pytest.mark.parametrize("stands", [False, True])
+def test_nothing_is_made_once_the_run_is_no_longer_ours(here: Place, there: Place, stands: bool) -> None:
+    name = here.write("f", CONTENT)
+    (here.directory / "link").symlink_to("new")
+    if stands:
+        there.write("f", b"local")
+        (there.directory / "link").symlink_to("old")
+
+    def lost() -> None:
+        raise Stopped
+
+    there.certain = lost
+    with pytest.raises(Stopped):
+        send(here, there, name, overwrite=True)
+    assert not stands or (there.directory / "f").read_bytes() == b"local"
+    assert stands or list(there.directory.iterdir()) == []
+    with pytest.raises(Stopped):
+        send(here, there, b"link", overwrite=True)
+    assert not stands or (there.directory / "link").readlink() == Path("old")
+    assert there.private_files() == []
+    assert stands or list(there.directory.iterdir()) == []

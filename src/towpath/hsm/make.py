@@ -138,11 +138,15 @@ def make_link(root: Root, path: bytes, record: Record, owners: Owners) -> None:
 def replace_link(root: Root, path: bytes, record: Record, expected: int, how: Filling) -> private.Swapped:
     """Make a symbolic link in the place of the file or link of that inode."""
     parent, slash, last = path.rpartition(b"/")
-    private.reclaim(root, parent + slash + private.name_beside(last), how.key)
-    with root.holding(path) as (directory, name):
-        _link(directory, private.name_beside(name), record, how.owners)
-    how.confirm()
-    return private.swap(root, path, expected)
+    beside = parent + slash + private.name_beside(last)
+    private.reclaim(root, beside, how.key)
+    with root.holding(beside) as (directory, name):
+        _link(directory, name, record, how.owners)
+    try:
+        how.confirm()
+        return private.swap(root, path, expected)
+    finally:
+        private.reclaim(root, beside, how.key)
 
 
 def _link(directory: int, name: bytes, record: Record, owners: Owners) -> None:

@@ -151,6 +151,7 @@ class _Run:
         carry = origin.reference.pack()
         found = self._stat(item.path)
         if found is None:
+            self._context.confirm()
             make.make_link(self._root, item.path, record, self._how.filling.owners)
             return processed(item, 0, carry)
         if modes.S_ISLNK(found.st_mode) and self._target_of_link(item.path) == record.link:
