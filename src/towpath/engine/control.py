@@ -192,7 +192,9 @@ def _take_as_given(ledger: Ledger, job_id: int, plan: Plan, inputs: Sequence[Inp
         else:
             sorted_out.setdefault((rule, given.root), []).append(given)
     found = [
-        _batch(rule, root, part) for (rule, root), members in sorted_out.items() for part in _parts(members, most)
+        _batch(rule, root, part)
+        for (rule, root), members in sorted_out.items()
+        for part in _parts(members, most)
     ]
     ledger.move(task, TaskEvent.START)
     add_batches(ledger, job, found)
