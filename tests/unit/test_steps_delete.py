@@ -14,7 +14,6 @@ from towpath.steps.migrate import Migrate
 from towpath.steps.protocol import Item, Stopped
 
 IS_ROOT = marks.SETS_TRUSTED
-user_only = pytest.mark.skipif(IS_ROOT, reason="root passes all permission bits")
 
 
 @pytest.fixture
@@ -135,7 +134,7 @@ def test_a_tree_that_is_handed_back_has_no_outcome_and_the_next_run_ends_it(plac
     assert place.run_one(Delete(), b"d", recursive=True).code is Code.PROCESSED
 
 
-@user_only
+@pytest.mark.usefixtures("unprivileged")
 def test_what_may_not_be_deleted_fails_for_want_of_permission(place: Place) -> None:
     name = place.write("d/f", b"x")
     (place.directory / "d").chmod(0o555)

@@ -27,7 +27,6 @@ from towpath.storage.protocol import Abilities, ObjectFound, Storage, StorageErr
 CONTENT = os.urandom(200_000)
 IS_ROOT = marks.SETS_TRUSTED
 root_only = pytest.mark.skipif(not IS_ROOT, reason="needs root")
-user_only = pytest.mark.skipif(IS_ROOT, reason="root passes all permission bits")
 
 
 @pytest.fixture
@@ -505,7 +504,7 @@ def test_a_path_that_is_not_there_fails_or_is_aborted(place: Place, abort: bool,
     assert {outcome.code for outcome in outcomes.values()} == {code}
 
 
-@user_only
+@pytest.mark.usefixtures("unprivileged")
 def test_a_file_that_may_not_be_read_fails_for_want_of_permission(place: Place) -> None:
     name = place.write("f", CONTENT)
     (place.directory / "f").chmod(0o000)

@@ -73,7 +73,7 @@ def _send() -> dict[str, object]:
     fields = _fields(
         (REVERSE_STUB, MIGRATE),
         ("premigrate", "records", "migrate_offline_files"),
-        {"lock_level": "implicit"},
+        {"lock_level": "implicit", "conflict_preference": "newest"},
     )
     return {
         "name": "send",
