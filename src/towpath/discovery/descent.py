@@ -3,26 +3,32 @@
 import errno
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from towpath.discovery.cursor import Place, order
-from towpath.discovery.level import Level, Looked, is_private, kind_of
+from towpath.discovery.level import OPEN, Level, Looked, is_private, kind_of
 from towpath.discovery.protocol import Piece, Start, Unreadable
+from towpath.discovery.scout import Scout
 from towpath.domain.paths import ErrorClass, Kind, class_of_errno, reason_of
+from towpath.storage.roots import Root
 
 MOST_NAMES: Final = 100_000
 """Names held in memory, over all directories on the way."""
 LEAST_NAMES: Final = 1_000
 """Names that a directory may hold in memory even where those above it hold too many."""
-MOST_OPEN: Final = 32
+MOSTOPEN: Final = 32
 """Directories held open; those further up are opened anew when the walk comes back to them."""
 FIRST_PIECE: Final = 100
 PIECE: Final = 1_000
+SCOUTED_FROM: Final = 10_000
+"""Entries of a start after which a second process is worth its own start."""
+SCOUTED_AHEAD: Final = 4
+"""Directories of one parent that a scout is asked for at a time."""
 SLOW: Final = 0.5
 """Seconds after which a piece goes out however small it is."""
 
-_OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 """What opening a directory says where it is gone, or something else stands there now."""
 _ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
@@ -32,11 +38,14 @@ _DIRECTORY: Final = int(Kind.DIRECTORY)
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a walk may use: a directory for spilled names, names in memory, a clock in seconds."""
+    """What a walk may use: a directory for spilled names, names in memory, a clock in seconds; and after how many
+    entries it may have a scout (None: never)."""
 
     spill: str | None
     most_names: int
     clock: Callable[[], float]
+    scouted_from: int | None
+    scout: Callable[[Root], Scout]
 
 
 class Telling:
@@ -45,6 +54,8 @@ class Telling:
     def __init__(self, start: int, state: str, clock: Callable[[], float]) -> None:
         self._start, self._state, self._clock = start, state or "processed", clock
         self._limit = FIRST_PIECE
+        self.count = 0
+        """Entries told so far."""
         self._clear()
 
     def add(self, looked: Looked, end: int) -> None:
@@ -91,6 +102,7 @@ class Telling:
                 self._unreadable,
                 self._state,
             )
+            self.count += len(self._paths)
             self._limit = PIECE
             self._clear()
             yield piece
@@ -113,6 +125,8 @@ class Descent:
         self._told = Telling(index, start.state, means.clock)
         self._levels: list[Level] = []
         self._held = 0
+        self._scout: Scout | None = None
+        self._scouted_from = means.scouted_from
 
     def begin(self, *, missing: bool, there: bool) -> None:
         """Start from the beginning; tell of the start if it is `missing` or `there`, as these say."""
@@ -156,26 +170,39 @@ class Descent:
             self._advance(self._levels[-1])
             if told.due():
                 yield from told.pieces()
+                self._may_scout()
         yield from told.pieces()
 
     def close(self) -> None:
         """Let go of all it holds."""
         while self._levels:
             self._levels.pop().close()
+        if self._scout is not None:
+            self._scout.close()
+            self._scout = None
+
+    def _may_scout(self) -> None:
+        """Have a scout once the tree has shown to be large."""
+        if self._scouted_from is None or self._told.count < self._scouted_from:
+            return
+        self._scouted_from = None
+        with suppress(OSError):  # no room for another process: the walk does without
+            self._scout = self._means.scout(self._root)
 
     def _advance(self, level: Level) -> None:
         """Tell of entries up to the next directory, and enter it; or leave this one."""
-        if level.fd < 0 and not self._reopened(level):
-            return
-        looked = level.looked or level.look()
+        looked = level.looked
         if looked is None:
-            self._leave(level)
-            return
-        level.looked = looked
+            if level.more() and level.fd < 0 and not self._reopened(level):
+                return
+            looked = level.looked = level.look()
+            if looked is None:
+                self._leave(level)
+                return
         found = looked.kinds.find(_DIRECTORY, looked.at)
         if found >= 0:
             self._told.add(looked, found + 1)
-            self._enter(level, looked.names[found], looked.paths[found], None)
+            self._go_into(level, looked, found)
             return
         if looked.at < len(looked.paths):
             self._told.add(looked, len(looked.paths))
@@ -184,10 +211,25 @@ class Descent:
             name, error = looked.failed
             self._unreadable(level.prefix + name, "looking at it", error)
 
+    def _go_into(self, level: Level, looked: Looked, found: int) -> None:
+        """Enter a directory that was found: as the scout knows it, or by reading it."""
+        name, path = looked.names[found], looked.paths[found]
+        scout = self._scout
+        if scout is not None:
+            _scout_ahead(scout, looked, found + 1)
+            if looked.ahead and looked.ahead[0] == found:
+                del looked.ahead[0]
+                entries = scout.answer(path)
+                if entries is not None:
+                    self._go_on_in(Level(-1, path).given(*entries))
+                    return
+        if level.fd >= 0 or self._reopened(level):
+            self._enter(level, name, path, None)
+
     def _reopened(self, level: Level) -> bool:
         """Open a directory again that was closed while the walk was far beneath it; False having left it."""
         try:
-            level.fd = self._root.open(level.path, _OPEN)
+            level.fd = self._root.open(level.path, OPEN)
         except OSError as error:
             self._leave(level)
             self._unreadable(level.path, "opening the directory again", error)
@@ -204,7 +246,7 @@ class Descent:
 
     def _enter_start(self, after: bytes | None) -> None:
         try:
-            fd = self._root.open(self._start, _OPEN)
+            fd = self._root.open(self._start, OPEN)
         except OSError as error:
             self._unreadable(self._start, "opening the directory", error)
             return
@@ -212,7 +254,7 @@ class Descent:
 
     def _enter(self, parent: Level, name: bytes, path: bytes, after: bytes | None) -> None:
         try:
-            fd = os.open(name, _OPEN, dir_fd=parent.fd)
+            fd = os.open(name, OPEN, dir_fd=parent.fd)
         except OSError as error:
             self._unreadable(path, "opening the directory", error)
             return
@@ -228,15 +270,31 @@ class Descent:
         except BaseException:
             level.close()
             raise
+        self._go_on_in(level)
+
+    def _go_on_in(self, level: Level) -> None:
         self._levels.append(level)
         self._held += level.held
-        if len(self._levels) > MOST_OPEN:
-            self._levels[-1 - MOST_OPEN].release()
+        if len(self._levels) > MOSTOPEN:
+            self._levels[-1 - MOSTOPEN].release()
 
     def _unreadable(self, path: bytes, doing: str, error: OSError) -> None:
         """Say that a path that was there a moment ago cannot be read, unless it is gone."""
         if error.errno not in _GONE:
             self._told.add_unreadable(_unreadable(path, doing, error))
+
+
+def _scout_ahead(scout: Scout, looked: Looked, at: int) -> None:
+    """Let the scout read every other one of the next directories; the walk itself reads those between."""
+    at = max(looked.scouted, at)
+    while len(looked.ahead) < SCOUTED_AHEAD:
+        theirs = looked.kinds.find(_DIRECTORY, at)
+        if theirs < 0 or not scout.ask(looked.paths[theirs]):
+            break
+        looked.ahead.append(theirs)
+        ours = looked.kinds.find(_DIRECTORY, theirs + 1)
+        at = ours + 1 if ours >= 0 else len(looked.kinds)
+    looked.scouted = at
 
 
 def _unreadable(path: bytes, doing: str, error: OSError) -> Unreadable:

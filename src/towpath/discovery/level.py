@@ -6,7 +6,7 @@ import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final
+from typing import Final, Self
 
 from towpath.discovery.protocol import Unreadable
 from towpath.discovery.sorting import Spill, ascending
@@ -19,6 +19,8 @@ LONGEST_NAME: Final = 1024
 LOOK: Final = 256
 """Entries looked at in one go: at most so many looks are repeated after a crash, for each directory on the way."""
 
+OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+"""How a directory is opened."""
 PRIVATE: Final = b".towpath"
 _ENCODING: Final = sys.getfilesystemencoding()
 _ERRORS: Final = sys.getfilesystemencodeerrors()
@@ -50,25 +52,18 @@ def is_private(path: bytes) -> bool:
 class Looked:
     """Entries of one directory that were looked at, in columns; those before `at` were told.
 
-    `failed` is the name behind them that could not be looked at, and why.
+    `failed` is the name behind them that could not be looked at, and why. `ahead` are the directories among them
+    that a scout was asked for, and `scouted` is where the next ones are to be sought.
     """
 
-    __slots__ = ("at", "failed", "kinds", "names", "paths", "sizes")
+    __slots__ = ("ahead", "at", "failed", "kinds", "names", "paths", "scouted", "sizes")
 
-    def __init__(
-        self,
-        prefix: bytes,
-        names: list[bytes],
-        stats: list[os.stat_result],
-        failed: tuple[bytes, OSError] | None,
-    ) -> None:
-        self.at = 0
-        self.names, self.failed = names, failed
+    def __init__(self, prefix: bytes, names: list[bytes], kinds: bytes, sizes: list[int]) -> None:
+        self.at = self.scouted = 0
+        self.failed: tuple[bytes, OSError] | None = None
+        self.ahead: list[int] = []
+        self.names, self.kinds, self.sizes = names, kinds, sizes
         self.paths = [prefix + name for name in names]
-        self.kinds = bytes([_KIND[stat.st_mode >> 12] for stat in stats])
-        self.sizes = [stat.st_size for stat in stats]
-        if self.kinds.count(_FILE) < len(stats):
-            self.sizes = [s if k == _FILE else 0 for s, k in zip(self.sizes, self.kinds, strict=True)]
 
 
 class Level:
@@ -100,6 +95,13 @@ class Level:
         self._spill: Spill | None = None
         self._too_long: list[bytes] = []
 
+    def read_few(self, most: int) -> bool:
+        """Read its names if there are no more than that; raises OSError."""
+        with os.scandir(self.fd) as listing:
+            names = _encoded([entry.name for entry in islice(listing, most + 1)])
+        self._names = self._sifted(ascending(names))
+        return len(names) <= most
+
     def read(self, room: int, spill: str | None) -> None:
         """Read its names, holding fewer than `room` of them at a time; raises OSError, `SpillFailed`."""
         with os.scandir(self.fd) as listing:
@@ -114,9 +116,24 @@ class Level:
                 names = _encoded([entry.name for entry in islice(listing, room)])
         self._blocks = self._spill.blocks()
 
+    def given(self, names: list[bytes], kinds: bytes, sizes: list[int]) -> Self:
+        """It, with all its entries as somebody else has looked at them."""
+        self.held = len(names)
+        self.looked = Looked(self.prefix, names, kinds, sizes)
+        return self
+
+    def more(self) -> bool:
+        """Whether there are names that were not looked at."""
+        while self._at >= len(self._names):
+            block = next(self._blocks, None)
+            if block is None:
+                return False
+            self._names, self._at = self._sifted(block), 0
+        return True
+
     def look(self) -> Looked | None:
         """Look at the next entries; None at the end. Those that are gone by now are left out."""
-        while self._more():
+        while self.more():
             names = self._names[self._at : self._at + LOOK]
             looked = self._look_at(names)
             self._at += len(looked.names) + (looked.failed is not None)
@@ -156,15 +173,13 @@ class Level:
         except OSError as error:
             failed = names[len(stats)], error
             names = names[: len(stats)]
-        return Looked(self.prefix, names, stats, failed)
-
-    def _more(self) -> bool:
-        while self._at >= len(self._names):
-            block = next(self._blocks, None)
-            if block is None:
-                return False
-            self._names, self._at = self._sifted(block), 0
-        return True
+        kinds = bytes([_KIND[stat.st_mode >> 12] for stat in stats])
+        sizes = [stat.st_size for stat in stats]
+        if kinds.count(_FILE) < len(kinds):
+            sizes = [s if k == _FILE else 0 for s, k in zip(sizes, kinds, strict=True)]
+        looked = Looked(self.prefix, names, kinds, sizes)
+        looked.failed = failed
+        return looked
 
     def _sifted(self, names: list[bytes]) -> list[bytes]:
         """Sorted names without those that are Towpath's own, make too long a path, or lie before the cursor."""

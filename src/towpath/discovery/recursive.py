@@ -1,16 +1,20 @@
 """The walk of directory trees: every entry of each start, in a fixed order, from any place in it."""
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from towpath.discovery.cursor import Place
-from towpath.discovery.descent import MOST_NAMES, Descent, Means
+from towpath.discovery.descent import MOST_NAMES, SCOUTED_FROM, Descent, Means
 from towpath.discovery.protocol import Piece, Start
+from towpath.discovery.scout import Scout
 from towpath.domain.errors import Mistake, did_you_mean
 from towpath.domain.paths import is_beneath, printable
+from towpath.storage.roots import Root
 
 SKIP_MISSING: Final = "skip_missing"
+SCOUTED_HERE_FROM: Final = SCOUTED_FROM if len(os.sched_getaffinity(0)) > 1 else None
 
 
 class Recursive:
@@ -22,7 +26,8 @@ class Recursive:
     `skip_missing` leaves out starts that are not there; else they come as `Kind.MISSING`.
 
     `spill` is the directory for the names of directories that are too large for memory (more than
-    `most_names`), None for the system's own for temporary files.
+    `most_names`), None for the system's own for temporary files. A start that has shown `scouted_from` entries is
+    from there on walked by two processes (None: never), which on one processor would gain nothing.
     """
 
     name: ClassVar[str] = "recursive"
@@ -32,8 +37,10 @@ class Recursive:
         spill: str | None = None,
         most_names: int = MOST_NAMES,
         clock: Callable[[], float] = time.monotonic,
+        scouted_from: int | None = SCOUTED_HERE_FROM,
+        scout: Callable[[Root], Scout] = Scout,
     ) -> None:
-        self._means = Means(spill, most_names, clock)
+        self._means = Means(spill, most_names, clock, scouted_from, scout)
 
     def walk(
         self, starts: Sequence[Start], options: Mapping[str, Any], cursor: bytes
