@@ -1,0 +1,223 @@
+"""A hub without a bus: the engine on a real database, asked by nodes that the test plays."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from towpath import wire
+from towpath.domain.paths import Code, Kind
+from towpath.domain.states import Wanted
+from towpath.engine import control, grant, nodes, receive, registry, retry, upkeep, workflows
+from towpath.engine.inputs import Asked
+from towpath.store import schema, views
+from towpath.store.database import Database, Tx
+from towpath.store.views import JobView
+
+T = TypeVar("T")
+ROOT = "/srv/data"
+
+
+@dataclass
+class Numbers:
+    """A clock that counts: every look at it is a microsecond later."""
+
+    at: int = 1_700_000_000_000_000
+
+    def __call__(self) -> int:
+        """The time now."""
+        self.at += 1
+        return self.at
+
+
+@dataclass
+class Hub:
+    """The engine's functions, each in a transaction of its own."""
+
+    database: Database
+    lives: int = 0
+
+    def tell(self, work: Callable[[Tx], T]) -> T:
+        """Run something in a transaction."""
+        with self.database.writing() as tx:
+            return work(tx)
+
+    def submit(self, workflow: str, *paths: str, site: str = "oslo", **fields: object) -> int:
+        """Start a job over paths beneath the root."""
+        asked = tuple(Asked(os.fsencode(f"{ROOT}/{path}".rstrip("/"))) for path in paths or ("",))
+        order = control.Submission(workflow, site, "default", asked, fields, "ana")
+        return self.tell(lambda tx: control.submit(tx, order))
+
+    def given(self, workflow: str, count: int, per_task: int = 1, site: str = "oslo") -> int:
+        """Start a job over that many paths, as they are."""
+        asked = tuple(Asked(b"%s/f%06d" % (ROOT.encode(), number)) for number in range(count))
+        order = control.Submission(workflow, site, "default", asked, {}, "ana", None, per_task)
+        return self.tell(lambda tx: control.submit(tx, order))
+
+    def wish(self, job: int, wanted: Wanted, now: bool = False) -> None:
+        """Ask something of a job."""
+        self.tell(lambda tx: control.wish(tx, job, wanted, "ana", "why not", now))
+
+    def retry(self, job: int, which: retry.Retry = retry.Retry.FAILED) -> int:
+        """Retry a job."""
+        return self.tell(lambda tx: retry.retry(tx, job, which, "ana"))
+
+    def upkeep(self) -> None:
+        """Do all that is due unasked."""
+        for job in self.tell(upkeep.cancelled_jobs):
+            while not self.tell(lambda tx, job=job: upkeep.dequeue(tx, job)):
+                pass
+        for task in self.tell(upkeep.own_discoveries):
+            while not self.tell(lambda tx, task=task: upkeep.discover(tx, task)):
+                pass
+        last: int | None = 0
+        while last is not None:
+            last = self.tell(lambda tx, last=last: upkeep.repair(tx, last or 0))
+
+    def job(self, job: int) -> JobView:
+        """A job as people see it."""
+        with self.database.reading() as conn:
+            view = views.find_job(conn, job)
+        assert view is not None
+        return view
+
+    def node(self, site: str, name: str = "n1", **slots: int) -> "Node":
+        """A node that has said hello."""
+        self.tell(lambda tx: registry.add_site(tx, site))
+        self.tell(lambda tx: registry.register_node(tx, site, name, f"U{site}{name}"))
+        node = Node(self, site, name)
+        node.hello()
+        return node
+
+
+@dataclass
+class Node:
+    """A node that the test plays."""
+
+    hub: Hub
+    site: str
+    name: str
+    incarnation: bytes = b""
+    claims: int = 0
+    sent: int = 0
+    runs: dict[bytes, wire.Grant] = field(default_factory=dict)
+
+    def hello(self) -> None:
+        """Begin a new life."""
+        self.hub.lives += 1
+        self.incarnation = b"life%012d" % self.hub.lives
+        self.claims = self.sent = 0
+        self.runs.clear()
+        queues = {"default": {"worker": 8, "discovery": 2}}
+        said = wire.Hello(wire.VERSION, self.incarnation, {"data": ROOT}, queues, [], bytes(32), True)
+        self.hub.tell(lambda tx: nodes.hello(tx, self.site, self.name, said))
+
+    def claim(self, function: str = "worker", slots: int = 8, number: int | None = None) -> wire.Grants:
+        """Ask for work."""
+        if number is None:
+            self.claims += 1
+            number = self.claims
+        asked = wire.Claim(self.incarnation, number, [wire.Want("default", function, slots)])
+        grants = self.hub.tell(lambda tx: grant.claim(tx, self.site, self.name, asked))
+        self.runs.update({one.run: one for one in grants.grants})
+        return grants
+
+    def beat(self, runs: Sequence[bytes] | None = None, answered: int | None = None) -> wire.Verdicts:
+        """A heartbeat that lists what this node holds."""
+        listed = list(self.runs) if runs is None else list(runs)
+        said = wire.Beat(self.incarnation, self.claims if answered is None else answered, listed)
+        verdicts = self.hub.tell(lambda tx: nodes.beat(tx, self.site, self.name, said))
+        for run in verdicts.drop:
+            self.runs.pop(run, None)
+        return verdicts
+
+    def report(self, *events: wire.Event) -> wire.Applied:
+        """Report events, as the next of this life."""
+        report = wire.Report(self.incarnation, self.sent + 1, [wire.pack(event) for event in events])
+        self.sent += len(events)
+        for event in events:
+            if not isinstance(event, wire.Found):
+                self.runs.pop(event.run, None)
+        return self.replay(report)
+
+    def replay(self, report: wire.Report) -> wire.Applied:
+        """Send a report as it is."""
+        return self.hub.tell(lambda tx: receive.receive(tx, self.site, self.name, report))
+
+    def walk(self, *names: str, kind: Kind = Kind.FILE) -> None:
+        """Do a whole discovery that finds these paths."""
+        (one,) = self.claim("discovery", 1).grants
+        assert one.walk is not None
+        events: list[wire.Event] = []
+        if names:
+            events.append(found(one, one.walk.cursor, b"end", *names, kind=kind))
+        self.report(*events, wire.WalkEnded(one.task, one.run, b"end" if names else one.walk.cursor))
+
+    def work(self, codes: Code = Code.PROCESSED, function: str = "worker") -> int:
+        """Do all that can be claimed, with that outcome for each path; how many tasks that were."""
+        done = 0
+        while grants := self.claim(function).grants:
+            self.report(*(ended(one, codes) for one in grants))
+            done += len(grants)
+        return done
+
+
+def group(one: wire.Grant, *names: str, kind: Kind = Kind.FILE, rule: int | None = None) -> wire.Group:
+    """A group of paths for the first rule that takes the kind."""
+    assert one.walk is not None
+    rules = [m.rule for m in one.walk.matchers if m.kind in (0, kind)]
+    batch = wire.Batch(
+        "data", [os.fsencode(n) for n in names], bytes([kind] * len(names)), [10] * len(names), ["x"]
+    )
+    return wire.Group(rules[0] if rule is None else rule, wire.pack(batch), len(names), 10 * len(names))
+
+
+def found(one: wire.Grant, start: bytes, end: bytes, *names: str, kind: Kind = Kind.FILE) -> wire.Found:
+    """What a walk found."""
+    return wire.Found(one.task, one.run, start, end, [group(one, *names, kind=kind)])
+
+
+def mask_of(one: wire.Grant) -> bytes:
+    """Which paths of its batch are a task's own."""
+    count = len(wire.unpack(one.batch, wire.Batch).paths)
+    return wire.decompress(one.mask, 1_000_000) if one.mask else b"\x01" * count
+
+
+def ended(one: wire.Grant, code: Code = Code.PROCESSED, only: int | None = None) -> wire.Ended:
+    """The end of a task with that outcome for its paths, or for the first few of them (handed back)."""
+    mask = mask_of(one)
+    left = mask.count(1) if only is None else only
+    codes = bytearray(len(mask))
+    for index, mine in enumerate(mask):
+        if mine and left:
+            codes[index] = code
+            left -= 1
+    noted = [wire.Note(i, "permanent", "because") for i, c in enumerate(codes) if c > Code.ALREADY]
+    return wire.Ended(one.task, one.run, wire.compress(bytes(codes)), noted, handed_back=only is not None)
+
+
+TWO_STEPS = {
+    "name": "two",
+    "filter_rules": [{"type": "all", "state": "all", "action": [{"name": "noop"}, {"name": "checksum"}]}],
+}
+ACROSS = {
+    "name": "across",
+    "filter_rules": [
+        {"type": "file", "state": "all", "action": [{"name": "noop"}, {"name": "noop", "site": "bergen"}]}
+    ],
+}
+
+
+def make_hub(directory: Path) -> Hub:
+    """A hub with two sites, a target, and workflows of several shapes."""
+    url = f"sqlite:///{directory / 'hub.db'}"
+    schema.upgrade(url)
+    hub = Hub(Database(url, Numbers()))
+    hub.tell(workflows.install)
+    for site in ("oslo", "bergen"):
+        hub.tell(lambda tx, site=site: registry.add_site(tx, site))
+    hub.tell(lambda tx: registry.add_target(tx, "vault", "file:///srv/vault", {}, bytes(32)))
+    for document in (TWO_STEPS, ACROSS):
+        hub.tell(lambda tx, document=document: workflows.define_workflow(tx, document))
+    return hub
