@@ -9,7 +9,7 @@ import pytest
 from tests.step_context import Place, place_with_directory
 from xxhash import xxh3_128
 
-from towpath.domain.paths import Code
+from towpath.domain.paths import Code, ErrorClass
 from towpath.steps.checksum import Checksum
 from towpath.steps.migrate import Migrate
 from towpath.steps.noop import Noop
@@ -55,6 +55,16 @@ def test_what_is_no_file_is_skipped_and_what_is_gone_fails(place: Place) -> None
     outcomes = place.run(Checksum(), b"link", b"dir", b"gone")
     assert [outcomes[p].code for p in (b"link", b"dir")] == [Code.SKIPPED] * 2
     assert outcomes[b"gone"].code is Code.FAILED
+
+
+@pytest.mark.usefixtures("unprivileged")
+def test_a_file_that_nobody_may_read_fails_for_want_of_permission(place: Place) -> None:
+    """Its owner's worker could give itself the right, and would thereby read what was closed on purpose."""
+    name = place.write("f", CONTENT)
+    (place.directory / "f").chmod(0)
+    outcome = place.run_one(Checksum(), name)
+    assert (outcome.code, outcome.error_class) == (Code.FAILED, ErrorClass.NO_PERMISSION)
+    assert (place.directory / "f").stat().st_mode & 0o7777 == 0
 
 
 def test_noop_says_of_each_path_that_it_was_processed(place: Place) -> None:

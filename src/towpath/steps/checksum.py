@@ -13,7 +13,7 @@ from towpath.domain.paths import ErrorClass, Kind, PathOutcome
 from towpath.hsm.fill import version_of
 from towpath.hsm.look import Look, NotRegular, look
 from towpath.hsm.mark import Standing
-from towpath.steps.files import edited
+from towpath.steps.files import closed, edited
 from towpath.steps.outcomes import GONE, failed, missing, processed, skipped
 from towpath.steps.protocol import Context, Item
 
@@ -71,6 +71,8 @@ def _digest(context: Context, item: Item, found: Look, digest: _Digest) -> PathO
             return skipped(item, "offline: its data is not here")
         case Standing.EDITED:
             return edited(item)
+    if found.was_closed:
+        return closed(item)
     done = 0
     while piece := os.pread(found.fd, PIECE, done):
         digest.update(piece)

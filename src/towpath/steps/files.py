@@ -31,6 +31,11 @@ def edited(item: Item) -> PathOutcome:
     return failed(item, EDITED)
 
 
+def closed(item: Item) -> PathOutcome:
+    """The outcome of a file that its own mode keeps everybody from reading, its owner's worker too."""
+    return failed(item, "its permission bits let nobody read it", ErrorClass.NO_PERMISSION)
+
+
 def bring(context: Context, item: Item, found: Look, shelf: Shelf, how: Filling) -> PathOutcome | None:
     """Fill a stub from the target that its mark names; None once done, else the outcome that says why not."""
     mark = found.judged.ours

@@ -19,7 +19,7 @@ from towpath.hsm.metadata import Content, directory_record, file_record, link_re
 from towpath.hsm.record import Record, sign
 from towpath.hsm.shelf import Shelf
 from towpath.steps.commit import Committer, Copied, Ending, check_head
-from towpath.steps.files import UNGUARDED, bring, clear_private, edited, foreign
+from towpath.steps.files import UNGUARDED, bring, clear_private, closed, edited, foreign
 from towpath.steps.groups import Groups
 from towpath.steps.outcomes import (
     GONE,
@@ -189,8 +189,7 @@ class _Run:
 
     def _copy(self, item: Item, found: Look) -> PathOutcome | Copied:
         if found.was_closed:
-            reason = "its permission bits let nobody read it"
-            return failed(item, reason, ErrorClass.NO_PERMISSION)
+            return closed(item)
         before = settle(found.fd)
         key = object_key(self._context.site.name, self._root.name, item.path, instance_of(before))
         with open_source(found.fd, before.st_size, self._progress) as source:
