@@ -63,12 +63,12 @@ def add_lanes(conn: Connection, changes: Mapping[LaneKey, int], jobs: Mapping[in
         conn.execute(_adding(lanes, ("ready",), conn.dialect.name), rows)
 
 
-def open_lanes(conn: Connection, job_id: int, open_stage: int) -> None:
-    """Open the lanes of a job up to a stage, and close the others."""
+def open_lanes(conn: Connection, job_id: int, open_stage: int) -> set[str]:
+    """Open the lanes of a job up to a stage, and close the others: the sites that have work which was closed before."""
     is_open = lanes.c.stage <= open_stage
-    conn.execute(
-        sa.update(lanes).where(lanes.c.job_id == job_id, lanes.c.open != is_open).values(open=is_open)
-    )
+    changing = sa.update(lanes).where(lanes.c.job_id == job_id, lanes.c.open != is_open).values(open=is_open)
+    changed = conn.execute(changing.returning(lanes.c.site, lanes.c.open, lanes.c.ready))
+    return {row.site for row in changed if row.open and row.ready > 0}
 
 
 def jobs_of(conn: Connection, task_ids: Collection[int]) -> list[int]:

@@ -187,7 +187,7 @@ class Ledger:
             job.started_at = self.tx.now
         job.state = due.state
         job.open_stage = due.open_stage
-        counters.open_lanes(self.tx.conn, job.id, job.open_stage)
+        self.tx.wakes |= counters.open_lanes(self.tx.conn, job.id, job.open_stage)
 
     def _wake(self) -> None:
         """Sites with work that may be granted hear of it; a hint only."""
