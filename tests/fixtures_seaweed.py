@@ -154,6 +154,8 @@ def _start_once(home: Path) -> tuple["subprocess.Popen[bytes]", Seaweed]:
             stdout=output,
             stderr=output,
             cwd=home,
+            # It leaves sockets and logs in the directory for temporary files, which goes with it so.
+            env={**os.environ, "TMPDIR": str(home)},
             preexec_fn=partial(_die_with, os.getpid()),  # noqa: PLW1509  # one system call, no lock
             start_new_session=True,
         )

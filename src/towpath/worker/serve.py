@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -22,6 +23,7 @@ from towpath.bus.settings import BusSettings
 from towpath.domain.errors import Mistake
 from towpath.steps.protocol import Site
 from towpath.storage.opening import open_storage
+from towpath.storage.posix import DirectoryStorage
 from towpath.storage.protocol import Storage
 from towpath.storage.roots import Root, Roots
 from towpath.storage.wrappers import Retrying, Surroundings
@@ -113,7 +115,11 @@ def opener(allowed: tuple[str, ...]) -> Opener:
     around = Surroundings(time.monotonic, time.sleep, random.random)
 
     def opened(url: str, credentials: Mapping[str, str]) -> Storage:
-        return Retrying(open_storage(url, credentials, directories), around)
+        storage = open_storage(url, credentials, directories)
+        if isinstance(storage, DirectoryStorage):
+            # What writes that died left behind; an object store keeps nothing of a put that was not finished.
+            storage.sweep(datetime.now(UTC))
+        return Retrying(storage, around)
 
     return opened
 
