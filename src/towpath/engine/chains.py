@@ -75,10 +75,18 @@ def _task(ledger: Ledger, job: Job, chain: NewChain, chain_id: int, place: int) 
 
 def follow(ledger: Ledger, ended: Iterable[Task], carries: Mapping[int, bytes]) -> None:
     """Do what is due for the tasks after those that ended; `carries` has what an ended task hands on, by its id."""
-    for members in ledger.chains({task.chain_id for task in ended}).values():
+    followed = {task.chain_id for task in ended if not is_last(ledger, task)}
+    for members in ledger.chains(followed).values():
         for before, task in pairwise(members):
             if not _advance(ledger, before, task, carries.get(before.id)):
                 break
+
+
+def is_last(ledger: Ledger, task: Task) -> bool:
+    """Whether no task comes after this one in its chain; a discovery is a chain of its own."""
+    return (
+        task.is_discovery or task.position == len(ledger.jobs[task.job_id].plan.branches[task.rule].chain) - 1
+    )
 
 
 def _advance(ledger: Ledger, before: Task, task: Task, carry: bytes | None) -> bool:

@@ -191,7 +191,7 @@ def _record(receipt: _Receipt, task: Task, codes: bytes, event: Ended) -> None:
         ledger.count(task, outcome, number)
         if outcome != "processed":
             job.add(outcome, number)
-    if task.position == len(job.plan.branches[task.rule].chain) - 1:
+    if chains.is_last(ledger, task):
         job.add("done", task.processed)
     ledger.count(task, "bytes", max(0, event.bytes))
     job.add("bytes_done", max(0, event.bytes))

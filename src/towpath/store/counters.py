@@ -1,6 +1,7 @@
 """Counters kept beside the tasks, so that no list, page or claim ever counts rows."""
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ PathKey = tuple[int, int, int]
 PATH_COUNTS = ("reached", "processed", "failed", "skipped", "aborted", "unknown", "not_run", "bytes")
 
 
+@lru_cache
 def _adding(table: sa.Table, counts: tuple[str, ...], dialect: str) -> Any:
     """Insert a row of counts, or add them to the row that stands under the same key."""
     insert = (sqlite if dialect == "sqlite" else postgresql).insert(table)

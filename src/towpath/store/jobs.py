@@ -1,7 +1,9 @@
 """Jobs in the database: read for a change with their census, and written back."""
 
+import json
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,6 +42,15 @@ class Job:
     tallies: dict[TallyKey, int] = field(default_factory=dict)
     added: dict[str, int] = field(default_factory=dict)
     """What is to be added to each counter."""
+    kept: tuple[Any, ...] = ()
+    """Its `standing` as the database has it."""
+
+    @property
+    def standing(self) -> tuple[Any, ...]:
+        """What a transaction may change of it beside its counters, in the order of `STANDING`."""
+        return (
+            self.wanted, self.hand_back, self.state, self.begun, self.open_stage, self.started_at, self.ended_at
+        )  # fmt: skip
 
     def add(self, counter: str, amount: int) -> None:
         """Add to one of `COUNTERS`."""
@@ -64,12 +75,14 @@ class Job:
         return Census(counts, by_wish, self.begun, discovery_open, lowest)
 
 
+STANDING = ("wanted", "hand_back", "state", "begun", "open_stage", "started_at", "ended_at")
+
 _COLUMNS = (
     jobs.c.id,
     jobs.c.site,
     jobs.c.queue,
     jobs.c.priority,
-    jobs.c.plan,
+    sa.cast(jobs.c.plan, sa.Text).label("plan"),
     jobs.c.wanted,
     jobs.c.hand_back,
     jobs.c.state,
@@ -78,6 +91,12 @@ _COLUMNS = (
     jobs.c.started_at,
     jobs.c.ended_at,
 )
+
+
+@lru_cache(maxsize=512)
+def _plan(document: str) -> Plan:
+    """A plan from its JSON: it never changes, and reading it anew for each report would cost more than the report."""
+    return plan_from_document(json.loads(document))
 
 
 def load(conn: Connection, job_ids: Collection[int]) -> dict[int, Job]:
@@ -90,8 +109,9 @@ def load(conn: Connection, job_ids: Collection[int]) -> dict[int, Job]:
     for row in conn.execute(query):
         values: Any = row
         job = Job(*values)
-        job.plan = plan_from_document(row.plan)
+        job.plan = _plan(row.plan)
         job.wanted, job.state = Wanted(job.wanted), JobState(job.state)
+        job.kept = job.standing
         found[job.id] = job
     for row in conn.execute(sa.select(tallies).where(tallies.c.job_id.in_(list(found)))):
         key = (row.rule, row.position, row.stage, TaskState(row.state), Cause(row.cause))
@@ -100,20 +120,10 @@ def load(conn: Connection, job_ids: Collection[int]) -> dict[int, Job]:
 
 
 def update(conn: Connection, job: Job) -> None:
-    """Write a job's derived state, and add to its counters."""
-    values: dict[str, Any] = {
-        "wanted": job.wanted,
-        "hand_back": job.hand_back,
-        "state": job.state,
-        "begun": job.begun,
-        "open_stage": job.open_stage,
-        "started_at": job.started_at,
-        "ended_at": job.ended_at,
-    }
+    """Write a job's derived state, and add to its counters; nothing where neither has changed."""
+    values: dict[str, Any] = {}
+    if job.standing != job.kept:
+        values |= dict(zip(STANDING, job.standing, strict=True))
     values |= {name: jobs.c[name] + amount for name, amount in job.added.items() if amount}
-    conn.execute(sa.update(jobs).where(jobs.c.id == job.id).values(values))
-
-
-def snapshot(job: Job) -> Job:
-    """A job as it stands now, to compare with later."""
-    return replace(job, tallies=dict(job.tallies), added={})
+    if values:
+        conn.execute(sa.update(jobs).where(jobs.c.id == job.id).values(values))

@@ -23,6 +23,7 @@ class Ledger:
         self._was: dict[int, TaskState] = {}
         self._new: list[Task] = []
         self._changed: dict[int, Task] = {}
+        self._whole: set[int] = set()
         self._tallied: dict[tuple[int, jobs.TallyKey], int] = {}
         self._lanes: dict[LaneKey, int] = {}
         self._paths: dict[PathKey, dict[str, int]] = {}
@@ -68,11 +69,12 @@ class Ledger:
                 found.setdefault(new.chain_id, []).append(new)
         return {chain: self.take(members) for chain, members in found.items()}
 
-    @property
-    def _rows(self) -> Iterator[tuple[Task, TaskState]]:
-        """Tasks that stand in the database already and were changed, with the state they were read in."""
+    def _rows(self, whole: bool) -> Iterator[tuple[Task, TaskState]]:
+        """Tasks that stand in the database already and were changed, with the state they were read in: those of
+        which more was changed than who holds them, or the others."""
         new = {task.id for task in self._new}
-        return ((task, self._was[task.id]) for task in self._changed.values() if task.id not in new)
+        changed = (task for task in self._changed.values() if task.id not in new)
+        return ((task, self._was[task.id]) for task in changed if (task.id in self._whole) is whole)
 
     # Changing --------------------------------------------------------------------------------------------------
 
@@ -87,8 +89,10 @@ class Ledger:
 
     def move(self, task: Task, event: TaskEvent) -> None:
         """Move a task as the table of moves says, and count it."""
-        self._changing(task)
+        self._changing(task, whole=False)
         task.apply(event, self.tx.now)
+        if task.is_over:
+            self._whole.add(task.id)
         self._tally(task, 1)
         job = self.jobs[task.job_id]
         if task.state is STARTED and not task.is_discovery:
@@ -118,6 +122,7 @@ class Ledger:
     def touch(self, task: Task) -> None:
         """Have a task written that was changed in other ways than by a move."""
         self._changed[task.id] = task
+        self._whole.add(task.id)
 
     def count(self, task: Task, what: str, number: int) -> None:
         """Add to the paths that a step of a job has reached, processed, failed, …"""
@@ -147,9 +152,11 @@ class Ledger:
         """Have every site that may work for a job hear that something was asked of it."""
         self._called.add(job.id)
 
-    def _changing(self, task: Task) -> None:
+    def _changing(self, task: Task, whole: bool = True) -> None:
         self._tally(task, -1)
         self._changed[task.id] = task
+        if whole:
+            self._whole.add(task.id)
 
     def _tally(self, task: Task, sign: int) -> None:
         job = self.jobs[task.job_id]
@@ -168,7 +175,8 @@ class Ledger:
         """Settle every job that was touched, and write all changes."""
         conn = self.tx.conn
         tasks.insert(conn, self._new)
-        tasks.update(conn, self._rows)
+        tasks.update(conn, self._rows(whole=True))
+        tasks.update(conn, self._rows(whole=False), tasks.HOLDING)
         counters.add_tallies(conn, self._tallied)
         counters.add_paths(conn, self._paths)
         counters.add_lanes(conn, self._lanes, {job.id: job for job in self.jobs.values()})
@@ -186,8 +194,11 @@ class Ledger:
         if job.begun and job.started_at is None:
             job.started_at = self.tx.now
         job.state = due.state
-        job.open_stage = due.open_stage
-        self.tx.wakes |= counters.open_lanes(self.tx.conn, job.id, job.open_stage)
+        # Lanes stand as they should unless the stage has changed or a lane may be new.
+        fresh = any(change > 0 for lane, change in self._lanes.items() if lane[0] == job.id)
+        if fresh or due.open_stage != job.open_stage:
+            job.open_stage = due.open_stage
+            self.tx.wakes |= counters.open_lanes(self.tx.conn, job.id, job.open_stage)
 
     def _wake(self) -> None:
         """Sites with work that may be granted hear of it; a hint only."""

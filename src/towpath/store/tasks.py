@@ -109,13 +109,19 @@ FIXED = frozenset(
     {"id", "job_id", "chain_id", "batch_id", "rule", "position", "step", "stage", "site", "queue", "function"}
     | {"created_at", "split_of"}
 )
+HOLDING = ("state", "cause", "attempts", "run", "node_id", "incarnation", "claim", "started_at")
+"""What a move changes that only gives a task to a node, or takes it away."""
 _SELECT = sa.select(*(tasks.c[name] for name in COLUMNS))
 _INSERT = sa.insert(tasks)
-_UPDATE = (
-    sa.update(tasks)
-    .where(tasks.c.id == sa.bindparam("row_id"), tasks.c.state == sa.bindparam("row_was"))
-    .values({name: sa.bindparam(name) for name in COLUMNS if name not in FIXED})
-)
+CHANGING = tuple(name for name in COLUMNS if name not in FIXED)
+
+
+def _updating(names: Iterable[str]) -> sa.Update:
+    guarded = (tasks.c.id == sa.bindparam("row_id"), tasks.c.state == sa.bindparam("row_was"))
+    return sa.update(tasks).where(*guarded).values({name: sa.bindparam(name) for name in names})
+
+
+_UPDATES = {names: _updating(names) for names in (HOLDING, CHANGING)}
 
 
 def _task(row: Any) -> Task:
@@ -167,16 +173,21 @@ def insert(conn: Connection, new: Sequence[Task]) -> None:
         conn.execute(_INSERT, [_row(task) for task in new])
 
 
-def update(conn: Connection, changed: Iterable[tuple[Task, TaskState]]) -> None:
-    """Write changed tasks, each guarded by the state it was read in; raises `GuardBroken`."""
+def update(
+    conn: Connection, changed: Iterable[tuple[Task, TaskState]], names: tuple[str, ...] = CHANGING
+) -> None:
+    """Write changed tasks, each guarded by the state it was read in; raises `GuardBroken`.
+
+    `names` are the columns written: `CHANGING`, or `HOLDING` where nothing else has changed.
+    """
     rows = []
     for task, was in changed:
-        row = {name: getattr(task, name) for name in COLUMNS if name not in FIXED}
+        row = {name: getattr(task, name) for name in names}
         row["row_id"], row["row_was"] = task.id, was
         rows.append(row)
     if not rows:
         return
-    written = conn.execute(_UPDATE, rows).rowcount
+    written = conn.execute(_UPDATES[names], rows).rowcount
     if written not in (len(rows), -1):
         raise GuardBroken(f"expected {len(rows)} tasks in the states they were read in, found {written}")
 
