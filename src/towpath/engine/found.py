@@ -109,8 +109,8 @@ def _problems(ledger: Ledger, task: Task, walk: WalkRow, problems: Sequence[Prob
     number = len(problems)
     if not number:
         return []
+    # A discovery has no paths of its own that could be left undone: only what failed counts.
     task.failed += number
-    task.paths += number
     ledger.touch(task)
     for what in ("reached", "failed"):
         ledger.count(task, what, number)

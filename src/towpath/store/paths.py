@@ -83,7 +83,7 @@ def _next_tasks(
         query = query.where(t.unknown > 0)
     elif outcome == Outcome.NOT_RUN:
         query = query.where(t.not_run > 0)
-    return conn.execute(query.where(sa.or_(t.paths > 0, t.not_run > 0)).order_by(t.id).limit(CHUNK)).all()
+    return conn.execute(query.where(sa.or_(t.paths > 0, t.failed > 0)).order_by(t.id).limit(CHUNK)).all()
 
 
 def _paths_of(

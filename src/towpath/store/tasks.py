@@ -99,7 +99,7 @@ class Task:
         else:
             self.ended_at = now
         if self.state is TaskState.FAILURE:
-            self.unknown = 0 if self.is_discovery else self.paths
+            self.unknown = self.paths
         elif self.state in (TaskState.CANCELLED, TaskState.SKIPPED):
             self.not_run = self.paths
 

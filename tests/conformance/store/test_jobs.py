@@ -283,7 +283,12 @@ def test_there_is_nothing_to_retry_in_a_job_that_went_well_or_runs(hub: Hub, osl
     [
         ("nop", "oslo", "a", "no workflow 'nop', did you mean 'noop'?"),
         ("noop", "olso", "a", "no site 'olso', did you mean 'oslo'?"),
-        ("noop", "oslo", "../a", r"path '/srv/data/../a' lies beneath no root of site oslo \(its roots: /srv/data\)"),
+        (
+            "noop",
+            "oslo",
+            "../a",
+            r"path '/srv/data/../a' lies beneath no root of site oslo \(its roots: /srv/data\)",
+        ),
     ],
 )
 def test_a_mistake_in_an_order_is_named(
