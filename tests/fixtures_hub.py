@@ -42,6 +42,8 @@ class Hub:
     root: Path
     port: int = field(default_factory=free_port)
     env: dict[str, str] = field(default_factory=dict)
+    prefix: tuple[str, ...] = ()
+    """A program that each command is run by, with its arguments."""
     told: str = ""
     """What the last `up` printed."""
 
@@ -59,7 +61,7 @@ class Hub:
     def start(self, *arguments: str | bytes) -> subprocess.Popen[str]:
         """A command as a process."""
         return subprocess.Popen(
-            [sys.executable, "-m", "towpath", *arguments],
+            [*self.prefix, sys.executable, "-m", "towpath", *arguments],
             env=self.environment(),
             cwd=self.root,
             stdin=subprocess.DEVNULL,

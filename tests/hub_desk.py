@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -66,14 +67,14 @@ class Hub:
     def upkeep(self) -> None:
         """Do all that is due unasked."""
         for job in self.tell(upkeep.cancelled_jobs):
-            while not self.tell(lambda tx, job=job: upkeep.dequeue(tx, job)):
+            while not self.tell(partial(upkeep.dequeue, job_id=job)):
                 pass
         for task in self.tell(upkeep.own_discoveries):
-            while not self.tell(lambda tx, task=task: upkeep.discover(tx, task)):
+            while not self.tell(partial(upkeep.discover, task_id=task)):
                 pass
         last: int | None = 0
         while last is not None:
-            last = self.tell(lambda tx, last=last: upkeep.repair(tx, last or 0))
+            last = self.tell(partial(upkeep.repair, after=last))
 
     def job(self, job: int) -> JobView:
         """A job as people see it."""
@@ -216,8 +217,8 @@ def make_hub(directory: Path) -> Hub:
     hub = Hub(Database(url, Numbers()))
     hub.tell(workflows.install)
     for site in ("oslo", "bergen"):
-        hub.tell(lambda tx, site=site: registry.add_site(tx, site))
+        hub.tell(partial(registry.add_site, name=site))
     hub.tell(lambda tx: registry.add_target(tx, "vault", "file:///srv/vault", {}, bytes(32)))
     for document in (TWO_STEPS, ACROSS):
-        hub.tell(lambda tx, document=document: workflows.define_workflow(tx, document))
+        hub.tell(partial(workflows.define_workflow, document=document))
     return hub

@@ -1,5 +1,60 @@
 """The fixtures of the acceptance tests: real hubs, each in a home of its own, that never outlive the tests."""
 
-from tests.fixtures_hub import make_hub, make_shared_hub, reaper
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-__all__ = ["make_hub", "make_shared_hub", "reaper"]
+import pytest
+from tests.acceptance.world import MakeWorld, World, furnished, making, plant_rig
+from tests.fixtures_hub import make_hub, make_shared_hub, reaper
+from tests.fixtures_seaweed import bucket, seaweed
+
+__all__ = ["bucket", "make_hub", "make_shared_hub", "reaper", "seaweed"]
+
+
+@pytest.fixture(scope="session")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with an installed plugin: the steps `gate` and `stumble`."""
+    return plant_rig(tmp_path_factory.mktemp("rig"))
+
+
+@pytest.fixture(scope="session")
+def make_peaceful_world(
+    tmp_path_factory: pytest.TempPathFactory, reaper: Callable[[Path], None], rig: Path
+) -> Iterator[MakeWorld]:
+    """Makes worlds that are stopped when all tests are over."""
+    with making(tmp_path_factory, reaper, rig) as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def world(make_peaceful_world: MakeWorld) -> World:
+    """A hub with the sites oslo and bergen, and the directory target vault: for tests that leave it in peace."""
+    return furnished(make_peaceful_world("oslo", "bergen"))
+
+
+@pytest.fixture(scope="session")
+def weak_world(request: pytest.FixtureRequest, make_peaceful_world: MakeWorld) -> World:
+    """The same, and permission bits count at its sites, whoever runs the tests."""
+    if os.geteuid() != 0:
+        found: World = request.getfixturevalue("world")
+        return found
+    return furnished(make_peaceful_world("oslo", weak=True))
+
+
+@pytest.fixture
+def make_world(
+    tmp_path_factory: pytest.TempPathFactory, reaper: Callable[[Path], None], rig: Path
+) -> Iterator[MakeWorld]:
+    """Makes worlds for one test, which may do to them what it likes."""
+    with making(tmp_path_factory, reaper, rig) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_shared_world(
+    tmp_path_factory: pytest.TempPathFactory, reaper: Callable[[Path], None], rig: Path
+) -> Iterator[MakeWorld]:
+    """Makes worlds that are stopped when the module's tests are over."""
+    with making(tmp_path_factory, reaper, rig) as make:
+        yield make

@@ -1,0 +1,269 @@
+"""Running hubs as the acceptance tests use them: the command line, the API, and what jobs say of themselves."""
+
+import base64
+import json
+import os
+import shutil
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import httpx
+import pytest
+from tests.fixtures_hub import PATIENCE, Hub, until
+
+Document: TypeAlias = dict[str, Any]
+
+OVER = ("SUCCESS", "FAILURE", "CANCELLED")
+
+HEARTBEAT = 0.3
+LEASE = 6 * HEARTBEAT
+"""Seconds: a node is silent once it missed six heartbeats."""
+
+HERE = Path(__file__).parent
+WEAK = (sys.executable, "-I", "-S", str(HERE / "weaken.py"))
+"""Permission bits count for what is run by this program, also where root runs it."""
+
+TOTALS = ("done", "failed", "skipped", "aborted", "not_run", "unknown")
+
+
+@dataclass
+class World(Hub):
+    """A running hub, with a client of its API."""
+
+    _api: httpx.Client | None = None
+    _made: "Counter[str]" = field(default_factory=Counter)
+
+    @property
+    def api(self) -> httpx.Client:
+        """A client with the key that `up` wrote."""
+        if self._api is None:
+            said = tomllib.loads((self.home / "client.toml").read_text())
+            self._api = httpx.Client(
+                base_url=said["url"],
+                headers={"Authorization": f"Api-Key {said['api_key']}"},
+                timeout=PATIENCE,
+                trust_env=False,
+            )
+        return self._api
+
+    def close(self) -> None:
+        """Close the client."""
+        if self._api is not None:
+            self._api.close()
+            self._api = None
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> Document:
+        """A document of the API."""
+        found: Document = self.api.get(path, params=query).raise_for_status().json()
+        return found
+
+    def post(self, path: str, body: object) -> Document:
+        """What the API answers."""
+        answer = self.api.post(path, json=body)
+        assert answer.is_success, (path, answer.text)
+        found: Document = answer.json()
+        return found
+
+    def lines(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[Document]:
+        """Each row of a list, streamed."""
+        with self.api.stream("GET", path, params={"format": "jsonl", **(query or {})}) as answer:
+            answer.raise_for_status()
+            for line in answer.iter_lines():
+                yield json.loads(line)
+
+    def fresh(self, name: str, site: str = "oslo") -> Path:
+        """A new empty directory at a site."""
+        self._made[name] += 1
+        place = self.site(site) / f"{name}-{self._made[name]}"
+        place.mkdir()
+        return place
+
+    def target(self, name: str) -> Path:
+        """A directory target of that name, added; its directory."""
+        place = self.root / name
+        place.mkdir()
+        self.post("/api/targets/", {"name": name, "url": place.as_uri()})
+        return place
+
+    def submit(
+        self,
+        workflow: str,
+        paths: Path | Sequence[str],
+        fields: Mapping[str, object] | None = None,
+        more: Mapping[str, object] | None = None,
+    ) -> int:
+        """Start a job; its id. `more` is what else the request says, or says otherwise."""
+        given = [asked(paths)] if isinstance(paths, Path) else list(paths)
+        body = {"workflow": workflow, "site": "oslo", "paths": given, "fields": dict(fields or {})}
+        return int(self.post("/api/file/workflow/", {**body, **(more or {})})["id"])
+
+    def job(self, job_id: int) -> Document:
+        """How a job stands."""
+        return self.get(f"/api/jobs/{job_id}/")
+
+    def wait(self, job_id: int, state: str, patience: float = PATIENCE) -> Document:
+        """The job once it is in that state; it must not end in another."""
+        seen: list[Document] = []
+
+        def stands() -> bool:
+            seen[:] = [self.job(job_id)]
+            assert seen[0]["state"] == state or seen[0]["state"] not in OVER, seen[0]
+            return bool(seen[0]["state"] == state)
+
+        until(stands, f"job {job_id} was {state}", patience)
+        return seen[0]
+
+    def finish(self, job_id: int, state: str = "SUCCESS", patience: float = PATIENCE) -> Document:
+        """The job once it is over: in that state, and with totals that add up."""
+        seen: list[Document] = []
+
+        def is_over() -> bool:
+            seen[:] = [self.job(job_id)]
+            return seen[0]["state"] in OVER
+
+        until(is_over, f"job {job_id} was over", patience)
+        job = seen[0]
+        assert job["state"] == state, (job, self.tasks(job_id), list(self.failed(job_id))[:20])
+        totals = job["totals"]
+        assert totals["discovered"] == sum(totals[name] for name in TOTALS), totals
+        return job
+
+    def do(
+        self,
+        workflow: str,
+        place: Path,
+        fields: Mapping[str, object] | None = None,
+        state: str = "SUCCESS",
+        site: str = "oslo",
+        patience: float = PATIENCE,
+    ) -> Document:
+        """Run a job to its end."""
+        return self.finish(self.submit(workflow, place, fields, {"site": site}), state, patience)
+
+    def steps(self, job_id: int) -> dict[tuple[int, int], Document]:
+        """(rule, position) → the step of a job with its counts."""
+        return {
+            (row["rule"], row["position"]): row for row in self.get(f"/api/jobs/{job_id}/steps/")["results"]
+        }
+
+    def tasks(self, job_id: int, state: str = "") -> list[Document]:
+        """The tasks of a job."""
+        return list(self.lines(f"/api/jobs/{job_id}/tasks/", {"state": state} if state else None))
+
+    def paths(self, job_id: int, **filters: str) -> Iterator[Document]:
+        """What became of each path in each task."""
+        return self.lines(f"/api/jobs/{job_id}/paths/", filters)
+
+    def outcomes(self, job: Document, **filters: str) -> dict[bytes, tuple[str, str | None]]:
+        """Path → its outcome and the reason, of each path of a job, which must come once."""
+        rows = [(exact(row), row["outcome"], row["reason"]) for row in self.paths(job["id"], **filters)]
+        found = {path: (outcome, reason) for path, outcome, reason in rows}
+        assert len(found) == len(rows)
+        return found
+
+    def failed(self, job_id: int) -> Iterator[Document]:
+        """The paths that failed."""
+        return self.paths(job_id, outcome="failed")
+
+
+def asked(path: Path) -> dict[str, str]:
+    """A path as a request names it, exactly."""
+    return {"path_b64": base64.b64encode(bytes(path)).decode()}
+
+
+def exact(row: Document) -> bytes:
+    """The path of a row."""
+    return base64.b64decode(row["path_b64"], validate=True)
+
+
+def one_line(text: str) -> bool:
+    """Whether it is one line, with its end."""
+    return text.count("\n") == 1 and text.endswith("\n")
+
+
+class MakeWorld(Protocol):
+    """Makes a running hub with these sites."""
+
+    def __call__(self, *sites: str, weak: bool = False) -> World: ...
+
+
+RIG_FILES = {
+    "METADATA": "Metadata-Version: 2.1\nName: towpath-rig\nVersion: 1.0\n",
+    "entry_points.txt": "[towpath.steps]\ngate = towpath_rig:Gate\nstumble = towpath_rig:Stumble\n",
+    "INSTALLER": "the tests\n",
+}
+
+
+def plant_rig(place: Path) -> Path:
+    """Install the tests' plugin into a directory, as pip would."""
+    shutil.copy(HERE / "rig" / "towpath_rig.py", place)
+    about = place / "towpath_rig-1.0.dist-info"
+    about.mkdir()
+    for name, text in RIG_FILES.items():
+        (about / name).write_text(text)
+    return place
+
+
+def chain(name: str, *action: Mapping[str, object], kinds: Sequence[str] = ("file",)) -> Document:
+    """A workflow that takes each path of these kinds through the same steps; its field `gate` names a file."""
+    rules = [{"type": kind, "state": "all", "action": list(action)} for kind in kinds]
+    return {"name": name, "fields": [{"name": "gate", "type": "string"}], "filter_rules": rules}
+
+
+GATE = {"name": "gate", "until": "*gate"}
+
+CHAINS = (
+    chain("gated", GATE),
+    chain("gated-checksum", GATE, {"name": "checksum"}),
+    chain("gated-premigrate", GATE, {"name": "migrate", "premigrate": True}),
+    chain("checksum-noop", {"name": "checksum"}, {"name": "noop"}),
+    chain("checksum-migrate", {"name": "checksum"}, {"name": "migrate", "premigrate": True}),
+    chain("haul", {"name": "migrate", "premigrate": True}, GATE, {"name": "checksum"}),
+    chain("stumble", {"name": "noop"}, {"name": "stumble"}, {"name": "checksum"}, {"name": "noop"}),
+)
+"""The workflows that every world has besides the installed ones."""
+
+
+def furnished(world: World) -> World:
+    """The world, with a directory target `vault` that every site sends to by default."""
+    world.target("vault")
+    for site in world.get("/api/sites/")["results"]:
+        world.api.patch(f"/api/sites/{site['name']}/", json={"default_target": "vault"}).raise_for_status()
+    return world
+
+
+@contextmanager
+def making(
+    tmp_path_factory: pytest.TempPathFactory, reaper: Callable[[Path], None], rig: Path
+) -> Iterator[MakeWorld]:
+    """A way to make worlds, which are stopped at the end."""
+    made: list[World] = []
+
+    def make(*sites: str, weak: bool = False) -> World:
+        root = tmp_path_factory.mktemp("world")
+        above = os.environ.get("PYTHONPATH", "")
+        env = {
+            "TOWPATH_HEARTBEAT": str(HEARTBEAT),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(rig), above])),
+        }
+        world = World(root, env=env, prefix=WEAK if weak else ())
+        reaper(world.home)
+        made.append(world)
+        world.up(*sites)
+        if sites:
+            for document in CHAINS:
+                world.post("/api/workflows/", document)
+        return world
+
+    try:
+        yield make
+    finally:
+        for world in made:
+            world.close()
+            world.command("down")
