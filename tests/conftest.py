@@ -1,7 +1,9 @@
 """What holds for every test: how a skip counts, and the line that a run ends with."""
 
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -9,6 +11,16 @@ import pytest
 
 NO_SKIPS = os.environ.get("TOWPATH_NO_SKIPS", "") not in ("", "0")
 NOBODY = 65534
+
+
+def pytest_configure() -> None:
+    """Let children be interrupted, also where a shell that runs us in the background has SIGINT ignored: what is
+    ignored stays so in every program that is started."""
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        and threading.current_thread() is threading.main_thread()
+    ):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _refuse_a_skip(report: pytest.TestReport | pytest.CollectReport) -> None:

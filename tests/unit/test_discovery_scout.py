@@ -48,13 +48,24 @@ def awaited(root: Root) -> Scout:
     return scout
 
 
+_others: set[int] = set()
+"""Processes that this one started before: the servers of other tests."""
+
+
+@pytest.fixture(autouse=True)
+def _only_scouts_count() -> None:
+    _others.clear()
+    _others.update(children())
+
+
 def children() -> list[int]:
-    """The processes that this one has started and not yet seen off."""
-    return [
+    """The processes that the test has started and not yet seen off."""
+    started = (
         int(pid)
         for task in Path("/proc/self/task").iterdir()
         for pid in (task / "children").read_text().split()
-    ]
+    )
+    return [pid for pid in started if pid not in _others]
 
 
 def scouted(**options: Any) -> Recursive:
