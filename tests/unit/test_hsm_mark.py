@@ -111,3 +111,19 @@ def test_a_foreign_mark_says_what_is_wrong_with_it(file: os.stat_result) -> None
     assert "expected 60 bytes, found 1" in found.why
     packed = of(file, State.OFFLINE).pack(SITE_KEY)
     assert "version" in marks.judge(file, b"\x63" + packed[1:], SITE_KEY).why
+
+
+def test_a_mark_may_be_written_again_and_forgotten_after_its_other_name_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"x")
+    fd = os.open(path, os.O_RDWR)
+    try:
+        os.setxattr(fd, marks.USER, b"old")
+        names = os.listxattr(fd)
+        marks.write(fd, b"new", names)
+        marks.write(fd, b"newer", names)
+        marks.forget(fd, marks.NAMES)
+        marks.forget(fd, marks.NAMES)
+        assert not set(os.listxattr(fd)) & set(marks.NAMES)
+    finally:
+        os.close(fd)

@@ -272,7 +272,7 @@ def write(fd: int, packed: bytes, names: Collection[str] = ()) -> None:
                 raise
         else:
             if USER in names:
-                os.removexattr(fd, USER)
+                _remove(fd, USER)
             return
     os.setxattr(fd, USER, packed)
 
@@ -281,4 +281,13 @@ def forget(fd: int, names: Collection[str]) -> None:
     """Remove a file's mark; `names` are its attributes, as listed."""
     for name in NAMES:
         if name in names:
-            os.removexattr(fd, name)
+            _remove(fd, name)
+
+
+def _remove(fd: int, name: str) -> None:
+    """Remove an attribute; it may be gone since the file was looked at, as when a mark is written a second time."""
+    try:
+        os.removexattr(fd, name)
+    except OSError as error:
+        if error.errno != errno.ENODATA:
+            raise
