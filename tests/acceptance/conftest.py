@@ -19,7 +19,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def make_peaceful_world(
+def make_worlds(
     tmp_path_factory: pytest.TempPathFactory, reaper: Callable[[Path], None], rig: Path
 ) -> Iterator[MakeWorld]:
     """Makes worlds that are stopped when all tests are over."""
@@ -28,33 +28,21 @@ def make_peaceful_world(
 
 
 @pytest.fixture(scope="session")
-def world(make_peaceful_world: MakeWorld) -> World:
+def world(make_worlds: MakeWorld) -> World:
     """A hub with the sites oslo and bergen, and the directory target vault: for tests that leave it in peace."""
-    return furnished(make_peaceful_world("oslo", "bergen"))
+    return furnished(make_worlds("oslo", "bergen"))
 
 
 @pytest.fixture(scope="session")
-def weak_world(request: pytest.FixtureRequest, make_peaceful_world: MakeWorld) -> World:
+def weak_world(request: pytest.FixtureRequest, make_worlds: MakeWorld) -> World:
     """The same, and permission bits count at its sites, whoever runs the tests."""
     if os.geteuid() != 0:
         found: World = request.getfixturevalue("world")
         return found
-    return furnished(make_peaceful_world("oslo", weak=True))
+    return furnished(make_worlds("oslo", weak=True))
 
 
-@pytest.fixture
-def make_world(
-    tmp_path_factory: pytest.TempPathFactory, reaper: Callable[[Path], None], rig: Path
-) -> Iterator[MakeWorld]:
-    """Makes worlds for one test, which may do to them what it likes."""
-    with making(tmp_path_factory, reaper, rig) as make:
-        yield make
-
-
-@pytest.fixture(scope="module")
-def make_shared_world(
-    tmp_path_factory: pytest.TempPathFactory, reaper: Callable[[Path], None], rig: Path
-) -> Iterator[MakeWorld]:
-    """Makes worlds that are stopped when the module's tests are over."""
-    with making(tmp_path_factory, reaper, rig) as make:
-        yield make
+@pytest.fixture(scope="session")
+def rough_world(make_worlds: MakeWorld) -> World:
+    """A hub with the site oslo and the target vault, to which tests may do what they like: each leaves it up."""
+    return furnished(make_worlds("oslo"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.acceptance import trees
-from tests.acceptance.world import LEASE, Document, MakeWorld, World, exact, furnished
+from tests.acceptance.world import LEASE, Document, World, exact
 from tests.fixtures_hub import until
 
 BACK_WITHIN = 5.0
@@ -123,11 +123,9 @@ def check(world: World, job: int, place: Path) -> None:
         assert {exact(row) for row in rows} == expected
 
 
-def test_a_job_goes_on_after_each_death_in_its_midst_and_counts_each_path_once(
-    make_world: MakeWorld,
-) -> None:
-    world = furnished(make_world("oslo"))
-    place, gate = world.fresh("many"), world.root / "gate"
+def test_a_job_goes_on_after_each_death_in_its_midst_and_counts_each_path_once(rough_world: World) -> None:
+    world = rough_world
+    place, gate = world.fresh("many"), world.root / "many.gate"
     trees.sow(place, 2000)
     job = world.submit("haul", place, {"gate": str(gate)})
     until(lambda: runs(world, job, "migrate"), "files were on their way")
@@ -145,9 +143,9 @@ def test_a_job_goes_on_after_each_death_in_its_midst_and_counts_each_path_once(
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-def test_fifty_thousand_files_are_worked_through_while_everything_dies_in_turn(make_world: MakeWorld) -> None:
-    world = furnished(make_world("oslo"))
-    place, gate = world.fresh("very-many"), world.root / "gate"
+def test_fifty_thousand_files_are_worked_through_while_everything_dies_in_turn(rough_world: World) -> None:
+    world = rough_world
+    place, gate = world.fresh("very-many"), world.root / "very-many.gate"
     count = 50_000
     trees.sow(place, count)
     job = world.submit("haul", place, {"gate": str(gate)})

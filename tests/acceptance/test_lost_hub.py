@@ -3,29 +3,31 @@
 import shutil
 
 from tests.acceptance import trees
-from tests.acceptance.world import MakeWorld, exact, furnished
+from tests.acceptance.world import World, exact, furnished, one_line
 
 
 def test_stubs_are_recalled_by_a_hub_that_has_nothing_but_the_sites_key_and_the_target(
-    make_world: MakeWorld,
+    rough_world: World,
 ) -> None:
-    old = furnished(make_world("oslo"))
-    tree = old.fresh("tree")
+    world = rough_world
+    tree = world.fresh("tree")
     trees.plant(tree)
     before = trees.picture(tree)
-    old.do("migrate", tree)
-    key = (old.home / "sites" / "oslo" / "site.key").read_bytes()
-    old.run("down")
-    shutil.rmtree(old.home)
-    old.close()
-    new = old
-    place = new.home / "sites" / "oslo"
-    place.mkdir(parents=True)
-    (place / "site.key").write_bytes(key)
-    (place / "site.key").chmod(0o600)
-    new.up("oslo")
-    assert list(new.lines("/api/jobs/")) == []
-    new.post("/api/targets/", {"name": "vault", "url": (new.root / "vault").as_uri()})
-    job = new.do("recall", tree)
+    world.do("migrate", tree)
+    here = world.home / "sites" / "oslo"
+    key = (here / "site.key").read_bytes()
+    world.down()
+    shutil.rmtree(world.home)
+    here.mkdir(parents=True)
+    (here / "site.key").touch(0o600)
+    (here / "site.key").write_bytes(key)
+    world.up("oslo")
+    assert list(world.lines("/api/jobs/")) == []
+    # It has no target yet, and says so.
+    ended = world.command("run", "migrate", "--site=oslo", str(tree))
+    assert (ended.status, ended.out, one_line(ended.err)) == (1, "", True)
+    assert "target" in ended.err
+    furnished(world)
+    job = world.do("recall", tree)
     assert trees.picture(tree) == before
-    assert {exact(row) for row in new.paths(job["id"], outcome="processed")} == set(trees.files(tree))
+    assert {exact(row) for row in world.paths(job["id"], outcome="processed")} == set(trees.files(tree))

@@ -4,9 +4,8 @@ import os
 import signal
 from pathlib import Path
 
-import pytest
 from tests.acceptance import trees
-from tests.acceptance.world import MakeWorld, World, one_line
+from tests.acceptance.world import World
 from tests.fixtures_hub import is_alive, until
 
 MANY = 100_000
@@ -67,49 +66,37 @@ def test_a_cancel_ends_what_runs_at_its_next_path(world: World) -> None:
     assert {task["state"] for task in world.tasks(job)} <= {"SUCCESS", "CANCELLED"}
 
 
-@pytest.fixture(scope="module")
-def plain(make_shared_world: MakeWorld) -> World:
-    """A world without a target."""
-    return make_shared_world("oslo")
-
-
-def test_a_migrate_where_there_is_no_target_is_told_in_one_line(plain: World) -> None:
-    ended = plain.command("run", "migrate", "--site=oslo", str(plain.fresh("homeless")))
-    assert (ended.status, ended.out, one_line(ended.err)) == (1, "", True)
-    assert "target" in ended.err
-
-
-def test_a_pause_survives_the_end_of_everything(plain: World) -> None:
-    place, gate = plain.fresh("slept-over"), plain.root / "slept-over.gate"
+def test_a_pause_survives_the_end_of_everything(rough_world: World) -> None:
+    place, gate = rough_world.fresh("slept-over"), rough_world.root / "slept-over.gate"
     trees.sow(place, 300)
-    job = begun(plain, place, gate)
-    pids = [pid for pid in plain.pids().values() if pid is not None]
-    plain.post(f"/api/jobs/{job}/pause/", {"now": True, "reason": "over the weekend"})
-    plain.wait(job, "PAUSED")
-    plain.run("down")
+    job = begun(rough_world, place, gate)
+    pids = [pid for pid in rough_world.pids().values() if pid is not None]
+    rough_world.post(f"/api/jobs/{job}/pause/", {"now": True, "reason": "over the weekend"})
+    rough_world.wait(job, "PAUSED")
+    rough_world.down()
     assert not any(map(is_alive, pids))
-    plain.up()
-    paused = plain.job(job)
+    rough_world.up()
+    paused = rough_world.job(job)
     assert (paused["state"], paused["wish_why"]) == ("PAUSED", "over the weekend")
-    assert plain.tasks(job, "STARTED") == []
+    assert rough_world.tasks(job, "STARTED") == []
     gate.touch()
-    plain.post(f"/api/jobs/{job}/resume/", {})
-    assert plain.finish(job)["totals"]["done"] == 300
+    rough_world.post(f"/api/jobs/{job}/resume/", {})
+    assert rough_world.finish(job)["totals"]["done"] == 300
 
 
-def test_a_cancel_empties_a_queue_of_a_hundred_thousand_tasks(plain: World) -> None:
-    place, gate = plain.fresh("crowded"), plain.root / "crowded.gate"
+def test_a_cancel_empties_a_queue_of_a_hundred_thousand_tasks(rough_world: World) -> None:
+    place, gate = rough_world.fresh("crowded"), rough_world.root / "crowded.gate"
     # What waits at a gate holds the site's slots, so that nothing else begins.
-    holders = [begun(plain, place_with_tasks(plain, "holder"), gate) for _ in range(SLOTS)]
+    holders = [begun(rough_world, place_with_tasks(rough_world, "holder"), gate) for _ in range(SLOTS)]
     paths = [f"{place}/{number:06}" for number in range(MANY)]
-    job = plain.submit("noop", paths, more={"discovery": None, "paths_per_task": 1})
-    assert plain.get(f"/api/jobs/{job}/tasks/", {"state": "PENDING"})["count"] >= MANY - AHEAD
-    assert plain.post(f"/api/jobs/{job}/cancel/", {})["state"] == "DEQUEUING"
-    ended = plain.finish(job, "CANCELLED")
+    job = rough_world.submit("noop", paths, more={"discovery": None, "paths_per_task": 1})
+    assert rough_world.get(f"/api/jobs/{job}/tasks/", {"state": "PENDING"})["count"] >= MANY - AHEAD
+    assert rough_world.post(f"/api/jobs/{job}/cancel/", {})["state"] == "DEQUEUING"
+    ended = rough_world.finish(job, "CANCELLED")
     assert ended["totals"]["discovered"] == ended["totals"]["not_run"] == MANY
     gate.touch()
     for holder in holders:
-        plain.finish(holder)
+        rough_world.finish(holder)
 
 
 def place_with_tasks(world: World, name: str) -> Path:
@@ -119,29 +106,29 @@ def place_with_tasks(world: World, name: str) -> Path:
     return place
 
 
-def test_a_cancel_ends_though_its_worker_does_not_answer(plain: World) -> None:
-    place, gate = plain.fresh("deaf"), plain.root / "deaf.gate"
+def test_a_cancel_ends_though_its_worker_does_not_answer(rough_world: World) -> None:
+    place, gate = rough_world.fresh("deaf"), rough_world.root / "deaf.gate"
     trees.sow(place, 10)
-    job = begun(plain, place, gate)
-    worker = plain.pids()["worker", "oslo"]
+    job = begun(rough_world, place, gate)
+    worker = rough_world.pids()["worker", "oslo"]
     assert worker is not None
     os.kill(worker, signal.SIGSTOP)
     try:
-        assert plain.post(f"/api/jobs/{job}/cancel/", {})["state"] == "DEQUEUING"
-        plain.finish(job, "CANCELLED")
+        assert rough_world.post(f"/api/jobs/{job}/cancel/", {})["state"] == "DEQUEUING"
+        rough_world.finish(job, "CANCELLED")
     finally:
         os.kill(worker, signal.SIGCONT)
     # Awake again, it can do nothing to that job, and works on.
-    assert plain.do("noop", place)["totals"]["done"] == 12
-    assert plain.job(job)["state"] == "CANCELLED"
+    assert rough_world.do("noop", place)["totals"]["done"] == 12
+    assert rough_world.job(job)["state"] == "CANCELLED"
 
 
-def test_a_cancel_ends_though_its_worker_was_killed(plain: World) -> None:
-    place, gate = plain.fresh("killed"), plain.root / "killed.gate"
+def test_a_cancel_ends_though_its_worker_was_killed(rough_world: World) -> None:
+    place, gate = rough_world.fresh("killed"), rough_world.root / "killed.gate"
     trees.sow(place, 10)
-    job = begun(plain, place, gate)
-    worker = plain.pids()["worker", "oslo"]
+    job = begun(rough_world, place, gate)
+    worker = rough_world.pids()["worker", "oslo"]
     assert worker is not None
     os.kill(worker, signal.SIGKILL)
-    plain.post(f"/api/jobs/{job}/cancel/", {})
-    plain.finish(job, "CANCELLED")
+    rough_world.post(f"/api/jobs/{job}/cancel/", {})
+    rough_world.finish(job, "CANCELLED")

@@ -52,6 +52,11 @@ class World(Hub):
             )
         return self._api
 
+    def down(self) -> None:
+        """Stop everything; a hub that comes up in another home has another key."""
+        self.run("down")
+        self.close()
+
     def close(self) -> None:
         """Close the client."""
         if self._api is not None:
@@ -82,13 +87,6 @@ class World(Hub):
         self._made[name] += 1
         place = self.site(site) / f"{name}-{self._made[name]}"
         place.mkdir()
-        return place
-
-    def target(self, name: str) -> Path:
-        """A directory target of that name, added; its directory."""
-        place = self.root / name
-        place.mkdir()
-        self.post("/api/targets/", {"name": name, "url": place.as_uri()})
         return place
 
     def submit(
@@ -231,10 +229,13 @@ CHAINS = (
 
 
 def furnished(world: World) -> World:
-    """The world, with a directory target `vault` that every site sends to by default."""
-    world.target("vault")
+    """The world, with a directory target `vault` that every site sends to by default, and with its workflows."""
+    (world.root / "vault").mkdir(exist_ok=True)
+    world.post("/api/targets/", {"name": "vault", "url": (world.root / "vault").as_uri()})
     for site in world.get("/api/sites/")["results"]:
         world.api.patch(f"/api/sites/{site['name']}/", json={"default_target": "vault"}).raise_for_status()
+    for document in CHAINS:
+        world.post("/api/workflows/", document)
     return world
 
 
@@ -256,9 +257,6 @@ def making(
         reaper(world.home)
         made.append(world)
         world.up(*sites)
-        if sites:
-            for document in CHAINS:
-                world.post("/api/workflows/", document)
         return world
 
     try:
@@ -266,4 +264,6 @@ def making(
     finally:
         for world in made:
             world.close()
-            world.command("down")
+        for process in [world.start("down") for world in made]:
+            with process:
+                process.communicate(timeout=PATIENCE)
