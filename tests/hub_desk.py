@@ -1,7 +1,7 @@
 """A hub without a bus: the engine on a real database, asked by nodes that the test plays."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -55,6 +55,15 @@ class Hub:
         asked = tuple(Asked(b"%s/f%06d" % (ROOT.encode(), number)) for number in range(count))
         order = control.Submission(workflow, site, "default", asked, {}, "ana", None, per_task)
         return self.tell(lambda tx: control.submit(tx, order))
+
+    def define(self, name: str, *chain: Mapping[str, object], kind: str = "all") -> None:
+        """Make a workflow of one rule."""
+        rule = {"type": kind, "state": "all", "action": list(chain)}
+        self.define_document({"name": name, "filter_rules": [rule]})
+
+    def define_document(self, document: object) -> None:
+        """Make a workflow."""
+        self.tell(partial(workflows.define_workflow, document=document))
 
     def wish(self, job: int, wanted: Wanted, now: bool = False) -> None:
         """Ask something of a job."""
@@ -210,15 +219,20 @@ ACROSS = {
 }
 
 
-def make_hub(directory: Path) -> Hub:
+def furnish(database: Database) -> Hub:
     """A hub with two sites, a target, and workflows of several shapes."""
-    url = f"sqlite:///{directory / 'hub.db'}"
-    schema.upgrade(url)
-    hub = Hub(Database(url, Numbers()))
+    hub = Hub(database)
     hub.tell(workflows.install)
     for site in ("oslo", "bergen"):
         hub.tell(partial(registry.add_site, name=site))
     hub.tell(lambda tx: registry.add_target(tx, "vault", "file:///srv/vault", {}, bytes(32)))
     for document in (TWO_STEPS, ACROSS):
-        hub.tell(partial(workflows.define_workflow, document=document))
+        hub.define_document(document)
     return hub
+
+
+def make_hub(directory: Path) -> Hub:
+    """Such a hub on a new database in that directory."""
+    url = f"sqlite:///{directory / 'hub.db'}"
+    schema.upgrade(url)
+    return furnish(Database(url, Numbers()))

@@ -178,6 +178,12 @@ def stage(phase: Phase, depth: int | None = None) -> int:
     return base if depth is None else base + max(1, DEEPEST - depth)
 
 
+def depth_of(number: int) -> int | None:
+    """The depth of the directories that a stage deletes; None for any other stage."""
+    finer = number - Phase.DELETES * STAGES_PER_PHASE
+    return DEEPEST - finer if 0 < finer <= DEEPEST else None
+
+
 def chain_stages(phases: Sequence[Phase], depth: int | None = None) -> list[int]:
     """The stage of each task of a chain; `depth` where its paths are directories, all of that depth.
 

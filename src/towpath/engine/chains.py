@@ -100,7 +100,7 @@ def _advance(ledger: Ledger, before: Task, task: Task, carry: bytes | None) -> b
         else:
             ledger.move(task, due)
     elif task.state is TaskState.CANCELLED and task.paths == 0 and before.processed:
-        ledger.turn_away(task, before.processed)
+        ledger.turn_away(task, before.processed, _handed_on(before), carry or None)
     return True
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from towpath.domain.errors import Conflict, NotFound, did_you_mean
-from towpath.domain.paths import Kind
+from towpath.domain.errors import Conflict, Mistake, NotFound, did_you_mean
+from towpath.domain.paths import Kind, printable
 from towpath.domain.plan import Ground, Plan, plan_document, resolve
 from towpath.domain.rules import RULE_TYPES, Condition, Rules
 from towpath.domain.states import (
@@ -19,21 +19,21 @@ from towpath.domain.states import (
     TaskEvent,
     Wanted,
 )
-from towpath.engine import workflows
+from towpath.engine import room, workflows
 from towpath.engine.found import DISCOVERY_RULE, add_batches
 from towpath.engine.inputs import Asked, for_walk, place
 from towpath.store import tasks, walks
 from towpath.store.database import Tx
 from towpath.store.ledger import Ledger
 from towpath.store.tables import idempotency, jobs, sites, wishes
-from towpath.store.tasks import DISCOVERY, READY, Task
+from towpath.store.tasks import DISCOVERY, HUB, READY, Task
 from towpath.store.walks import WalkRow
 from towpath.wire import Batch, Group, Input, pack
 
 BATCH = 1000
-BATCH_BYTES = 180 * 1024
-HUB = "hub"
-"""The function of discovery tasks that the hub does itself."""
+BATCH_BYTES = 150 * 1024
+PER_PATH = 24
+"""Bytes of a packed batch for one path beside its name and its state."""
 CALLER = "caller"
 """The hub's own discovery: the caller's paths as they are."""
 
@@ -112,6 +112,7 @@ def _prepare(tx: Tx, order: Submission) -> tuple[Plan, int, list[Input]]:
         raise NotFound(f"no discovery '{definition.discovery}'{known_ones}")
     plan = resolve(definition, order.fields, catalogue, ground)
     workflows.check_targets(tx.conn, plan)
+    room.check_plan(plan)
     return plan, version, place(order.inputs, order.site, row.roots)
 
 
@@ -185,7 +186,7 @@ def _take_as_given(ledger: Ledger, job_id: int, plan: Plan, inputs: Sequence[Inp
     job = ledger.jobs[job_id]
     rules = Rules(Condition(RULE_TYPES[b.type], b.state, b.include, b.exclude) for b in plan.branches)
     sorted_out: dict[tuple[int, str], list[Input]] = {}
-    for given in dict.fromkeys(inputs):
+    for given in _once_each(inputs):
         rule = rules.match(Kind.FILE, given.state, given.path)
         if rule is None:
             job.add("unmatched", 1)
@@ -201,16 +202,29 @@ def _take_as_given(ledger: Ledger, job_id: int, plan: Plan, inputs: Sequence[Inp
     ledger.move(task, TaskEvent.SUCCEED)
 
 
+def _once_each(inputs: Sequence[Input]) -> Iterator[Input]:
+    """Each path once, however often it was named; raises `Mistake` for one that was given two states."""
+    states: dict[tuple[str, bytes], str] = {}
+    for given in inputs:
+        said = states.setdefault((given.root, given.path), given.state)
+        if said != given.state:
+            raise Mistake(
+                f"paths: expected one state for '{printable(given.path)}', found '{said}' and '{given.state}'"
+            )
+    return (Input(root, path, state) for (root, path), state in states.items())
+
+
 def _parts(members: Sequence[Input], most: int) -> Iterator[list[Input]]:
     """Cut into batches of at most `most` paths that fit a message."""
     part: list[Input] = []
     size = 0
     for given in members:
-        if part and (len(part) >= most or size + len(given.path) > BATCH_BYTES):
+        own = len(given.path) + len(given.state) + PER_PATH
+        if part and (len(part) >= most or size + own > BATCH_BYTES):
             yield part
             part, size = [], 0
         part.append(given)
-        size += len(given.path)
+        size += own
     if part:
         yield part
 

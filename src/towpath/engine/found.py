@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from towpath.domain.paths import Kind, depth, is_beneath, is_clean, printable
 from towpath.domain.plan import Branch
 from towpath.domain.states import Phase
+from towpath.engine import room
 from towpath.engine.chains import NewChain, create
 from towpath.store import batches, tasks
 from towpath.store.jobs import Job
@@ -17,6 +18,8 @@ from towpath.wire import Batch, Found, Group, Input, Problem, unpack
 
 LARGEST_BATCH = 8 * 1024 * 1024
 DISCOVERY_RULE = -1
+MOST_COUNTED = 2**50
+"""Bytes that one event can add to a counter: a sparse file may claim to have 8 EiB, and no sum may ever overflow."""
 
 
 class Unacceptable(ValueError):
@@ -26,11 +29,13 @@ class Unacceptable(ValueError):
 def accept_found(ledger: Ledger, task: Task, walk: WalkRow, event: Found) -> list[NoteRow]:
     """Make the chains for what was found; returns the notes for what could not be looked at."""
     job = ledger.jobs[task.job_id]
+    if len(event.cursor_to) > room.CURSOR:
+        raise Unacceptable(f"expected a cursor of at most {room.CURSOR} bytes, found {len(event.cursor_to)}")
     found = [(group, _checked(job, walk.inputs, group)) for group in event.groups]
     for problem in event.problems:
         _check_place(walk.inputs, problem.root, [problem.path])
     add_batches(ledger, job, found)
-    job.add("unmatched", max(0, event.unmatched))
+    job.add("unmatched", bounded(event.unmatched))
     noted = _problems(ledger, task, walk, event.problems)
     walk.problems += len(event.problems)
     return noted
@@ -48,15 +53,20 @@ def add_batches(ledger: Ledger, job: Job, found: Sequence[tuple[Group, Batch]]) 
                 "id": batch_id,
                 "job_id": job.id,
                 "count": group.count,
-                "bytes": group.bytes,
+                "bytes": bounded(group.bytes),
                 "paths": group.batch,
             }
         )
         new += _chains(job.plan.branches[group.rule], group, batch, batch_id)
         job.add("discovered", group.count)
-        job.add("bytes_found", max(0, group.bytes))
+        job.add("bytes_found", bounded(group.bytes))
     batches.insert(ledger.tx.conn, rows)
     create(ledger, job, new)
+
+
+def bounded(number: int) -> int:
+    """What a node counted, as it is added to a counter."""
+    return min(max(0, number), MOST_COUNTED)
 
 
 def _chains(branch: Branch, group: Group, batch: Batch, batch_id: int) -> list[NewChain]:
@@ -80,6 +90,8 @@ def _chains(branch: Branch, group: Group, batch: Batch, batch_id: int) -> list[N
 def _checked(job: Job, inputs: Sequence[Input], group: Group) -> Batch:
     if not 0 <= group.rule < len(job.plan.branches):
         raise Unacceptable(f"expected one of {len(job.plan.branches)} rules, found {group.rule}")
+    if len(group.batch) > room.BATCH:
+        raise Unacceptable(f"expected batches of at most {room.BATCH} bytes, found {len(group.batch)}")
     batch = unpack(group.batch, Batch, LARGEST_BATCH)
     lengths = {len(batch.paths), len(batch.kinds), len(batch.sizes), group.count}
     if lengths != {group.count} or group.count == 0 or len(batch.states) not in (1, group.count):

@@ -8,25 +8,19 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from towpath.domain.states import PENDING, STARTED, TaskEvent
+from towpath.engine import room
 from towpath.engine.nodes import Node, Unknown, find_node
 from towpath.store import batches, tasks, walks
 from towpath.store.database import Tx
 from towpath.store.jobs import Job
 from towpath.store.ledger import Ledger
-from towpath.store.tables import batches as batch_rows
 from towpath.store.tables import lanes, nodes
 from towpath.store.tables import tasks as task_rows
-from towpath.store.tasks import READY, Task
+from towpath.store.tasks import HUB, READY, Task
 from towpath.wire import Claim, Grant, Grants, Walk, Want
-
-ROOM = 190 * 1024
-"""Bytes of batches in one answer: a message is at most 256 KiB."""
 
 MOST = 64
 """Tasks in one answer."""
-
-HEAD = 300
-"""Bytes that a grant takes beside its paths, about."""
 
 Lane = Any
 """A row of `lanes`."""
@@ -68,17 +62,16 @@ def _granted_before(ledger: Ledger, node: Node, asked: Claim) -> list[Task]:
 
 def _grant(ledger: Ledger, node: Node, asked: Claim, new_run: RunIds) -> tuple[list[Task], bool]:
     granted: list[Task] = []
-    room, more = ROOM, False
+    left_over, more = room.BATCH, False
     for want in asked.wants:
         left = min(want.slots, MOST - len(granted))
         due = _due(ledger, node.site, want, left)
-        lengths = _lengths(ledger.tx.conn, due)
+        weights = room.weights(ledger, due)
         for task in due:
-            size = lengths.get(task.batch_id or 0, 0) + len(task.mask or b"") + len(task.carry or b"") + HEAD
-            if granted and size > room:
+            if granted and weights[task.id] > left_over:
                 more = True
                 break
-            room -= size
+            left_over -= weights[task.id]
             task.run, task.node_id = new_run(), node.id
             task.incarnation, task.claim = node.incarnation, asked.number
             ledger.move(task, TaskEvent.START)
@@ -89,7 +82,7 @@ def _grant(ledger: Ledger, node: Node, asked: Claim, new_run: RunIds) -> tuple[l
 
 def _due(ledger: Ledger, site: str, want: Want, slots: int) -> list[Task]:
     """Tasks that may be granted now: the highest priority first, then each job in turn."""
-    if slots <= 0:
+    if slots <= 0 or want.function == HUB:
         return []
     conn = ledger.tx.conn
     open_lanes = _lanes(conn, site, want, slots)
@@ -154,14 +147,6 @@ def _end_turn(conn: Connection, served: Sequence[Lane]) -> None:
         for place, lane in enumerate(served)
     ]
     conn.execute(sa.update(lanes).where(*key).values(turn=sa.bindparam("turn")), rows)
-
-
-def _lengths(conn: Connection, due: Sequence[Task]) -> dict[int, int]:
-    """How many bytes the batch of each task takes."""
-    column = batch_rows.c
-    wanted = sorted({task.batch_id for task in due if task.batch_id is not None})
-    rows = conn.execute(sa.select(column.id, sa.func.length(column.paths)).where(column.id.in_(wanted)))
-    return {row[0]: int(row[1]) for row in rows}
 
 
 def _describe(ledger: Ledger, granted: Sequence[Task]) -> list[Grant]:

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 from towpath.domain.errors import Mistake
 from towpath.domain.paths import is_beneath, is_clean, printable
+from towpath.engine import room
 from towpath.wire import Input
-
-MOST_BYTES = 128 * 1024
-"""Bytes of inputs that a discovery may start from: a grant must carry them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +56,9 @@ def for_walk(inputs: Sequence[Input]) -> tuple[Input, ...]:
         if not (kept and kept[-1].root == given.root and is_beneath(given.path, kept[-1].path)):
             kept.append(given)
     size = sum(len(given.path) + len(given.state) + len(given.root) + 8 for given in kept)
-    if size > MOST_BYTES:
+    if size > room.INPUTS:
         raise Mistake(
-            f"paths: expected at most {MOST_BYTES} bytes of paths for a discovery to start from, found {size};"
+            f"paths: expected at most {room.INPUTS} bytes of paths for a discovery to start from, found {size};"
             " name a directory above them, or run the workflow without a discovery"
         )
     return tuple(kept)

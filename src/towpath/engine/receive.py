@@ -9,16 +9,28 @@ import zstandard
 
 from towpath.domain.paths import OUTCOME_OF, Code
 from towpath.domain.states import STARTED, TaskEvent
-from towpath.engine import chains
-from towpath.engine.found import Unacceptable, accept_found
+from towpath.engine import chains, room
+from towpath.engine.found import Unacceptable, accept_found, bounded
 from towpath.engine.nodes import Node, find_node
 from towpath.store import batches, notes, walks
 from towpath.store.database import Tx
 from towpath.store.ledger import Ledger
 from towpath.store.notes import NoteRow
 from towpath.store.tables import quarantine, streams
-from towpath.store.tasks import Task
-from towpath.wire import Applied, Ended, Event, Failed, Found, Malformed, Refusal, Report, WalkEnded, unpack
+from towpath.store.tasks import LARGEST_ID, Task
+from towpath.wire import (
+    Applied,
+    Ended,
+    Event,
+    Failed,
+    Found,
+    Malformed,
+    Refusal,
+    Report,
+    WalkEnded,
+    decompress,
+    unpack,
+)
 
 KNOWN = frozenset(Code)
 LONGEST_ERROR = 4000
@@ -31,6 +43,7 @@ class _Receipt:
     ledger: Ledger
     node: Node
     report: Report
+    tasks: dict[int, Task]
     sizes: dict[int, int]
     refusals: list[Refusal] = field(default_factory=list)
     ended: list[Task] = field(default_factory=list)
@@ -48,9 +61,9 @@ def receive(tx: Tx, site: str, name: str, report: Report) -> Applied:
     fresh = report.events[max(0, applied + 1 - report.first) :]
     events = [_decode(packed) for packed in fresh]
     with Ledger(tx) as ledger:
-        tasks = ledger.load({event.task for event in events if not isinstance(event, Malformed)})
+        tasks = ledger.load(_named(events))
         held = [t.batch_id for t in tasks.values() if t.batch_id is not None]
-        receipt = _Receipt(ledger, node, report, batches.sizes(tx.conn, held) if held else {})
+        receipt = _Receipt(ledger, node, report, tasks, batches.sizes(tx.conn, held) if held else {})
         for number, (event, packed) in enumerate(zip(events, fresh, strict=True), last - len(fresh) + 1):
             _apply(receipt, event, number, packed)
         chains.follow(ledger, receipt.ended, receipt.carries)
@@ -82,16 +95,23 @@ def _decode(packed: bytes) -> Event | Malformed:
         return error
 
 
+def _named(events: Sequence[Event | Malformed]) -> set[int]:
+    """The tasks that events name; a number that no task can have is none's."""
+    named = {event.task for event in events if not isinstance(event, Malformed)}
+    return {number for number in named if 0 < number <= LARGEST_ID}
+
+
 def _apply(receipt: _Receipt, event: Event | Malformed, number: int, packed: bytes) -> None:
     """Apply one event; one that cannot be is set aside, its task fails, and the rest goes on."""
     if isinstance(event, Malformed):
         _set_aside(receipt, number, packed, str(event))
         return
-    task = receipt.ledger.load([event.task]).get(event.task)
+    task = receipt.tasks.get(event.task)
     if task is None or not _is_held(task, event, receipt):
         receipt.refusals.append(Refusal(event.run, "this run no longer holds the task"))
         return
     try:
+        _check_kind(task, event)
         match event:
             case Found():
                 _found(receipt, task, event)
@@ -101,9 +121,16 @@ def _apply(receipt: _Receipt, event: Event | Malformed, number: int, packed: byt
                 _walk_ended(receipt, task, event)
             case Failed():
                 _fail(receipt, task, event.error)
-    except (Unacceptable, Malformed, zstandard.ZstdError) as error:
+    except (Unacceptable, Malformed) as error:
         _set_aside(receipt, number, packed, str(error))
         _fail(receipt, task, f"its report could not be applied: {error}")
+
+
+def _check_kind(task: Task, event: Event) -> None:
+    """A walk is told of by what it finds, any other task by its outcomes; both may fail."""
+    if not isinstance(event, Failed) and task.is_discovery is isinstance(event, Ended):
+        kind = "what a walk found" if task.is_discovery else "the outcomes of a step"
+        raise Unacceptable(f"expected {kind}, found {type(event).__name__}")
 
 
 def _is_held(task: Task, event: Event, receipt: _Receipt) -> bool:
@@ -112,12 +139,12 @@ def _is_held(task: Task, event: Event, receipt: _Receipt) -> bool:
 
 def _set_aside(receipt: _Receipt, number: int, packed: bytes, error: str) -> None:
     row = {"node_id": receipt.node.id, "incarnation": receipt.report.incarnation, "number": number}
-    row |= {"event": packed, "error": error[:LONGEST_ERROR], "at": receipt.ledger.tx.now}
+    row |= {"event": packed, "error": notes.kept_text(error, LONGEST_ERROR), "at": receipt.ledger.tx.now}
     receipt.ledger.tx.conn.execute(sa.insert(quarantine).values(row))
 
 
 def _fail(receipt: _Receipt, task: Task, error: str) -> None:
-    task.error = error[:LONGEST_ERROR]
+    task.error = notes.kept_text(error, LONGEST_ERROR)
     receipt.ledger.move(task, TaskEvent.FAIL)
     receipt.ended.append(task)
 
@@ -151,7 +178,7 @@ def _walk_ended(receipt: _Receipt, task: Task, event: WalkEnded) -> None:
 
 def _ended(receipt: _Receipt, task: Task, event: Ended) -> None:
     count = receipt.sizes.get(task.batch_id or 0, 0)
-    codes = batches.unpack_bytes(event.codes, count)
+    codes = _codes(event)
     mask = batches.unpack_bytes(task.mask, count)
     done = batches.done_mask(codes)
     _check(task, codes, mask, done, event)
@@ -163,9 +190,19 @@ def _ended(receipt: _Receipt, task: Task, event: Ended) -> None:
     _record(receipt, task, codes, event)
 
 
+def _codes(event: Ended) -> bytes:
+    """The outcomes, a byte a path. Nothing at all is no shorthand here, as it is for a mask: they are never assumed."""
+    try:
+        return decompress(event.codes, batches.LARGEST)
+    except zstandard.ZstdError as error:
+        raise Unacceptable(f"expected compressed outcomes, found bytes that are none: {error}") from error
+
+
 def _check(task: Task, codes: bytes, mask: bytes, done: bytes, event: Ended) -> None:
     """Outcomes name only this task's paths, once each, and all of them unless the task was handed back."""
-    if task.is_discovery or len(codes) != len(mask):
+    if len(event.carry) > room.CARRY:
+        raise Unacceptable(f"expected at most {room.CARRY} bytes to be handed on, found {len(event.carry)}")
+    if len(codes) != len(mask):
         raise Unacceptable(f"expected outcomes for {len(mask)} paths, found {len(codes)}")
     if not batches.is_within(done, mask):
         raise Unacceptable("expected outcomes for this task's own paths, found one for another path")
@@ -185,7 +222,7 @@ def _record(receipt: _Receipt, task: Task, codes: bytes, event: Ended) -> None:
         found[OUTCOME_OF[Code(code)]] += codes.count(code)
     task.processed, task.failed = found["processed"], found["failed"]
     task.skipped, task.aborted = found["skipped"], found["aborted"]
-    task.codes, task.bytes = event.codes, task.bytes + max(0, event.bytes)
+    task.codes, task.bytes = event.codes, bounded(event.bytes)
     ledger.move(task, TaskEvent.ERR if task.failed else TaskEvent.SUCCEED)
     for outcome, number in found.items():
         ledger.count(task, outcome, number)
@@ -193,8 +230,8 @@ def _record(receipt: _Receipt, task: Task, codes: bytes, event: Ended) -> None:
             job.add(outcome, number)
     if chains.is_last(ledger, task):
         job.add("done", task.processed)
-    ledger.count(task, "bytes", max(0, event.bytes))
-    job.add("bytes_done", max(0, event.bytes))
+    ledger.count(task, "bytes", task.bytes)
+    job.add("bytes_done", task.bytes)
     receipt.noted += _notes(task, codes, event)
     receipt.ended.append(task)
     if event.carry:

@@ -9,16 +9,16 @@ import sqlalchemy as sa
 from towpath.domain.errors import Conflict, NotFound
 from towpath.domain.paths import Code
 from towpath.domain.plan import plan_from_document
-from towpath.domain.states import JOB_OVER, JobState, TaskEvent, TaskState, Wanted
+from towpath.domain.states import JOB_OVER, JobState, TaskEvent, TaskState, Wanted, depth_of
 from towpath.engine.chains import NewChain, create
-from towpath.engine.control import HUB, NewJob, add_walk, insert_job
+from towpath.engine.control import NewJob, add_walk, insert_job
 from towpath.store import batches, tasks, walks
 from towpath.store.database import Tx
 from towpath.store.jobs import Job
 from towpath.store.ledger import Ledger
 from towpath.store.tables import jobs, notes
 from towpath.store.tables import tasks as task_rows
-from towpath.store.tasks import DISCOVERY, Task
+from towpath.store.tasks import DISCOVERY, HUB, Task
 from towpath.store.walks import WalkRow
 from towpath.wire import Input, pack, unpack
 
@@ -37,7 +37,7 @@ class Retry(StrEnum):
     UNFINISHED = "unfinished"
     """Those too that were not run, and what a discovery had not yet found."""
     ALL = "all"
-    """The whole job anew, discovery and all."""
+    """The whole job anew, discovery and all; of a retry, the job that was retried first."""
 
 
 def retry(tx: Tx, job_id: int, which: Retry, by: str) -> int:
@@ -50,15 +50,25 @@ def retry(tx: Tx, job_id: int, which: Retry, by: str) -> int:
     _check_there_is_something(row, which)
     plan = plan_from_document(row.plan)
     inputs = tuple(unpack(row.inputs, list[Input]))
+    source = _first_of(tx, row) if which is Retry.ALL else job_id
     new_id = insert_job(tx, NewJob(plan, row.workflow_version, by, inputs, retry_of=job_id))
     with Ledger(tx) as ledger:
         ledger.lock_jobs([new_id])
         if which is not Retry.ALL or plan.discovery is None:
-            options = {"job": job_id, "which": which.value}
+            options = {"job": source, "which": which.value}
             add_walk(ledger, new_id, plan, WalkRow(0, (), RETRY, options, b"", 0), HUB)
-        for walk in _walks_again(tx, job_id, which):
+        for walk in _walks_again(tx, source, which):
             add_walk(ledger, new_id, plan, walk, "discovery")
     return new_id
+
+
+def _first_of(tx: Tx, row: Any) -> int:
+    """The job that a chain of retries began with: only it has all the paths."""
+    job_id, before = row.id, row.retry_of
+    while before is not None:
+        job_id = before
+        before = tx.conn.execute(sa.select(jobs.c.retry_of).where(jobs.c.id == job_id)).scalar_one()
+    return int(job_id)
 
 
 def _check_there_is_something(row: Any, which: Retry) -> None:
@@ -121,21 +131,32 @@ def advance(tx: Tx, task_id: int) -> bool:
 def _take_over(ledger: Ledger, job: Job, old: list[Task], which: Retry) -> None:
     held = [task.batch_id for task in old if task.batch_id is not None]
     sizes = batches.sizes(ledger.tx.conn, held) if held else {}
+    depths = _depths(ledger, old)
     chains = []
     for task in old:
         mask = _again(task, sizes.get(task.batch_id or 0, 0), which)
         count = mask.count(1)
         if count and task.batch_id is not None:
-            packed = batches.pack_bytes(mask)
-            chains.append(NewChain(task.rule, task.batch_id, count, packed, task.carry, task.position))
+            place = (task.carry, task.position, depths.get(task.chain_id))
+            chains.append(NewChain(task.rule, task.batch_id, count, batches.pack_bytes(mask), *place))
             job.add("discovered", count)
     create(ledger, job, chains)
+
+
+def _depths(ledger: Ledger, old: list[Task]) -> dict[int, int]:
+    """The depth of the directories that a chain deletes, by chain: its stages tell, whichever step failed."""
+    t = task_rows.c
+    chains = {task.chain_id for task in old}
+    stages = sa.select(t.chain_id, t.stage).where(t.chain_id.in_(chains)).distinct()
+    found = ((chain, depth_of(number)) for chain, number in ledger.tx.conn.execute(stages))
+    return {chain: depth for chain, depth in found if depth is not None}
 
 
 def _again(task: Task, count: int, which: Retry) -> bytes:
     """Which paths of an old task are to be tried again, a byte each."""
     if which is Retry.ALL:
-        is_first = task.split_of is None and task.id == task.chain_id
+        # What was split off began at the first step too, unless it had come through it before.
+        is_first = task.position == 0 and task.id == task.chain_id
         return batches.unpack_bytes(task.mask, count) if is_first else b""
     if task.codes is not None:
         return bytes(1 if code == Code.FAILED else 0 for code in batches.unpack_bytes(task.codes, count))

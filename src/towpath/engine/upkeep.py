@@ -4,13 +4,12 @@ import sqlalchemy as sa
 
 from towpath.domain.states import PENDING, TERMINAL, JobState, Wanted
 from towpath.engine import chains, retry
-from towpath.engine.control import HUB
 from towpath.store import tasks
 from towpath.store.database import Tx
 from towpath.store.ledger import Ledger
 from towpath.store.tables import idempotency, jobs, streams
 from towpath.store.tables import tasks as task_rows
-from towpath.store.tasks import WAITS_FOR_CHAIN
+from towpath.store.tasks import HUB, WAITS_FOR_CHAIN
 
 SWEEP = 20_000
 """Tasks cancelled in one transaction: others get their turn in between."""

@@ -109,11 +109,11 @@ class Ledger:
         self._tally(task, 1)
         self.count(task, "reached", paths)
 
-    def turn_away(self, task: Task, paths: int) -> None:
-        """Count paths that reached a task which had been cancelled before: they were not run."""
+    def turn_away(self, task: Task, paths: int, mask: bytes | None, carry: bytes | None) -> None:
+        """Give paths to a task which had been cancelled before: they were not run, and it keeps which they are."""
         self._changing(task)
-        task.paths += paths
-        task.not_run += paths
+        task.paths = task.not_run = paths
+        task.mask, task.carry = mask, carry
         self._tally(task, 1)
         self.count(task, "reached", paths)
         self.count(task, "not_run", paths)

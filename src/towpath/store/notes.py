@@ -6,10 +6,14 @@ from dataclasses import asdict, dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from towpath.domain.paths import ErrorClass
 from towpath.store.tables import notes
 
 LONGEST = 1000
 """Characters of a reason that are kept."""
+
+KNOWN = frozenset(ErrorClass) | {""}
+"""The classes that are kept as they were said; what a path was skipped for has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,4 +33,17 @@ class NoteRow:
 def insert(conn: Connection, rows: Sequence[NoteRow]) -> None:
     """Write new notes."""
     if rows:
-        conn.execute(sa.insert(notes), [asdict(row) | {"reason": row.reason[:LONGEST]} for row in rows])
+        conn.execute(sa.insert(notes), [asdict(row) | _kept(row) for row in rows])
+
+
+def _kept(row: NoteRow) -> dict[str, str]:
+    known = row.error_class in KNOWN
+    return {
+        "reason": kept_text(row.reason, LONGEST),
+        "error_class": row.error_class if known else ErrorClass.PERMANENT,
+    }
+
+
+def kept_text(said: str, longest: int) -> str:
+    """What a node said, as it is kept: cut, and without the NUL that PostgreSQL takes in no text."""
+    return said[:longest].replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -20,10 +20,16 @@ from towpath.domain.states import (
 from towpath.store.tables import ids, tasks
 
 READY, WAITS_FOR_CHAIN = 0, 1
+HUB = "hub"
+"""The function of discovery tasks that the hub does itself: no node is ever granted one."""
+
 DISCOVERY = -1
 """The position of a discovery task: before its job's chains."""
 
 CHUNK = 500
+
+LARGEST_ID = 2**63 - 1
+"""The largest number that a row can have."""
 
 
 class GuardBroken(RuntimeError):

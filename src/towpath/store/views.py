@@ -11,7 +11,7 @@ from towpath.domain.plan import Plan, plan_from_document
 from towpath.domain.states import JobState, TaskState, Wanted
 from towpath.store.jobs import TOTALS
 from towpath.store.tables import jobs, lanes, nodes, path_tallies, tallies, tasks
-from towpath.store.tasks import DISCOVERY
+from towpath.store.tasks import DISCOVERY, HUB
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,9 @@ def _waiting(conn: Connection, row: Any) -> str | None:
     if row.wanted == Wanted.CANCEL or conn.execute(running.limit(1)).first():
         return None
     lane = conn.execute(
-        sa.select(lanes).where(lanes.c.job_id == row.id, lanes.c.open, lanes.c.ready > 0).limit(1)
+        sa.select(lanes)
+        .where(lanes.c.job_id == row.id, lanes.c.open, lanes.c.ready > 0, lanes.c.function != HUB)
+        .limit(1)
     ).first()
     return None if lane is None else _lane_waits(conn, lane)
 

@@ -1,110 +1,270 @@
 """The audit: everything that the database says of a job, counted anew from its tasks, batches and notes."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from towpath.domain.paths import OUTCOME_OF, Code
-from towpath.domain.states import JobState, TaskState, Wanted, job_state
+from towpath.domain.plan import Plan, plan_from_document
+from towpath.domain.states import (
+    JOB_OVER,
+    PENDING,
+    STARTED,
+    TERMINAL,
+    Cause,
+    Census,
+    JobState,
+    TaskState,
+    Wanted,
+    job_state,
+    settle,
+)
 from towpath.store import batches, tables
-from towpath.store import jobs as job_rows
-from towpath.store.jobs import TOTALS
+from towpath.store.counters import PATH_COUNTS
+from towpath.store.jobs import COUNTERS, TOTALS
 from towpath.store.tasks import DISCOVERY, READY
 
-OPEN = (TaskState.PENDING, TaskState.STARTED)
+OVER = frozenset(str(state) for state in TERMINAL)
+WITH_OUTCOMES = (TaskState.SUCCESS, TaskState.ERROR)
+
+
+@dataclass
+class Books:
+    """All that is kept of one job."""
+
+    job: Any
+    plan: Plan
+    tasks: list[Any]
+    tallies: list[Any]
+    path_tallies: list[Any]
+    lanes: list[Any]
+    notes: list[Any]
+    walks: dict[int, Any]
+    sizes: dict[int, int]
+
+    @cached_property
+    def split_off(self) -> dict[int, list[Any]]:
+        """The first tasks of the chains that were split off, by the task that they were split off from."""
+        found: dict[int, list[Any]] = defaultdict(list)
+        for task in self.tasks:
+            if task.split_of and task.id == task.chain_id:
+                found[task.split_of].append(task)
+        return found
+
+    def with_split_off(self, task: Any) -> list[Any]:
+        """A task, and all that was split off from it."""
+        parts = [task]
+        for part in parts:
+            parts += self.split_off.get(part.id, ())
+        return parts
 
 
 def audit(conn: Connection) -> None:
     """Raise AssertionError where anything that was kept differs from what is counted anew."""
-    for job in conn.execute(sa.select(tables.jobs)).all():
-        tasks = conn.execute(sa.select(tables.tasks).where(tables.tasks.c.job_id == job.id)).all()
-        _census(conn, job, tasks)
-        _lanes(conn, job, tasks)
-        _paths(conn, job, tasks)
+    for books in _read(conn):
+        name = f"job {books.job.id}"
+        _audit_numbers(books, name)
+        _audit_census(books, name)
+        _audit_lanes(books, name)
+        _audit_chains(books, name)
+        _audit_walks(books, name)
+        _audit_paths(books, name)
 
 
-def _census(conn: Connection, job: Any, tasks: Any) -> None:
+def _read(conn: Connection) -> list[Books]:
+    def by_job(table: sa.Table) -> dict[int, list[Any]]:
+        grouped: dict[int, list[Any]] = defaultdict(list)
+        for row in conn.execute(sa.select(table)):
+            grouped[row.job_id].append(row)
+        return grouped
+
+    tasks, tallies, path_tallies, lanes, notes = (
+        by_job(table)
+        for table in (tables.tasks, tables.tallies, tables.path_tallies, tables.lanes, tables.notes)
+    )
+    walks = {row.task_id: row for row in conn.execute(sa.select(tables.walks))}
+    sizes = {row[0]: row[1] for row in conn.execute(sa.select(tables.batches.c.id, tables.batches.c.count))}
+    found = conn.execute(sa.select(tables.jobs)).all()
+    return [
+        Books(
+            job,
+            plan_from_document(job.plan),
+            tasks[job.id],
+            tallies[job.id],
+            path_tallies[job.id],
+            lanes[job.id],
+            notes[job.id],
+            walks,
+            sizes,
+        )
+        for job in found
+    ]
+
+
+def _audit_numbers(books: Books, name: str) -> None:
+    """No counter is negative, and none has become anything but a whole number."""
+    for counter in COUNTERS:
+        value = getattr(books.job, counter)
+        assert isinstance(value, int), f"{name}: {counter} is {value!r}"
+        assert value >= 0, f"{name}: {counter} is {value}"
+
+
+def _audit_census(books: Books, name: str) -> None:
+    job, tasks = books.job, books.tasks
     counted = Counter((t.rule, t.position, t.stage, t.state, t.cause) for t in tasks)
-    kept = {
-        (row.rule, row.position, row.stage, row.state, row.cause): row.tasks
-        for row in conn.execute(sa.select(tables.tallies).where(tables.tallies.c.job_id == job.id))
-        if row.tasks
-    }
-    assert kept == dict(counted), f"job {job.id}: tallies"
-    census = job_rows.load(conn, [job.id])[job.id].census()
-    assert job.state == job_state(Wanted(job.wanted), census), f"job {job.id}: state"
-    assert (job.ended_at is not None) == census.over
-    assert job.begun or not any(t.started_at for t in tasks if t.position != DISCOVERY)
+    kept = {(r.rule, r.position, r.stage, r.state, r.cause): r.tasks for r in books.tallies if r.tasks}
+    assert kept == dict(counted), f"{name}: tallies"
+    census = _census(books)
+    assert job.state == job_state(Wanted(job.wanted), census), f"{name}: state"
+    assert job.open_stage == settle(Wanted(job.wanted), census, books.plan.first_phase).open_stage, name
+    assert (job.ended_at is not None) == census.over, f"{name}: end"
+    assert job.begun or not any(t.started_at for t in tasks if t.position != DISCOVERY), f"{name}: begun"
+    assert job.begun == (job.started_at is not None), f"{name}: start"
 
 
-def _lanes(conn: Connection, job: Any, tasks: Any) -> None:
+def _census(books: Books) -> Census:
+    """How the job's tasks stand, by their rows alone."""
+    opened = [t for t in books.tasks if t.state not in OVER]
+    stages = [t.stage for t in opened if t.position != DISCOVERY]
+    return Census(
+        counts=Counter(TaskState(t.state) for t in books.tasks),
+        cancelled_by_wish=sum(t.cause == Cause.WISH for t in books.tasks),
+        begun=books.job.begun,
+        discovery_open=any(t.position == DISCOVERY for t in opened),
+        lowest_open_stage=min(stages, default=None),
+    )
+
+
+def _audit_lanes(books: Books, name: str) -> None:
     ready = Counter(
         (t.site, t.queue, t.function, t.stage)
-        for t in tasks
-        if t.state == TaskState.PENDING and t.blocked == READY
+        for t in books.tasks
+        if t.state == PENDING and t.blocked == READY
     )
-    lanes = conn.execute(sa.select(tables.lanes).where(tables.lanes.c.job_id == job.id)).all()
-    kept = {(row.site, row.queue, row.function, row.stage): row.ready for row in lanes if row.ready}
-    assert kept == dict(ready), f"job {job.id}: lanes"
-    assert all(row.open == (row.stage <= job.open_stage) for row in lanes)
-    if job.wanted != Wanted.RUN:
-        assert not any(row.open for row in lanes)
+    kept = {(row.site, row.queue, row.function, row.stage): row.ready for row in books.lanes if row.ready}
+    assert kept == dict(ready), f"{name}: lanes"
+    for row in books.lanes:
+        assert row.open == (row.stage <= books.job.open_stage), f"{name}: lane of stage {row.stage}"
+        assert row.priority == books.job.priority, f"{name}: lane's priority"
+    if books.job.wanted != Wanted.RUN:
+        assert not any(row.open for row in books.lanes), f"{name}: open though not wanted"
 
 
-def _paths(conn: Connection, job: Any, tasks: Any) -> None:
-    sizes = {row[0]: row[1] for row in conn.execute(sa.select(tables.batches.c.id, tables.batches.c.count))}
-    noted = conn.execute(sa.select(tables.notes).where(tables.notes.c.job_id == job.id)).all()
-    reasons = {(row.task_id, row[1]): row.outcome for row in noted}
-    totals: Counter[str] = Counter()
-    seen: set[tuple[int, int, int, int]] = set()
-    last = {t.chain_id: 0 for t in tasks}
-    for t in tasks:
-        last[t.chain_id] = max(last[t.chain_id], t.position)
-    for t in tasks:
-        if t.position == DISCOVERY:
-            problems = sum(1 for task_id, _ in reasons if task_id == t.id)
-            totals["failed"] += problems
+def _audit_chains(books: Books, name: str) -> None:
+    """Chains are whole, held by whom they say, and nothing that was due for one has been overlooked."""
+    chains: dict[int, list[Any]] = defaultdict(list)
+    for task in sorted(books.tasks, key=lambda t: t.position):
+        chains[task.chain_id].append(task)
+        held = [task.run is None, task.node_id is None, task.incarnation is None, task.claim is None]
+        assert task.state != PENDING or all(held), f"task {task.id}: pending, and held"
+        assert task.state != STARTED or not any(held), f"task {task.id}: started, and nobody's"
+        assert (task.ended_at is not None) == (task.state in OVER), f"task {task.id}: end"
+    for members in chains.values():
+        first = members[0]
+        assert first.id == first.chain_id, f"{name}: a chain without its first task"
+        if first.position == DISCOVERY:
+            assert len(members) == 1
             continue
-        totals += _of_task(t, sizes[t.batch_id], reasons, seen, is_last=t.position == last[t.chain_id])
-    for name in TOTALS[1:]:
-        assert getattr(job, name) == totals[name], f"job {job.id}: {name}"
-    if JobState(job.state) in (JobState.SUCCESS, JobState.FAILURE, JobState.CANCELLED):
-        assert job.discovered == sum(getattr(job, name) for name in TOTALS[1:]), f"job {job.id}: discovered"
+        length = len(books.plan.branches[first.rule].chain)
+        assert [m.position for m in members] == list(range(first.position, length)), f"{name}: chain"
+        assert [m.stage for m in members] == sorted(m.stage for m in members), f"{name}: stages fall"
+        for before, task in pairwise(members):
+            _audit_succession(books, before, task)
 
 
-def _of_task(
-    t: Any,
-    size: int,
+def _audit_succession(books: Books, before: Any, task: Any) -> None:
+    """What the task before processed is in this task, or was split off from it; it waits only while that is open."""
+    size = books.sizes[task.batch_id]
+    if before.state not in OVER:
+        assert not task.paths, f"task {task.id}: paths before its time"
+        assert task.state in OVER or task.blocked, f"task {task.id}: released before its time"
+        return
+    assert task.state in OVER or not task.blocked, f"task {task.id}: overlooked"
+    parts = books.with_split_off(task)
+    assert sum(part.paths for part in parts) == before.processed, f"task {task.id}: paths"
+    if before.processed:
+        handed_on = batches.processed_mask(batches.unpack_bytes(before.codes, size))
+        held = (int.from_bytes(batches.unpack_bytes(p.mask, size)) for p in parts if p.paths)
+        assert sum(held) == int.from_bytes(handed_on), f"task {task.id}: other paths"
+
+
+def _audit_walks(books: Books, name: str) -> None:
+    for task in books.tasks:
+        if task.position == DISCOVERY:
+            noted = sum(note.task_id == task.id for note in books.notes)
+            assert books.walks[task.id].problems == noted == task.failed, f"{name}: problems of a walk"
+            assert (task.paths, task.not_run, task.unknown) == (0, 0, 0), f"{name}: a walk with paths"
+
+
+def _audit_paths(books: Books, name: str) -> None:
+    """Each path stands once at each step it reached, with one outcome; all sums follow from that."""
+    reasons = {(row.task_id, row[1]): row.outcome for row in books.notes}
+    noted = Counter(task for task, _ in reasons)
+    totals: Counter[str] = Counter()
+    steps: dict[tuple[int, int], Counter[str]] = defaultdict(Counter)
+    seen: set[tuple[int, int, int, int]] = set()
+    for task in books.tasks:
+        step = steps[task.rule, task.position]
+        if task.position == DISCOVERY:
+            step.update({"reached": task.failed, "failed": task.failed})
+            totals["failed"] += task.failed
+            continue
+        outcomes = _outcomes(books, task, reasons, seen)
+        assert noted[task.id] == sum(outcomes[o] for o in ("failed", "skipped", "aborted")), f"task {task.id}"
+        step.update({"reached": task.paths, "bytes": task.bytes, **outcomes})
+        is_last = task.position == len(books.plan.branches[task.rule].chain) - 1
+        processed = outcomes.pop("processed", 0)
+        totals.update(outcomes + Counter({"done": processed if is_last else 0}))
+    for counter in TOTALS[1:]:
+        assert getattr(books.job, counter) == totals[counter], f"{name}: {counter}"
+    entered = len({(batch, rule, index) for batch, rule, _, index in seen})
+    problems = sum(task.failed for task in books.tasks if task.position == DISCOVERY)
+    assert books.job.discovered == entered + problems, f"{name}: discovered"
+    if JobState(books.job.state) in JOB_OVER:
+        assert books.job.discovered == totals.total(), f"{name}: discovered is not the sum"
+    kept = {(r.rule, r.position): {n: getattr(r, n) for n in PATH_COUNTS} for r in books.path_tallies}
+    assert _without_zeros(kept) == _without_zeros(steps), f"{name}: path tallies"
+
+
+def _without_zeros(cells: dict[tuple[int, int], Any]) -> dict[tuple[int, int], dict[str, int]]:
+    plain = {place: {name: n for name, n in cell.items() if n} for place, cell in cells.items()}
+    return {place: cell for place, cell in plain.items() if cell}
+
+
+def _outcomes(
+    books: Books,
+    task: Any,
     reasons: dict[tuple[int, int], str],
     seen: set[tuple[int, int, int, int]],
-    is_last: bool,
 ) -> "Counter[str]":
     """What became of the paths of one task, which must be its own and nobody else's at that step."""
-    totals: Counter[str] = Counter()
-    if not t.paths:
-        return totals
-    codes = batches.unpack_bytes(t.codes, size) if t.codes else None
-    if t.state in (TaskState.SUCCESS, TaskState.ERROR):
-        assert codes is not None
-        mask = batches.unpack_bytes(t.mask, size)
-        assert batches.done_mask(codes) == mask
-        counted = Counter(str(OUTCOME_OF[Code(code)]) for code in codes if code)
-        kept = {"processed": t.processed, "failed": t.failed, "skipped": t.skipped, "aborted": t.aborted}
-        assert {k: v for k, v in kept.items() if v} == dict(counted)
-        assert (t.failed > 0) == (t.state == TaskState.ERROR)
+    if not task.paths:
+        assert task.codes is None, f"task {task.id}: outcomes without paths"
+        return Counter()
+    size = books.sizes[task.batch_id]
+    mask = batches.unpack_bytes(task.mask, size)
+    assert (len(mask), mask.count(1)) == (size, task.paths), f"task {task.id}: mask"
+    for index, mine in enumerate(mask):
+        if mine:
+            place = (task.batch_id, task.rule, task.position, index)
+            assert place not in seen, f"task {task.id}: a path twice at one step"
+            seen.add(place)
+    counted: Counter[str] = Counter()
+    if task.state in WITH_OUTCOMES:
+        codes = batches.unpack_bytes(task.codes, size)
+        assert batches.done_mask(codes) == mask, f"task {task.id}: outcomes of other paths"
+        counted.update(str(OUTCOME_OF[Code(code)]) for code in codes if code)
         for index, code in enumerate(codes):
-            assert ((t.id, index) in reasons) == (code > Code.ALREADY)
-            if mask[index]:
-                place = (t.batch_id, t.rule, t.position, index)
-                assert place not in seen, f"task {t.id}: a path twice at one step"
-                seen.add(place)
-        totals.update({k: v for k, v in counted.items() if k != "processed"})
-        if is_last:
-            totals["done"] += counted["processed"]
-    elif t.state not in OPEN:
-        which = "unknown" if t.state == TaskState.FAILURE else "not_run"
-        assert getattr(t, which) == t.paths
-        totals[which] += t.paths
-    return totals
+            expected = str(OUTCOME_OF[Code(code)]) if code > Code.ALREADY else None
+            assert reasons.get((task.id, index)) == expected, f"task {task.id}: note of path {index}"
+        assert (task.failed > 0) == (task.state == TaskState.ERROR), f"task {task.id}: state"
+    elif task.state in OVER:
+        counted["unknown" if task.state == TaskState.FAILURE else "not_run"] = task.paths
+    kept = {name: getattr(task, name) for name in PATH_COUNTS[1:-1]}
+    assert {name: n for name, n in kept.items() if n} == dict(counted), f"task {task.id}: counts"
+    return counted

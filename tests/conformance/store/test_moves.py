@@ -1,5 +1,7 @@
 """The one table of moves, held by the store: what it has happens, what it has not changes nothing."""
 
+from functools import partial
+
 import pytest
 from tests.hub_desk import Hub, Node, ended
 
@@ -7,8 +9,9 @@ from towpath.domain.states import MOVES, IllegalMove, TaskEvent, TaskState
 from towpath.store import tasks
 from towpath.store.database import Tx
 from towpath.store.ledger import Ledger
+from towpath.store.tables import metadata
 from towpath.store.tables import tasks as task_rows
-from towpath.store.tasks import GuardBroken
+from towpath.store.tasks import GuardBroken, Task
 
 WAY: dict[TaskState, tuple[TaskEvent, ...]] = {
     TaskState.PENDING: (),
@@ -21,6 +24,13 @@ WAY: dict[TaskState, tuple[TaskEvent, ...]] = {
 }
 
 
+def happen(ledger: Ledger, task: Task, event: TaskEvent) -> None:
+    """Let something happen to a task; one that starts is held by somebody."""
+    if event is TaskEvent.START:
+        task.run, task.node_id, task.incarnation, task.claim = b"run", 1, b"life", 1
+    ledger.move(task, event)
+
+
 def task_in(hub: Hub, state: TaskState) -> int:
     """A discovery task (it has no paths to account for) in that state."""
     job = hub.submit("noop")
@@ -30,10 +40,16 @@ def task_in(hub: Hub, state: TaskState) -> int:
             (task,) = tasks.load_where(tx.conn, task_rows.c.job_id == job)
             task = ledger.load([task.id])[task.id]
             for event in WAY[state]:
-                ledger.move(task, event)
+                happen(ledger, task, event)
             return task.id
 
     return hub.tell(bring)
+
+
+def everything(hub: Hub) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of all tables."""
+    with hub.database.reading() as conn:
+        return {t.name: [tuple(row) for row in conn.execute(t.select())] for t in metadata.sorted_tables}
 
 
 @pytest.mark.parametrize("state", list(TaskState))
@@ -42,16 +58,18 @@ def test_a_move_happens_exactly_where_the_table_has_it(
     hub: Hub, oslo: Node, state: TaskState, event: TaskEvent
 ) -> None:
     task_id = task_in(hub, state)
+    before = everything(hub)
 
     def attempt(tx: Tx) -> None:
         with Ledger(tx) as ledger:
-            ledger.move(ledger.load([task_id])[task_id], event)
+            happen(ledger, ledger.load([task_id])[task_id], event)
 
     if (state, event) in MOVES:
         hub.tell(attempt)
     else:
         with pytest.raises(IllegalMove, match=f"task is {state}: expected one of the events"):
             hub.tell(attempt)
+        assert everything(hub) == before
     with hub.database.reading() as conn:
         (found,) = tasks.load(conn, [task_id])
     assert found.state is MOVES.get((state, event), state)
@@ -68,14 +86,16 @@ def test_a_move_from_a_state_that_is_no_longer_so_is_caught_by_the_database(hub:
 
     hub.tell(end)
     stale.apply(TaskEvent.FAIL, 1)
-    with pytest.raises(GuardBroken):
+    before = everything(hub)
+    with pytest.raises(GuardBroken, match="expected 1 tasks in the states they were read in, found 0"):
         hub.tell(lambda tx: tasks.update(tx.conn, [(stale, TaskState.STARTED)]))
+    assert everything(hub) == before
 
 
 def test_a_writer_that_raises_changes_nothing(hub: Hub, oslo: Node) -> None:
     job = hub.given("noop", 1)
     (one,) = oslo.claim().grants
-    before = hub.job(job)
+    before = everything(hub)
 
     def half(tx: Tx) -> None:
         with Ledger(tx) as ledger:
@@ -84,6 +104,28 @@ def test_a_writer_that_raises_changes_nothing(hub: Hub, oslo: Node) -> None:
 
     with pytest.raises(RuntimeError, match="in the midst"):
         hub.tell(half)
-    assert hub.job(job) == before
+    assert everything(hub) == before
     oslo.report(ended(one))
     assert hub.job(job).state == "SUCCESS"
+
+
+def test_what_the_database_knows_of_a_task_comes_back_as_it_was_written(hub: Hub, oslo: Node) -> None:
+    hub.given("two", 2, per_task=2)
+    (one,) = oslo.claim().grants
+    with hub.database.reading() as conn:
+        (found,) = tasks.load(conn, [one.task])
+    assert (found.run, found.state, found.claim, found.node_id) == (one.run, TaskState.STARTED, 1, 1)
+    assert (found.paths, found.attempts, found.cause, found.codes) == (2, 0, "", None)
+
+
+def next_tasks(tx: Tx, count: int) -> int:
+    """That many numbers for tasks."""
+    return tasks.next_ids(tx.conn, "tasks", count)
+
+
+def test_numbers_of_tasks_and_batches_are_given_out_once(hub: Hub) -> None:
+    taken: list[int] = []
+    for count in (1, 5, 3):
+        first = hub.tell(partial(next_tasks, count=count))
+        taken += range(first, first + count)
+    assert taken == list(range(taken[0], taken[0] + 9))
