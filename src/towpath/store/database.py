@@ -4,14 +4,16 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.engine import Connection, Engine
 
 T = TypeVar("T")
+log = structlog.get_logger()
 
 GROUP = 64
 
@@ -74,12 +76,23 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Tx]:
         """A write transaction, committed at the end, rolled back by an exception."""
-        with self._writer.connect() as connection:
-            with connection.begin():
-                tx = Tx(connection, self._clock())
-                yield tx
-            if tx.wakes:
-                self.on_wake(tx.wakes)
+        with self._transaction() as tx:
+            yield tx
+        self._wake(tx)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Tx]:
+        with self._writer.connect() as connection, connection.begin():
+            yield Tx(connection, self._clock())
+
+    def _wake(self, tx: Tx) -> None:
+        if not tx.wakes:
+            return
+        try:
+            self.on_wake(tx.wakes)
+        except Exception:
+            # A boundary: what was written is committed, and a hint that is lost costs a node seconds, nothing else.
+            log.exception("a hint to sites was lost", sites=sorted(tx.wakes))
 
     def start(self) -> None:
         """Start the thread that runs `write` calls, many to a transaction."""
@@ -117,7 +130,8 @@ class Database:
                 future.set_result(result)
 
         def done(result: Any, error: BaseException | None) -> None:
-            if not loop.is_closed():
+            # A loop that has closed, maybe just now, waits for no result.
+            with suppress(RuntimeError):
                 loop.call_soon_threadsafe(settle, result, error)
 
         self._calls.put(_Call(work, done))
@@ -147,7 +161,7 @@ class Database:
         """Run the calls in one transaction, each in a savepoint of its own, and tell each its result at the commit."""
         results: list[tuple[_Call, Any, BaseException | None]] = []
         try:
-            with self.writing() as tx:
+            with self._transaction() as tx:
                 results.extend(self._run_call(tx, call) for call in group)
         except BaseException as error:
             # The commit itself failed: nothing of the group happened, and every caller must hear so.
@@ -156,6 +170,7 @@ class Database:
             return
         for call, result, failed in results:
             call.done(result, failed)
+        self._wake(tx)
 
     @staticmethod
     def _run_call(tx: Tx, call: _Call) -> tuple[_Call, Any, BaseException | None]:
