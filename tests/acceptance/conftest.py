@@ -1,6 +1,5 @@
 """The fixtures of the acceptance tests: real hubs, each in a home of its own, that never outlive the tests."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,15 +33,9 @@ def world(make_worlds: MakeWorld) -> World:
 
 
 @pytest.fixture(scope="session")
-def weak_world(request: pytest.FixtureRequest, make_worlds: MakeWorld) -> World:
-    """The same, and permission bits count at its sites, whoever runs the tests."""
-    if os.geteuid() != 0:
-        found: World = request.getfixturevalue("world")
-        return found
-    return furnished(make_worlds("oslo", weak=True))
-
-
-@pytest.fixture(scope="session")
 def rough_world(make_worlds: MakeWorld) -> World:
-    """A hub with the site oslo and the target vault, to which tests may do what they like: each leaves it up."""
-    return furnished(make_worlds("oslo"))
+    """A hub with the site oslo and the target vault, to which tests may do what they like: each leaves it up.
+
+    Permission bits count there, whoever runs the tests.
+    """
+    return furnished(make_worlds("oslo", weak=True))

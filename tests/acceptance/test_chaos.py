@@ -97,9 +97,9 @@ def open_jobs(world: World) -> list[Document]:
     return [job for job in world.lines("/api/jobs/") if job["ended_at"] is None]
 
 
-def runs(world: World, job: int, step: str) -> bool:
-    """Whether a task of that step runs."""
-    return any(task["step"] == step for task in world.tasks(job, "STARTED"))
+def moves(world: World, job: int) -> bool:
+    """Whether files are on their way."""
+    return any(task["step"] == "migrate" for task in world.tasks(job, "STARTED"))
 
 
 def processed(world: World, job: int) -> int:
@@ -128,12 +128,12 @@ def test_a_job_goes_on_after_each_death_in_its_midst_and_counts_each_path_once(r
     place, gate = world.fresh("many"), world.root / "many.gate"
     trees.sow(place, 2000)
     job = world.submit("haul", place, {"gate": str(gate)})
-    until(lambda: runs(world, job, "migrate"), "files were on their way")
+    until(lambda: moves(world, job), "files were on their way")
     kill_worker(world)
     for blow in (kill_nats, kill_hub, kill_nats_and_its_files, put_to_sleep):
-        until(lambda: runs(world, job, "gate"), "tasks waited at the gate")
+        until(lambda: world.at_gate(job), "tasks waited at the gate")
         blow(world)
-    until(lambda: runs(world, job, "gate"), "the worker had its tasks again")
+    until(lambda: world.at_gate(job), "the worker had its tasks again")
     gate.touch()
     kill_worker(world)
     ended = world.finish(job)

@@ -3,7 +3,7 @@
 import os
 import random
 import stat as modes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
@@ -64,25 +64,35 @@ def entry(path: bytes) -> Entry:
     )
 
 
-def plant(top: Path, seed: int = 1) -> None:
+def strangers(number: int) -> tuple[int, int] | None:
+    """Another owner for each file, where that can be."""
+    return (1000 + number, 2000 + number) if os.geteuid() == 0 else None
+
+
+def nobody_else(_number: int) -> tuple[int, int] | None:
+    """The files are their maker's."""
+    return None
+
+
+def plant(top: Path, owners: Callable[[int], tuple[int, int] | None] = strangers) -> None:
     """Files of many sizes in two directories, with modes, owners, times and attributes of their own, and links."""
-    chance = random.Random(seed)
+    chance = random.Random(1)
     for name in ("near", "far/away"):
         directory = top / name
         directory.mkdir(parents=True)
         for number, size in enumerate(SIZES):
-            write(directory / f"{number}.dat", chance.randbytes(size), number)
+            write(directory / f"{number}.dat", chance.randbytes(size), number, owners(number))
     (top / "far").chmod(0o750)
     (top / "near" / "link").symlink_to("0.dat")
     (top / "near" / "dangling").symlink_to("nowhere/at all")
 
 
-def write(path: Path, content: bytes, number: int) -> None:
+def write(path: Path, content: bytes, number: int, owner: tuple[int, int] | None) -> None:
     """A file whose metadata is unlike its neighbours'."""
     path.write_bytes(content)
     os.setxattr(path, "user.colour", b"blue %d" % number)
-    if os.geteuid() == 0:
-        os.chown(path, 1000 + number, 2000 + number)
+    if owner is not None:
+        os.chown(path, *owner)
     path.chmod(MODES[number % len(MODES)])
     os.utime(path, ns=(1_600_000_000_000_000_001 + number, 1_500_000_000_123_456_789 - number))
 

@@ -144,6 +144,16 @@ class World(Hub):
         """Run a job to its end."""
         return self.finish(self.submit(workflow, place, fields, {"site": site}), state, patience)
 
+    def begin_at_gate(self, place: Path, gate: Path) -> int:
+        """A job whose first task runs, and waits until that file is there."""
+        job = self.submit("gated-checksum", place, {"gate": str(gate)})
+        until(lambda: self.at_gate(job), "a task waited at the gate")
+        return job
+
+    def at_gate(self, job_id: int) -> int:
+        """How many tasks of a job wait at the gate."""
+        return sum(task["step"] == "gate" for task in self.tasks(job_id, "STARTED"))
+
     def steps(self, job_id: int) -> dict[tuple[int, int], Document]:
         """(rule, position) → the step of a job with its counts."""
         return {

@@ -11,7 +11,7 @@ def test_stubs_are_recalled_by_a_hub_that_has_nothing_but_the_sites_key_and_the_
 ) -> None:
     world = rough_world
     tree = world.fresh("tree")
-    trees.plant(tree)
+    trees.plant(tree, trees.nobody_else)
     before = trees.picture(tree)
     world.do("migrate", tree)
     here = world.home / "sites" / "oslo"

@@ -5,9 +5,9 @@ from tests.acceptance.world import World, exact
 
 
 def test_an_unreadable_file_stops_nobody_else_and_is_retried_alone_once_it_was_mended(
-    weak_world: World,
+    rough_world: World,
 ) -> None:
-    world = weak_world
+    world = rough_world
     place = world.fresh("mended")
     trees.sow(place, 200)
     broken = place / "000" / "000100"
@@ -37,8 +37,8 @@ def test_an_unreadable_file_stops_nobody_else_and_is_retried_alone_once_it_was_m
     ]
 
 
-def test_what_cannot_be_read_fails_with_its_reason_and_nothing_else_does(weak_world: World) -> None:
-    world = weak_world
+def test_what_cannot_be_read_fails_with_its_reason_and_nothing_else_does(rough_world: World) -> None:
+    world = rough_world
     place = world.fresh("closed")
     trees.sow(place, 50)
     closed, wall = place / "closed", place / "wall"
