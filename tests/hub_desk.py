@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import sqlalchemy as sa
+
 from towpath import wire
 from towpath.domain.paths import Code, Kind
 from towpath.domain.states import Wanted
@@ -14,6 +16,8 @@ from towpath.engine import control, grant, nodes, receive, registry, retry, upke
 from towpath.engine.inputs import Asked
 from towpath.store import schema, views
 from towpath.store.database import Database, Tx
+from towpath.store.tables import metadata
+from towpath.store.tables import nodes as node_rows
 from towpath.store.views import JobView
 
 T = TypeVar("T")
@@ -37,6 +41,7 @@ class Hub:
     """The engine's functions, each in a transaction of its own."""
 
     database: Database
+    clock: Numbers
     lives: int = 0
 
     def tell(self, work: Callable[[Tx], T]) -> T:
@@ -92,6 +97,23 @@ class Hub:
         assert view is not None
         return view
 
+    def silence(self, name: str) -> None:
+        """The leases of the nodes of that name run out."""
+        query = sa.select(node_rows.c.id).where(node_rows.c.name == name)
+        with self.database.reading() as conn:
+            silent = conn.scalars(query).all()
+        for node_id in silent:
+            self.tell(partial(nodes.silence, node_id=node_id))
+
+    def pass_time(self, microseconds: int) -> None:
+        """Let time pass."""
+        self.clock.at += microseconds
+
+    def rows(self) -> dict[str, list[tuple[object, ...]]]:
+        """All that the database has."""
+        with self.database.reading() as conn:
+            return {t.name: [tuple(row) for row in conn.execute(t.select())] for t in metadata.sorted_tables}
+
     def node(self, site: str, name: str = "n1", **slots: int) -> "Node":
         """A node that has said hello."""
         self.tell(lambda tx: registry.add_site(tx, site))
@@ -113,22 +135,28 @@ class Node:
     sent: int = 0
     runs: dict[bytes, wire.Grant] = field(default_factory=dict)
 
-    def hello(self) -> None:
+    def hello(self, box_key: bytes = bytes(32)) -> None:
         """Begin a new life."""
         self.hub.lives += 1
         self.incarnation = b"life%012d" % self.hub.lives
         self.claims = self.sent = 0
         self.runs.clear()
+        self.hello_again(box_key)
+
+    def hello_again(self, box_key: bytes = bytes(32)) -> None:
+        """Say hello in the life that it has."""
         queues = {"default": {"worker": 8, "discovery": 2}}
-        said = wire.Hello(wire.VERSION, self.incarnation, {"data": ROOT}, queues, [], bytes(32), True)
+        said = wire.Hello(wire.VERSION, self.incarnation, {"data": ROOT}, queues, [], box_key, True)
         self.hub.tell(lambda tx: nodes.hello(tx, self.site, self.name, said))
 
-    def claim(self, function: str = "worker", slots: int = 8, number: int | None = None) -> wire.Grants:
+    def claim(
+        self, function: str = "worker", slots: int = 8, number: int | None = None, queue: str = "default"
+    ) -> wire.Grants:
         """Ask for work."""
         if number is None:
             self.claims += 1
             number = self.claims
-        asked = wire.Claim(self.incarnation, number, [wire.Want("default", function, slots)])
+        asked = wire.Claim(self.incarnation, number, [wire.Want(queue, function, slots)])
         grants = self.hub.tell(lambda tx: grant.claim(tx, self.site, self.name, asked))
         self.runs.update({one.run: one for one in grants.grants})
         return grants
@@ -219,20 +247,21 @@ ACROSS = {
 }
 
 
-def furnish(database: Database) -> Hub:
-    """A hub with two sites, a target, and workflows of several shapes."""
-    hub = Hub(database)
-    hub.tell(workflows.install)
-    for site in ("oslo", "bergen"):
-        hub.tell(partial(registry.add_site, name=site))
-    hub.tell(lambda tx: registry.add_target(tx, "vault", "file:///srv/vault", {}, bytes(32)))
-    for document in (TWO_STEPS, ACROSS):
-        hub.define_document(document)
-    return hub
+def furnish(database: Database, clock: Numbers) -> Hub:
+    """A hub with two sites, a target, and workflows of several shapes; `clock` is the database's."""
+    with database.writing() as tx:
+        workflows.install(tx)
+        for site in ("oslo", "bergen"):
+            registry.add_site(tx, site)
+        registry.add_target(tx, "vault", "file:///srv/vault", {}, bytes(32))
+        for document in (TWO_STEPS, ACROSS):
+            workflows.define_workflow(tx, document)
+    return Hub(database, clock)
 
 
 def make_hub(directory: Path) -> Hub:
     """Such a hub on a new database in that directory."""
     url = f"sqlite:///{directory / 'hub.db'}"
     schema.upgrade(url)
-    return furnish(Database(url, Numbers()))
+    clock = Numbers()
+    return furnish(Database(url, clock), clock)

@@ -14,10 +14,10 @@ from towpath.store import schema
 from towpath.store.database import Database
 
 
-def _sqlite(fresh: Path, directory: Path) -> Database:
+def _sqlite(fresh: Path, directory: Path, clock: Numbers) -> Database:
     """A copy of a database that was brought to the newest form once; it need not survive a power cut."""
     shutil.copy(fresh, directory / "hub.db")
-    database = Database(f"sqlite:///{directory / 'hub.db'}", Numbers())
+    database = Database(f"sqlite:///{directory / 'hub.db'}", clock)
 
     @sa.event.listens_for(database.engine, "connect")
     def _hurry(connection: Any, _record: Any) -> None:
@@ -26,7 +26,7 @@ def _sqlite(fresh: Path, directory: Path) -> Database:
     return database
 
 
-BACK_ENDS: dict[str, Callable[[Path, Path], Database]] = {"sqlite": _sqlite}
+BACK_ENDS: dict[str, Callable[[Path, Path, Numbers], Database]] = {"sqlite": _sqlite}
 """How each back end gives an empty database; every test of this suite runs once on each."""
 
 
@@ -38,18 +38,26 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.fixture
+def clock() -> Numbers:
+    """The database's clock."""
+    return Numbers()
+
+
 @pytest.fixture(params=list(BACK_ENDS))
-def database(request: pytest.FixtureRequest, fresh: Path, tmp_path: Path) -> Iterator[Database]:
+def database(
+    request: pytest.FixtureRequest, fresh: Path, tmp_path: Path, clock: Numbers
+) -> Iterator[Database]:
     """An empty database in the newest form."""
-    made = BACK_ENDS[request.param](fresh, tmp_path)
+    made = BACK_ENDS[request.param](fresh, tmp_path, clock)
     yield made
     made.stop()
 
 
 @pytest.fixture
-def hub(database: Database) -> Iterator[Hub]:
+def hub(database: Database, clock: Numbers) -> Iterator[Hub]:
     """A hub; whatever a test did with it, what it kept must equal what is counted anew."""
-    made = furnish(database)
+    made = furnish(database, clock)
     yield made
     with made.database.reading() as conn:
         audit(conn)

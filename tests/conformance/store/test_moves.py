@@ -9,7 +9,6 @@ from towpath.domain.states import MOVES, IllegalMove, TaskEvent, TaskState
 from towpath.store import tasks
 from towpath.store.database import Tx
 from towpath.store.ledger import Ledger
-from towpath.store.tables import metadata
 from towpath.store.tables import tasks as task_rows
 from towpath.store.tasks import GuardBroken, Task
 
@@ -46,19 +45,13 @@ def task_in(hub: Hub, state: TaskState) -> int:
     return hub.tell(bring)
 
 
-def everything(hub: Hub) -> dict[str, list[tuple[object, ...]]]:
-    """All rows of all tables."""
-    with hub.database.reading() as conn:
-        return {t.name: [tuple(row) for row in conn.execute(t.select())] for t in metadata.sorted_tables}
-
-
 @pytest.mark.parametrize("state", list(TaskState))
 @pytest.mark.parametrize("event", list(TaskEvent))
 def test_a_move_happens_exactly_where_the_table_has_it(
     hub: Hub, oslo: Node, state: TaskState, event: TaskEvent
 ) -> None:
     task_id = task_in(hub, state)
-    before = everything(hub)
+    before = hub.rows()
 
     def attempt(tx: Tx) -> None:
         with Ledger(tx) as ledger:
@@ -69,7 +62,7 @@ def test_a_move_happens_exactly_where_the_table_has_it(
     else:
         with pytest.raises(IllegalMove, match=f"task is {state}: expected one of the events"):
             hub.tell(attempt)
-        assert everything(hub) == before
+        assert hub.rows() == before
     with hub.database.reading() as conn:
         (found,) = tasks.load(conn, [task_id])
     assert found.state is MOVES.get((state, event), state)
@@ -86,16 +79,16 @@ def test_a_move_from_a_state_that_is_no_longer_so_is_caught_by_the_database(hub:
 
     hub.tell(end)
     stale.apply(TaskEvent.FAIL, 1)
-    before = everything(hub)
+    before = hub.rows()
     with pytest.raises(GuardBroken, match="expected 1 tasks in the states they were read in, found 0"):
         hub.tell(lambda tx: tasks.update(tx.conn, [(stale, TaskState.STARTED)]))
-    assert everything(hub) == before
+    assert hub.rows() == before
 
 
 def test_a_writer_that_raises_changes_nothing(hub: Hub, oslo: Node) -> None:
     job = hub.given("noop", 1)
     (one,) = oslo.claim().grants
-    before = everything(hub)
+    before = hub.rows()
 
     def half(tx: Tx) -> None:
         with Ledger(tx) as ledger:
@@ -104,7 +97,7 @@ def test_a_writer_that_raises_changes_nothing(hub: Hub, oslo: Node) -> None:
 
     with pytest.raises(RuntimeError, match="in the midst"):
         hub.tell(half)
-    assert everything(hub) == before
+    assert hub.rows() == before
     oslo.report(ended(one))
     assert hub.job(job).state == "SUCCESS"
 

@@ -334,6 +334,16 @@ def test_a_task_handed_back_untouched_waits_as_it_was_and_costs_no_attempt(hub: 
     assert (again.task, again.attempt, again.run == one.run) == (one.task, 1, False)
 
 
+def test_what_was_handed_on_goes_with_both_parts_of_a_split(hub: Hub, oslo: Node) -> None:
+    hub.given("two", 3, per_task=3)
+    (first,) = oslo.claim().grants
+    oslo.report(wire.Ended(first.task, first.run, ended(first).codes, [], carry=b"handed on"))
+    (second,) = oslo.claim().grants
+    oslo.report(ended(second, only=1))
+    (rest,) = oslo.claim().grants
+    assert (rest.step, mask_of(rest), rest.carry) == ("checksum", b"\0\1\1", b"handed on")
+
+
 def test_a_split_part_of_a_cancelled_job_is_cancelled_too(hub: Hub, oslo: Node) -> None:
     job = hub.given("two", 4, per_task=4)
     (one,) = oslo.claim().grants

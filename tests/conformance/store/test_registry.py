@@ -1,0 +1,194 @@
+"""What the hub knows beside jobs: sites, nodes, targets whose secrets nobody reads, and keys of the API."""
+
+import json
+
+import nacl.public
+import pytest
+from tests.hub_desk import Hub, Node
+
+from towpath.domain.errors import Conflict, Mistake, NotFound
+from towpath.engine import nodes, registry
+from towpath.engine.nodes import Unknown
+from towpath.store.tables import api_keys, targets
+from towpath.wire import TargetAsked, TargetTold
+
+HUB_KEY = bytes(range(32))
+SECRET = "correct-horse-battery-staple"
+CREDENTIALS = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": SECRET}
+
+
+def add_target(hub: Hub, name: str, credentials: dict[str, str] | None = None, url: str = "") -> None:
+    """Make a target known."""
+    where = url or ("s3://bucket/prefix?endpoint=http://127.0.0.1:1" if credentials else "file:///srv/t")
+    hub.tell(lambda tx: registry.add_target(tx, name, where, credentials or {}, HUB_KEY))
+
+
+def ask(hub: Hub, node: Node, asked: TargetAsked, key: bytes = HUB_KEY) -> TargetTold:
+    """A node asks for a target."""
+    return hub.tell(lambda tx: registry.tell_target(tx, node.site, node.name, asked, key))
+
+
+def box_of(hub: Hub, node: Node) -> "nacl.public.SealedBox[nacl.public.PrivateKey]":
+    """Give a node a key of its own, and return what opens what is sealed to it."""
+    private = nacl.public.PrivateKey.generate()
+    node.hello(bytes(private.public_key))
+    return nacl.public.SealedBox(private)
+
+
+# Targets ------------------------------------------------------------------------------------------------------
+
+
+def test_a_secret_stands_in_no_column_of_any_table(hub: Hub) -> None:
+    add_target(hub, "cloud", CREDENTIALS)
+    kept = repr(hub.rows())
+    assert "cloud" in kept
+    assert not [value for value in CREDENTIALS.values() if value in kept]
+
+
+def test_a_secret_can_be_opened_by_the_node_that_asked_and_by_no_other(
+    hub: Hub, oslo: Node, bergen: Node
+) -> None:
+    add_target(hub, "cloud", CREDENTIALS)
+    own, other = box_of(hub, oslo), box_of(hub, bergen)
+    told = ask(hub, oslo, TargetAsked("cloud"))
+    assert json.loads(own.decrypt(told.sealed)) == CREDENTIALS
+    assert SECRET.encode() not in told.sealed
+    with pytest.raises(nacl.exceptions.CryptoError):
+        other.decrypt(told.sealed)
+
+
+def test_the_same_secret_is_never_sealed_alike_twice(hub: Hub, oslo: Node) -> None:
+    add_target(hub, "cloud", CREDENTIALS)
+    add_target(hub, "twin", CREDENTIALS)
+    box_of(hub, oslo)
+    first, second = (ask(hub, oslo, TargetAsked("cloud")).sealed for _ in range(2))
+    assert first != second
+    with hub.database.reading() as conn:
+        kept = conn.scalars(targets.select().with_only_columns(targets.c.secret)).all()
+    assert len(set(kept)) == len(kept)
+
+
+def test_a_target_is_found_by_the_tag_that_marks_have(hub: Hub, oslo: Node) -> None:
+    add_target(hub, "tape")
+    tag = registry.target_tag("tape")
+    assert len(tag) == 4
+    assert ask(hub, oslo, TargetAsked(tag=tag)) == TargetTold("tape", "file:///srv/t", b"", tag)
+    assert ask(hub, oslo, TargetAsked("tape")).tag == tag
+
+
+def test_a_target_that_is_none_is_told_as_none(hub: Hub, oslo: Node) -> None:
+    assert ask(hub, oslo, TargetAsked("nowhere")) == TargetTold("")
+    assert ask(hub, oslo, TargetAsked(tag=b"none")) == TargetTold("")
+    assert ask(hub, oslo, TargetAsked()) == TargetTold("")
+
+
+def test_a_secret_under_another_key_is_said_to_be_lost(hub: Hub, oslo: Node) -> None:
+    add_target(hub, "cloud", CREDENTIALS)
+    with pytest.raises(
+        Mistake, match=r"target 'cloud': its secret cannot be decrypted; was hub\.key replaced"
+    ):
+        ask(hub, oslo, TargetAsked("cloud"), bytes(32))
+
+
+def test_only_a_node_that_said_hello_is_told_of_targets(hub: Hub) -> None:
+    hub.tell(lambda tx: registry.register_node(tx, "oslo", "mute", "U"))
+    with pytest.raises(Unknown, match="node mute of site oslo: expected a hello"):
+        ask(hub, Node(hub, "oslo", "mute"), TargetAsked("vault"))
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "credentials", "text"),
+    [
+        ("vault", "file:///srv/other", {}, "target 'vault' stands already"),
+        ("no good", "file:///srv/other", {}, "target name: "),
+        ("x", "ftp://host/", {}, "target URL: unknown kind"),
+        ("x", "file:///srv/x", {"access_key_id": "a"}, "credentials: unknown name 'access_key_id'"),
+        ("x", "s3://bucket/", {"access_key_id": "a"}, "found no secret_access_key"),
+    ],
+)
+def test_a_mistake_in_a_target_is_named(
+    hub: Hub, name: str, url: str, credentials: dict[str, str], text: str
+) -> None:
+    with pytest.raises((Mistake, Conflict), match=text):
+        hub.tell(lambda tx: registry.add_target(tx, name, url, credentials, HUB_KEY))
+    with hub.database.reading() as conn:
+        assert [view.name for view in registry.list_targets(conn)] == ["vault"]
+
+
+def test_a_default_target_cannot_be_forgotten(hub: Hub) -> None:
+    hub.tell(lambda tx: registry.set_default_target(tx, "oslo", "vault"))
+    with pytest.raises(Conflict, match="target 'vault' is the default target of site oslo; give that site"):
+        hub.tell(lambda tx: registry.delete_target(tx, "vault"))
+    hub.tell(lambda tx: registry.set_default_target(tx, "oslo", None))
+    hub.tell(lambda tx: registry.delete_target(tx, "vault"))
+    with hub.database.reading() as conn:
+        assert registry.list_targets(conn) == []
+
+
+def test_what_is_not_there_is_named_with_what_may_be_meant(hub: Hub) -> None:
+    with pytest.raises(NotFound, match="no target 'valt', did you mean 'vault'"):
+        hub.tell(lambda tx: registry.delete_target(tx, "valt"))
+    with pytest.raises(NotFound, match="no target 'valt', did you mean 'vault'"):
+        hub.tell(lambda tx: registry.set_default_target(tx, "oslo", "valt"))
+    with pytest.raises(NotFound, match="no site 'olso', did you mean 'oslo'"):
+        hub.tell(lambda tx: registry.set_default_target(tx, "olso", "vault"))
+
+
+# Sites and nodes ----------------------------------------------------------------------------------------------
+
+
+def test_a_site_is_added_once_and_keeps_what_it_said(hub: Hub, oslo: Node) -> None:
+    hub.tell(lambda tx: registry.add_site(tx, "oslo"))
+    with hub.database.reading() as conn:
+        views = {view.name: view for view in registry.list_sites(conn)}
+    assert sorted(views) == ["bergen", "oslo"]
+    assert (views["oslo"].roots, views["oslo"].unguarded) == ({"data": "/srv/data"}, True)
+    with pytest.raises(Mistake, match="site name: "):
+        hub.tell(lambda tx: registry.add_site(tx, "a b"))
+
+
+def test_the_health_of_a_site_is_that_of_its_nodes(hub: Hub) -> None:
+    def health() -> str:
+        with hub.database.reading() as conn:
+            return next(view.health for view in registry.list_sites(conn) if view.name == "oslo")
+
+    assert health() == "critical"
+    first, second = hub.node("oslo", "n1"), hub.node("oslo", "n2")
+    assert health() == "ok"
+    hub.tell(lambda tx: nodes.silence(tx, 1))
+    assert health() == "warning"
+    hub.tell(lambda tx: nodes.silence(tx, 2))
+    assert health() == "critical"
+    first.beat()
+    second.hello()
+    assert health() == "ok"
+
+
+def test_a_node_that_is_registered_again_has_a_new_key_and_its_old_work(hub: Hub, oslo: Node) -> None:
+    hub.given("noop", 1)
+    (one,) = oslo.claim().grants
+    hub.tell(lambda tx: registry.register_node(tx, "oslo", "n1", "UNEW"))
+    with hub.database.reading() as conn:
+        assert registry.NodeName("oslo", "n1", "UNEW") in registry.list_nodes(conn)
+    assert oslo.beat().drop == []
+    assert one.run in oslo.runs
+
+
+# Keys of the API ----------------------------------------------------------------------------------------------
+
+
+def test_of_a_key_only_a_digest_is_kept(hub: Hub) -> None:
+    key = hub.tell(lambda tx: registry.make_api_key(tx, "ana"))
+    assert key.removeprefix("towpath_") not in repr(hub.rows())
+    with hub.database.reading() as conn:
+        (row,) = conn.execute(api_keys.select())
+        assert registry.authenticate(conn, key) == "ana"
+        assert registry.authenticate(conn, key[:-1]) is None
+        assert registry.authenticate(conn, "") is None
+    assert len(row.digest) == 32
+
+
+def test_each_key_is_another(hub: Hub) -> None:
+    first, second = (hub.tell(lambda tx: registry.make_api_key(tx, "ana")) for _ in range(2))
+    assert first != second
+    assert len(first) > 40
