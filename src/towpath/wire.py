@@ -4,6 +4,7 @@ Structs travel as msgpack arrays: a newer side may add fields with defaults at t
 not see them. A message is at most `MAX_MESSAGE` bytes; its first byte says whether the rest is compressed.
 """
 
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,6 +16,8 @@ from towpath.domain.paths import Kind
 VERSION = 1
 MAX_MESSAGE = 256 * 1024
 COMPRESS_FROM = 1024
+SMALL = 32
+"""Masks and codes of so few bytes are mostly alike: remembering them costs less than compressing them."""
 
 PLAIN, ZSTD = b"\x00", b"\x01"
 
@@ -349,11 +352,24 @@ def unpack(data: bytes, kind: type[T], limit: int = 64 * 1024 * 1024) -> T:
 
 def compress(raw: bytes) -> bytes:
     """zstd, level 3, with the size in the frame."""
+    return _compress_small(raw) if len(raw) <= SMALL else zstandard.ZstdCompressor(level=3).compress(raw)
+
+
+@lru_cache(maxsize=4096)
+def _compress_small(raw: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=3).compress(raw)
 
 
 def decompress(data: bytes, limit: int) -> bytes:
     """What `compress` was given; raises `ZstdError` for more than `limit` bytes."""
-    if zstandard.frame_content_size(data) > limit:
+    size = zstandard.frame_content_size(data)
+    if size > limit:
         raise zstandard.ZstdError(f"frame holds more than {limit} bytes")
+    if 0 <= size <= SMALL and len(data) <= 2 * SMALL:
+        return _decompress_small(data)
     return zstandard.ZstdDecompressor().decompress(data, max_output_size=limit)
+
+
+@lru_cache(maxsize=4096)
+def _decompress_small(data: bytes) -> bytes:
+    return zstandard.ZstdDecompressor().decompress(data, max_output_size=SMALL)

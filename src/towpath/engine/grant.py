@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from towpath.domain.states import PENDING, STARTED, TaskEvent
+from towpath.domain.states import STARTED, TaskEvent
 from towpath.engine import room
 from towpath.engine.nodes import Node, Unknown, find_node
 from towpath.store import batches, tasks, walks
@@ -16,7 +16,7 @@ from towpath.store.jobs import Job
 from towpath.store.ledger import Ledger
 from towpath.store.tables import lanes, nodes
 from towpath.store.tables import tasks as task_rows
-from towpath.store.tasks import HUB, READY, Task
+from towpath.store.tasks import HUB, LANE, Task
 from towpath.wire import Claim, Grant, Grants, Walk, Want
 
 MOST = 64
@@ -25,15 +25,32 @@ MOST = 64
 Lane = Any
 """A row of `lanes`."""
 
-RunIds = Callable[[], bytes]
+RunIds = Callable[[int], Sequence[bytes]]
+
+_LAST_CLAIM = (
+    sa.update(nodes).where(nodes.c.id == sa.bindparam("row_id")).values(last_claim=sa.bindparam("number"))
+)
+_LANES = (
+    sa.select(*(lanes.c[name] for name in (*LANE, "priority", "ready")))
+    .where(*(lanes.c[name] == sa.bindparam(f"want_{name}") for name in ("site", "queue", "function")))
+    .where(lanes.c.open, lanes.c.ready > 0)
+    .order_by(lanes.c.priority.desc(), lanes.c.turn, lanes.c.job_id, lanes.c.stage)
+    .limit(sa.bindparam("most"))
+)
+_END_TURN = (
+    sa.update(lanes)
+    .where(*(lanes.c[name] == sa.bindparam(f"lane_{name}") for name in LANE))
+    .values(turn=sa.bindparam("turn"))
+)
 
 
-def run_id() -> bytes:
-    """A fresh name for one run of one task."""
-    return secrets.token_bytes(16)
+def run_ids(count: int) -> list[bytes]:
+    """Fresh names for that many runs."""
+    drawn = secrets.token_bytes(16 * count)
+    return [drawn[start : start + 16] for start in range(0, len(drawn), 16)]
 
 
-def claim(tx: Tx, site: str, name: str, asked: Claim, new_run: RunIds = run_id) -> Grants:
+def claim(tx: Tx, site: str, name: str, asked: Claim, new_runs: RunIds = run_ids) -> Grants:
     """Grant due tasks to a node, up to its free slots; raises `Unknown` for an incarnation that said no hello.
 
     Claims of an incarnation are numbered. The last number again gets the tasks that it got and that still run; an
@@ -48,8 +65,8 @@ def claim(tx: Tx, site: str, name: str, asked: Claim, new_run: RunIds = run_id) 
         if asked.number == node.last_claim:
             granted, more = _granted_before(ledger, node, asked), False
         else:
-            granted, more = _grant(ledger, node, asked, new_run)
-            tx.conn.execute(sa.update(nodes).where(nodes.c.id == node.id).values(last_claim=asked.number))
+            granted, more = _grant(ledger, node, asked, new_runs)
+            tx.conn.execute(_LAST_CLAIM, {"row_id": node.id, "number": asked.number})
         return Grants(asked.number, _describe(ledger, granted), more)
 
 
@@ -60,19 +77,19 @@ def _granted_before(ledger: Ledger, node: Node, asked: Claim) -> list[Task]:
     return list(ledger.load([task.id for task in found]).values())
 
 
-def _grant(ledger: Ledger, node: Node, asked: Claim, new_run: RunIds) -> tuple[list[Task], bool]:
+def _grant(ledger: Ledger, node: Node, asked: Claim, new_runs: RunIds) -> tuple[list[Task], bool]:
     granted: list[Task] = []
     left_over, more = room.BATCH, False
     for want in asked.wants:
         left = min(want.slots, MOST - len(granted))
         due = _due(ledger, node.site, want, left)
         weights = room.weights(ledger, due)
-        for task in due:
+        for task, run in zip(due, new_runs(len(due)), strict=True):
             if granted and weights[task.id] > left_over:
                 more = True
                 break
             left_over -= weights[task.id]
-            task.run, task.node_id = new_run(), node.id
+            task.run, task.node_id = run, node.id
             task.incarnation, task.claim = node.incarnation, asked.number
             ledger.move(task, TaskEvent.START)
             granted.append(task)
@@ -91,21 +108,14 @@ def _due(ledger: Ledger, site: str, want: Want, slots: int) -> list[Task]:
     ledger.lock_jobs({lane.job_id for lane, _ in served})
     found: list[Task] = []
     for lane, share in served:
-        found += ledger.take(_pending(conn, lane, share))
+        found += ledger.take(tasks.load_ready(conn, lane, share))
     _end_turn(conn, [lane for lane, _ in served])
     return found
 
 
 def _lanes(conn: Connection, site: str, want: Want, slots: int) -> Sequence[Lane]:
-    lane = lanes.c
-    query = (
-        sa.select(lane.job_id, lane.site, lane.queue, lane.function, lane.stage, lane.priority, lane.ready)
-        .where(lane.site == site, lane.queue == want.queue, lane.function == want.function)
-        .where(lane.open, lane.ready > 0)
-        .order_by(lane.priority.desc(), lane.turn, lane.job_id, lane.stage)
-        .limit(slots)
-    )
-    return conn.execute(query).all()
+    wanted = {"want_site": site, "want_queue": want.queue, "want_function": want.function}
+    return conn.execute(_LANES, wanted | {"most": slots}).all()
 
 
 def _shares(open_lanes: Sequence[tuple[int, int]], slots: int) -> list[int]:
@@ -126,27 +136,15 @@ def _shares(open_lanes: Sequence[tuple[int, int]], slots: int) -> list[int]:
     return shares
 
 
-def _pending(conn: Connection, lane: Lane, share: int) -> list[Task]:
-    t = task_rows.c
-    place = (t.job_id == lane.job_id, t.site == lane.site, t.queue == lane.queue, t.function == lane.function)
-    ready = (t.stage == lane.stage, t.state == PENDING, t.blocked == READY)
-    return tasks.load_where(conn, *place, *ready, limit=share, skip_locked=True)
-
-
 def _end_turn(conn: Connection, served: Sequence[Lane]) -> None:
     if not served:
         return
     turn = tasks.next_ids(conn, "turns", len(served))
-    key = [
-        lanes.c[name] == sa.bindparam(f"row_{name}")
-        for name in ("job_id", "site", "queue", "function", "stage")
-    ]
     rows = [
-        {"row_job_id": lane.job_id, "row_site": lane.site, "row_queue": lane.queue}
-        | {"row_function": lane.function, "row_stage": lane.stage, "turn": turn + place}
+        {f"lane_{name}": getattr(lane, name) for name in LANE} | {"turn": turn + place}
         for place, lane in enumerate(served)
     ]
-    conn.execute(sa.update(lanes).where(*key).values(turn=sa.bindparam("turn")), rows)
+    conn.execute(_END_TURN, rows)
 
 
 def _describe(ledger: Ledger, granted: Sequence[Task]) -> list[Grant]:

@@ -39,11 +39,16 @@ class Node:
     last_claim: int
 
 
+_FIND = (
+    sa.select(nodes.c.id, nodes.c.site, nodes.c.name, nodes.c.incarnation, nodes.c.last_claim)
+    .where(nodes.c.site == sa.bindparam("of_site"), nodes.c.name == sa.bindparam("of_name"))
+    .with_for_update()
+)
+
+
 def find_node(tx: Tx, site: str, name: str) -> Node:
     """The node of that name; raises `Unknown`."""
-    n = nodes.c
-    query = sa.select(n.id, n.site, n.name, n.incarnation, n.last_claim)
-    row = tx.conn.execute(query.where(n.site == site, n.name == name).with_for_update()).first()
+    row = tx.conn.execute(_FIND, {"of_site": site, "of_name": name}).first()
     if row is None:
         raise Unknown(site, name)
     return Node(*row)

@@ -1,6 +1,5 @@
 """Reports become moves: many events in one transaction, each guarded by its run, the unusable ones set aside."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -33,6 +32,7 @@ from towpath.wire import (
 )
 
 KNOWN = frozenset(Code)
+OUTCOMES = {int(code): str(outcome) for code, outcome in OUTCOME_OF.items()}
 LONGEST_ERROR = 4000
 
 
@@ -44,11 +44,20 @@ class _Receipt:
     node: Node
     report: Report
     tasks: dict[int, Task]
-    sizes: dict[int, int]
     refusals: list[Refusal] = field(default_factory=list)
     ended: list[Task] = field(default_factory=list)
     carries: dict[int, bytes] = field(default_factory=dict)
     noted: list[NoteRow] = field(default_factory=list)
+
+
+_STREAM = (
+    streams.c.node_id == sa.bindparam("of_node"),
+    streams.c.incarnation == sa.bindparam("of_life"),
+)
+_APPLIED = sa.select(streams.c.applied).where(*_STREAM).with_for_update()
+_SET_APPLIED = (
+    sa.update(streams).where(*_STREAM).values(applied=sa.bindparam("number"), touched_at=sa.bindparam("now"))
+)
 
 
 def receive(tx: Tx, site: str, name: str, report: Report) -> Applied:
@@ -62,8 +71,7 @@ def receive(tx: Tx, site: str, name: str, report: Report) -> Applied:
     events = [_decode(packed) for packed in fresh]
     with Ledger(tx) as ledger:
         tasks = ledger.load(_named(events))
-        held = [t.batch_id for t in tasks.values() if t.batch_id is not None]
-        receipt = _Receipt(ledger, node, report, tasks, batches.sizes(tx.conn, held) if held else {})
+        receipt = _Receipt(ledger, node, report, tasks)
         for number, (event, packed) in enumerate(zip(events, fresh, strict=True), last - len(fresh) + 1):
             _apply(receipt, event, number, packed)
         chains.follow(ledger, receipt.ended, receipt.carries)
@@ -74,9 +82,8 @@ def receive(tx: Tx, site: str, name: str, report: Report) -> Applied:
 
 
 def _applied(tx: Tx, node: Node, incarnation: bytes) -> int:
-    s = streams.c
-    mine = (s.node_id == node.id, s.incarnation == incarnation)
-    found = tx.conn.execute(sa.select(s.applied).where(*mine).with_for_update()).scalar()
+    stream = {"of_node": node.id, "of_life": incarnation}
+    found = tx.conn.execute(_APPLIED, stream).scalar()
     if found is None:
         start = {"node_id": node.id, "incarnation": incarnation, "applied": 0, "touched_at": tx.now}
         tx.conn.execute(sa.insert(streams).values(start))
@@ -84,8 +91,8 @@ def _applied(tx: Tx, node: Node, incarnation: bytes) -> int:
 
 
 def _set_applied(tx: Tx, node: Node, incarnation: bytes, number: int) -> None:
-    mine = (streams.c.node_id == node.id, streams.c.incarnation == incarnation)
-    tx.conn.execute(sa.update(streams).where(*mine).values(applied=number, touched_at=tx.now))
+    stream = {"of_node": node.id, "of_life": incarnation}
+    tx.conn.execute(_SET_APPLIED, stream | {"number": number, "now": tx.now})
 
 
 def _decode(packed: bytes) -> Event | Malformed:
@@ -177,9 +184,9 @@ def _walk_ended(receipt: _Receipt, task: Task, event: WalkEnded) -> None:
 
 
 def _ended(receipt: _Receipt, task: Task, event: Ended) -> None:
-    count = receipt.sizes.get(task.batch_id or 0, 0)
     codes = _codes(event)
-    mask = batches.unpack_bytes(task.mask, count)
+    # A task without a mask has every path of its batch.
+    mask = batches.unpack_bytes(task.mask, task.paths)
     done = batches.done_mask(codes)
     _check(task, codes, mask, done, event)
     if done != mask:
@@ -217,22 +224,23 @@ def _check(task: Task, codes: bytes, mask: bytes, done: bytes, event: Ended) -> 
 
 def _record(receipt: _Receipt, task: Task, codes: bytes, event: Ended) -> None:
     ledger, job = receipt.ledger, receipt.ledger.jobs[task.job_id]
-    found: Counter[str] = Counter()
+    found = dict.fromkeys(OUTCOMES.values(), 0)
     for code in set(codes) - {Code.NONE}:
-        found[OUTCOME_OF[Code(code)]] += codes.count(code)
+        found[OUTCOMES[code]] += codes.count(code)
     task.processed, task.failed = found["processed"], found["failed"]
     task.skipped, task.aborted = found["skipped"], found["aborted"]
     task.codes, task.bytes = event.codes, bounded(event.bytes)
     ledger.move(task, TaskEvent.ERR if task.failed else TaskEvent.SUCCEED)
     for outcome, number in found.items():
         ledger.count(task, outcome, number)
-        if outcome != "processed":
+        if number and outcome != "processed":
             job.add(outcome, number)
     if chains.is_last(ledger, task):
         job.add("done", task.processed)
     ledger.count(task, "bytes", task.bytes)
     job.add("bytes_done", task.bytes)
-    receipt.noted += _notes(task, codes, event)
+    if found["processed"] < task.paths:
+        receipt.noted += _notes(task, codes, event)
     receipt.ended.append(task)
     if event.carry:
         receipt.carries[task.id] = event.carry
@@ -246,5 +254,5 @@ def _notes(task: Task, codes: bytes, event: Ended) -> Sequence[NoteRow]:
         if code > Code.ALREADY:
             note = reasons.get(index)
             why = (note.error_class, note.reason) if note else ("permanent", "no reason was given")
-            rows.append(NoteRow(task.id, index, task.job_id, OUTCOME_OF[Code(code)], *why))
+            rows.append(NoteRow(task.id, index, task.job_id, OUTCOMES[code], *why))
     return rows

@@ -130,7 +130,7 @@ def advance(tx: Tx, task_id: int) -> bool:
 
 def _take_over(ledger: Ledger, job: Job, old: list[Task], which: Retry) -> None:
     held = [task.batch_id for task in old if task.batch_id is not None]
-    sizes = batches.sizes(ledger.tx.conn, held) if held else {}
+    sizes = batches.sizes(ledger.tx.conn, held)
     depths = _depths(ledger, old)
     chains = []
     for task in old:

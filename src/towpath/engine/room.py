@@ -1,16 +1,9 @@
 """How a message's room is shared out: what may go into a grant, so that every task can reach a node in one message."""
 
-from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from towpath.domain.errors import Mistake
 from towpath.domain.plan import Plan
-from towpath.store import walks
+from towpath.store import batches, walks
 from towpath.store.ledger import Ledger
-from towpath.store.tables import batches as batch_rows
-from towpath.store.tables import walks as walk_rows
 from towpath.store.tasks import Task
 from towpath.wire import pack
 
@@ -53,12 +46,8 @@ def check_plan(plan: Plan) -> None:
 def weights(ledger: Ledger, due: list[Task]) -> dict[int, int]:
     """About how many bytes the grant of each of these tasks takes, by its id."""
     conn = ledger.tx.conn
-    held = {task.batch_id for task in due if task.batch_id is not None}
-    walking = [task.id for task in due if task.is_discovery]
-    b, w = batch_rows.c, walk_rows.c
-    lengths = _lengths(conn, sa.select(b.id, sa.func.length(b.paths)).where(b.id.in_(held))) if held else {}
-    size = sa.func.length(w.inputs) + sa.func.length(w.cursor)
-    starts = _lengths(conn, sa.select(w.task_id, size).where(w.task_id.in_(walking))) if walking else {}
+    lengths = batches.lengths(conn, [task.batch_id for task in due if task.batch_id is not None])
+    starts = walks.lengths(conn, [task.id for task in due if task.is_discovery])
     said: dict[tuple[int, int, int], int] = {}
     found = {}
     for task in due:
@@ -69,10 +58,6 @@ def weights(ledger: Ledger, due: list[Task]) -> dict[int, int]:
         own = starts.get(task.id, 0) if task.is_discovery else lengths.get(task.batch_id or 0, 0)
         found[task.id] = HEAD + said[place] + carried + own
     return found
-
-
-def _lengths(conn: Connection, query: sa.Select[Any]) -> dict[int, int]:
-    return {row[0]: int(row[1]) for row in conn.execute(query)}
 
 
 def _said(plan: Plan, task: Task) -> int:

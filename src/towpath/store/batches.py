@@ -1,6 +1,7 @@
 """Batches in the database: immutable lists of paths, and the masks by which tasks refer to them."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -16,6 +17,12 @@ _ONES = bytes([0] + [1] * 255)
 _PROCESSED = bytes(1 if code in (Code.PROCESSED, Code.ALREADY) else 0 for code in range(256))
 
 
+_IDS = batches.c.id.in_(sa.bindparam("ids", expanding=True))
+_SIZES = sa.select(batches.c.id, batches.c.count).where(_IDS)
+_LENGTHS = sa.select(batches.c.id, sa.func.length(batches.c.paths)).where(_IDS)
+_PACKED = sa.select(batches.c.id, batches.c.paths).where(_IDS)
+
+
 def insert(conn: Connection, rows: Sequence[Mapping[str, object]]) -> None:
     """Write new batches: rows of `id`, `job_id`, `count`, `bytes`, `paths`."""
     if rows:
@@ -24,14 +31,22 @@ def insert(conn: Connection, rows: Sequence[Mapping[str, object]]) -> None:
 
 def sizes(conn: Connection, batch_ids: Collection[int]) -> dict[int, int]:
     """How many paths each of these batches has."""
-    query = sa.select(batches.c.id, batches.c.count).where(batches.c.id.in_(sorted(set(batch_ids))))
-    return {row[0]: row[1] for row in conn.execute(query)}
+    return _by_id(conn, _SIZES, batch_ids)
+
+
+def lengths(conn: Connection, batch_ids: Collection[int]) -> dict[int, int]:
+    """How many bytes each of these batches takes, packed."""
+    return _by_id(conn, _LENGTHS, batch_ids)
 
 
 def packed(conn: Connection, batch_ids: Collection[int]) -> dict[int, bytes]:
     """Each of these batches as it came over the wire."""
-    query = sa.select(batches.c.id, batches.c.paths).where(batches.c.id.in_(sorted(set(batch_ids))))
-    return {row.id: row.paths for row in conn.execute(query)}
+    return _by_id(conn, _PACKED, batch_ids)
+
+
+def _by_id(conn: Connection, query: sa.Select[Any], batch_ids: Collection[int]) -> dict[int, Any]:
+    wanted = sorted(set(batch_ids))
+    return {row[0]: row[1] for row in conn.execute(query, {"ids": wanted}).all()} if wanted else {}
 
 
 # Masks and codes: one byte a path, compressed ----------------------------------------------------------------

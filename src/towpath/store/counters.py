@@ -73,11 +73,14 @@ def open_lanes(conn: Connection, job_id: int, open_stage: int) -> set[str]:
     return {row.site for row in changed if row.open and row.ready > 0}
 
 
+_JOBS_OF = sa.select(tasks.c.job_id).where(tasks.c.id.in_(sa.bindparam("ids", expanding=True))).distinct()
+
+
 def jobs_of(conn: Connection, task_ids: Collection[int]) -> list[int]:
     """The jobs that these tasks belong to."""
     found: set[int] = set()
     wanted = sorted(task_ids)
     for start in range(0, len(wanted), 500):
         part = wanted[start : start + 500]
-        found.update(conn.scalars(sa.select(tasks.c.job_id).where(tasks.c.id.in_(part)).distinct()))
+        found.update(conn.scalars(_JOBS_OF, {"ids": part}))
     return sorted(found)

@@ -93,6 +93,19 @@ _COLUMNS = (
 )
 
 
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_LOAD = sa.select(*_COLUMNS).where(jobs.c.id.in_(_IDS)).order_by(jobs.c.id).with_for_update()
+_LOAD_TALLIES = sa.select(
+    tallies.c.job_id, tallies.c.rule, tallies.c.position, tallies.c.stage, tallies.c.state, tallies.c.cause,
+    tallies.c.tasks,
+).where(tallies.c.job_id.in_(_IDS))  # fmt: skip
+_THIS = jobs.c.id == sa.bindparam("row_id")
+_STAND = sa.update(jobs).where(_THIS).values({name: sa.bindparam(name) for name in STANDING})
+_ADD = sa.update(jobs).where(_THIS).values({name: jobs.c[name] + sa.bindparam(name) for name in COUNTERS})
+_STATES = {str(state): state for state in TaskState}
+_CAUSES = {str(cause): cause for cause in Cause}
+
+
 @lru_cache(maxsize=512)
 def _plan(document: str) -> Plan:
     """A plan from its JSON: it never changes, and reading it anew for each report would cost more than the report."""
@@ -104,26 +117,25 @@ def load(conn: Connection, job_ids: Collection[int]) -> dict[int, Job]:
     wanted = sorted(set(job_ids))
     if not wanted:
         return {}
-    query = sa.select(*_COLUMNS).where(jobs.c.id.in_(wanted)).order_by(jobs.c.id).with_for_update()
     found: dict[int, Job] = {}
-    for row in conn.execute(query):
+    for row in conn.execute(_LOAD, {"ids": wanted}).all():
         values: Any = row
         job = Job(*values)
         job.plan = _plan(row.plan)
         job.wanted, job.state = Wanted(job.wanted), JobState(job.state)
         job.kept = job.standing
         found[job.id] = job
-    for row in conn.execute(sa.select(tallies).where(tallies.c.job_id.in_(list(found)))):
-        key = (row.rule, row.position, row.stage, TaskState(row.state), Cause(row.cause))
-        found[row.job_id].tallies[key] = row.tasks
+    for job_id, rule, position, stage, state, cause, number in conn.execute(
+        _LOAD_TALLIES, {"ids": wanted}
+    ).all():
+        found[job_id].tallies[rule, position, stage, _STATES[state], _CAUSES[cause]] = number
     return found
 
 
 def update(conn: Connection, job: Job) -> None:
     """Write a job's derived state, and add to its counters; nothing where neither has changed."""
-    values: dict[str, Any] = {}
+    this = {"row_id": job.id}
     if job.standing != job.kept:
-        values |= dict(zip(STANDING, job.standing, strict=True))
-    values |= {name: jobs.c[name] + amount for name, amount in job.added.items() if amount}
-    if values:
-        conn.execute(sa.update(jobs).where(jobs.c.id == job.id).values(values))
+        conn.execute(_STAND, this | dict(zip(STANDING, job.standing, strict=True)))
+    if any(job.added.values()):
+        conn.execute(_ADD, this | dict.fromkeys(COUNTERS, 0) | job.added)

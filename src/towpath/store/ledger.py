@@ -3,7 +3,7 @@
 Everything that changes a task goes through here, so a move and the counters that show it can never part.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 
 from towpath.domain.states import JOB_OVER, STARTED, Cause, TaskEvent, TaskState, settle
 from towpath.store import counters, jobs, tasks
@@ -22,8 +22,7 @@ class Ledger:
         self._tasks: dict[int, Task] = {}
         self._was: dict[int, TaskState] = {}
         self._new: list[Task] = []
-        self._changed: dict[int, Task] = {}
-        self._whole: set[int] = set()
+        self._columns: dict[int, tuple[str, ...]] = {}
         self._tallied: dict[tuple[int, jobs.TallyKey], int] = {}
         self._lanes: dict[LaneKey, int] = {}
         self._paths: dict[PathKey, dict[str, int]] = {}
@@ -48,8 +47,10 @@ class Ledger:
         """Keep tasks that were read; one that is known already is given as it stands here."""
         taken = []
         for task in found:
-            known = self._tasks.setdefault(task.id, task)
-            self._was.setdefault(task.id, task.state)
+            known = self._tasks.get(task.id)
+            if known is None:
+                known = self._tasks[task.id] = task
+                self._was[task.id] = task.state
             taken.append(known)
         return taken
 
@@ -69,13 +70,6 @@ class Ledger:
                 found.setdefault(new.chain_id, []).append(new)
         return {chain: self.take(members) for chain, members in found.items()}
 
-    def _rows(self, whole: bool) -> Iterator[tuple[Task, TaskState]]:
-        """Tasks that stand in the database already and were changed, with the state they were read in: those of
-        which more was changed than who holds them, or the others."""
-        new = {task.id for task in self._new}
-        changed = (task for task in self._changed.values() if task.id not in new)
-        return ((task, self._was[task.id]) for task in changed if (task.id in self._whole) is whole)
-
     # Changing --------------------------------------------------------------------------------------------------
 
     def add(self, new: list[Task]) -> None:
@@ -89,10 +83,9 @@ class Ledger:
 
     def move(self, task: Task, event: TaskEvent) -> None:
         """Move a task as the table of moves says, and count it."""
-        self._changing(task, whole=False)
+        self._tally(task, -1)
         task.apply(event, self.tx.now)
-        if task.is_over:
-            self._whole.add(task.id)
+        self._change(task, tasks.ENDING if task.is_over else tasks.HOLDING)
         self._tally(task, 1)
         job = self.jobs[task.job_id]
         if task.state is STARTED and not task.is_discovery:
@@ -104,25 +97,24 @@ class Ledger:
 
     def release(self, task: Task, paths: int, mask: bytes | None, carry: bytes | None) -> None:
         """Give a blocked task the paths that the one before it processed: it may be granted."""
-        self._changing(task)
+        self._tally(task, -1)
+        self.touch(task)
         task.blocked, task.paths, task.mask, task.carry = READY, paths, mask, carry
         self._tally(task, 1)
         self.count(task, "reached", paths)
 
     def turn_away(self, task: Task, paths: int, mask: bytes | None, carry: bytes | None) -> None:
         """Give paths to a task which had been cancelled before: they were not run, and it keeps which they are."""
-        self._changing(task)
+        self.touch(task)
         task.paths = task.not_run = paths
         task.mask, task.carry = mask, carry
-        self._tally(task, 1)
         self.count(task, "reached", paths)
         self.count(task, "not_run", paths)
         self.jobs[task.job_id].add("not_run", paths)
 
     def touch(self, task: Task) -> None:
         """Have a task written that was changed in other ways than by a move."""
-        self._changed[task.id] = task
-        self._whole.add(task.id)
+        self._change(task, tasks.CHANGING)
 
     def count(self, task: Task, what: str, number: int) -> None:
         """Add to the paths that a step of a job has reached, processed, failed, …"""
@@ -152,11 +144,10 @@ class Ledger:
         """Have every site that may work for a job hear that something was asked of it."""
         self._called.add(job.id)
 
-    def _changing(self, task: Task, whole: bool = True) -> None:
-        self._tally(task, -1)
-        self._changed[task.id] = task
-        if whole:
-            self._whole.add(task.id)
+    def _change(self, task: Task, columns: tuple[str, ...]) -> None:
+        """Have these columns of a task written; all that may change, where others have changed before."""
+        if self._columns.setdefault(task.id, columns) is not columns:
+            self._columns[task.id] = tasks.CHANGING
 
     def _tally(self, task: Task, sign: int) -> None:
         job = self.jobs[task.job_id]
@@ -175,8 +166,8 @@ class Ledger:
         """Settle every job that was touched, and write all changes."""
         conn = self.tx.conn
         tasks.insert(conn, self._new)
-        tasks.update(conn, self._rows(whole=True))
-        tasks.update(conn, self._rows(whole=False), tasks.HOLDING)
+        for columns, changed in self._by_columns().items():
+            tasks.update(conn, changed, columns)
         counters.add_tallies(conn, self._tallied)
         counters.add_paths(conn, self._paths)
         counters.add_lanes(conn, self._lanes, {job.id: job for job in self.jobs.values()})
@@ -186,6 +177,14 @@ class Ledger:
         for write in self._afterwards:
             write()
         self._wake()
+
+    def _by_columns(self) -> dict[tuple[str, ...], list[tuple[Task, TaskState]]]:
+        """Tasks that stand in the database already, with the state they were read in, by the columns that changed."""
+        found: dict[tuple[str, ...], list[tuple[Task, TaskState]]] = {}
+        for number, columns in self._columns.items():
+            if number in self._was:
+                found.setdefault(columns, []).append((self._tasks[number], self._was[number]))
+        return found
 
     def _settle(self, job: Job) -> None:
         due = settle(job.wanted, job.census(), job.plan.first_phase)

@@ -17,6 +17,7 @@ from towpath.domain.states import (
     TaskState,
     move,
 )
+from towpath.store.many import run_many
 from towpath.store.tables import ids, tasks
 
 READY, WAITS_FOR_CHAIN = 0, 1
@@ -117,9 +118,36 @@ FIXED = frozenset(
 )
 HOLDING = ("state", "cause", "attempts", "run", "node_id", "incarnation", "claim", "started_at")
 """What a move changes that only gives a task to a node, or takes it away."""
-_SELECT = sa.select(*(tasks.c[name] for name in COLUMNS))
-_INSERT = sa.insert(tasks)
+ENDING = (
+    "state", "cause", "error", "codes", "processed", "failed", "skipped", "aborted", "unknown", "not_run", "bytes",
+    "ended_at",
+)  # fmt: skip
+"""What a move changes that ends a task."""
 CHANGING = tuple(name for name in COLUMNS if name not in FIXED)
+"""All that may change of a task."""
+
+# Statements are made once: making one costs more than running it.
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_SELECT = sa.select(*(tasks.c[name] for name in COLUMNS))
+_LOAD = _SELECT.where(tasks.c.id.in_(_IDS)).order_by(tasks.c.id).with_for_update()
+_LOAD_CHAINS = (
+    _SELECT.where(tasks.c.chain_id.in_(_IDS)).order_by(tasks.c.chain_id, tasks.c.position).with_for_update()
+)
+LANE = ("job_id", "site", "queue", "function", "stage")
+_LOAD_READY = (
+    _SELECT.where(*(tasks.c[name] == sa.bindparam(f"lane_{name}") for name in LANE))
+    .where(tasks.c.state == PENDING, tasks.c.blocked == READY)
+    .order_by(tasks.c.id)
+    .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_INSERT = sa.insert(tasks).values({name: sa.bindparam(name) for name in COLUMNS})
+_NEXT_IDS = (
+    sa.update(ids)
+    .where(ids.c.name == sa.bindparam("kind"))
+    .values(last=ids.c.last + sa.bindparam("count"))
+    .returning(ids.c.last)
+)
 
 
 def _updating(names: Iterable[str]) -> sa.Update:
@@ -127,13 +155,15 @@ def _updating(names: Iterable[str]) -> sa.Update:
     return sa.update(tasks).where(*guarded).values({name: sa.bindparam(name) for name in names})
 
 
-_UPDATES = {names: _updating(names) for names in (HOLDING, CHANGING)}
+_UPDATES = {names: _updating(names) for names in (HOLDING, ENDING, CHANGING)}
+_STATES = {str(state): state for state in TaskState}
+_CAUSES = {str(cause): cause for cause in Cause}
 
 
 def _task(row: Any) -> Task:
     found = Task(*row)
-    found.state = TaskState(found.state)
-    found.cause = Cause(found.cause)
+    found.state = _STATES[found.state]
+    found.cause = _CAUSES[found.cause]
     return found
 
 
@@ -147,17 +177,20 @@ def load(conn: Connection, task_ids: Collection[int]) -> list[Task]:
     wanted = sorted(task_ids)
     for start in range(0, len(wanted), CHUNK):
         part = wanted[start : start + CHUNK]
-        query = _SELECT.where(tasks.c.id.in_(part)).order_by(tasks.c.id).with_for_update()
-        found += [_task(row) for row in conn.execute(query)]
+        found += [_task(row) for row in conn.execute(_LOAD, {"ids": part}).all()]
     return found
 
 
-def load_where(
-    conn: Connection, *conditions: sa.ColumnElement[bool], limit: int | None = None, skip_locked: bool = False
-) -> list[Task]:
+def load_where(conn: Connection, *conditions: sa.ColumnElement[bool], limit: int | None = None) -> list[Task]:
     """The tasks that meet the conditions, locked, in order of id."""
     query = _SELECT.where(*conditions).order_by(tasks.c.id).limit(limit)
-    return [_task(row) for row in conn.execute(query.with_for_update(skip_locked=skip_locked))]
+    return [_task(row) for row in conn.execute(query.with_for_update()).all()]
+
+
+def load_ready(conn: Connection, lane: Any, most: int) -> list[Task]:
+    """The first tasks of a lane that may be granted, locked; those that another transaction has locked are left out."""
+    place = {f"lane_{name}": getattr(lane, name) for name in LANE}
+    return [_task(row) for row in conn.execute(_LOAD_READY, place | {"most": most}).all()]
 
 
 def load_after(conn: Connection, chain_ids: Collection[int]) -> dict[int, list[Task]]:
@@ -166,8 +199,7 @@ def load_after(conn: Connection, chain_ids: Collection[int]) -> dict[int, list[T
     wanted = sorted(chain_ids)
     for start in range(0, len(wanted), CHUNK):
         part = wanted[start : start + CHUNK]
-        query = _SELECT.where(tasks.c.chain_id.in_(part)).order_by(tasks.c.chain_id, tasks.c.position)
-        for row in conn.execute(query.with_for_update()):
+        for row in conn.execute(_LOAD_CHAINS, {"ids": part}).all():
             task = _task(row)
             chains.setdefault(task.chain_id, []).append(task)
     return chains
@@ -176,7 +208,7 @@ def load_after(conn: Connection, chain_ids: Collection[int]) -> dict[int, list[T
 def insert(conn: Connection, new: Sequence[Task]) -> None:
     """Write new tasks."""
     if new:
-        conn.execute(_INSERT, [_row(task) for task in new])
+        run_many(conn, _INSERT, [_row(task) for task in new])
 
 
 def update(
@@ -184,7 +216,7 @@ def update(
 ) -> None:
     """Write changed tasks, each guarded by the state it was read in; raises `GuardBroken`.
 
-    `names` are the columns written: `CHANGING`, or `HOLDING` where nothing else has changed.
+    `names` are the columns written: `CHANGING`, or `HOLDING` or `ENDING` where nothing else has changed.
     """
     rows = []
     for task, was in changed:
@@ -193,16 +225,14 @@ def update(
         rows.append(row)
     if not rows:
         return
-    written = conn.execute(_UPDATES[names], rows).rowcount
+    written = run_many(conn, _UPDATES[names], rows)
     if written not in (len(rows), -1):
         raise GuardBroken(f"expected {len(rows)} tasks in the states they were read in, found {written}")
 
 
 def next_ids(conn: Connection, kind: str, count: int) -> int:
     """Take `count` numbers of a kind (`tasks`, `batches`, `turns`): the first of them; the rest follow on."""
-    taken = conn.execute(
-        sa.update(ids).where(ids.c.name == kind).values(last=ids.c.last + count).returning(ids.c.last)
-    ).scalar_one()
+    taken = conn.execute(_NEXT_IDS, {"kind": kind, "count": count}).scalar_one()
     return int(taken) - count + 1
 
 

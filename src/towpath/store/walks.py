@@ -1,6 +1,6 @@
 """How far each discovery task has come: its inputs and its cursor."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -43,6 +43,15 @@ def load(conn: Connection, task_id: int) -> WalkRow:
     row = conn.execute(sa.select(walks).where(walks.c.task_id == task_id)).one()
     inputs = tuple(unpack(row.inputs, list[Input]))
     return WalkRow(row.task_id, inputs, row.discovery, row.options, row.cursor, row.problems)
+
+
+def lengths(conn: Connection, task_ids: Collection[int]) -> dict[int, int]:
+    """About how many bytes the inputs and the cursor of each of these walks take."""
+    if not task_ids:
+        return {}
+    size = sa.func.length(walks.c.inputs) + sa.func.length(walks.c.cursor)
+    query = sa.select(walks.c.task_id, size).where(walks.c.task_id.in_(sorted(task_ids)))
+    return {row[0]: row[1] for row in conn.execute(query)}
 
 
 def advance(conn: Connection, walk: WalkRow) -> None:

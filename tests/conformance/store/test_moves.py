@@ -5,7 +5,10 @@ from functools import partial
 import pytest
 from tests.hub_desk import Hub, Node, ended
 
+from towpath import wire
 from towpath.domain.states import MOVES, IllegalMove, TaskEvent, TaskState
+from towpath.engine.chains import give_up
+from towpath.engine.found import add_batches
 from towpath.store import tasks
 from towpath.store.database import Tx
 from towpath.store.ledger import Ledger
@@ -83,6 +86,25 @@ def test_a_move_from_a_state_that_is_no_longer_so_is_caught_by_the_database(hub:
     with pytest.raises(GuardBroken, match="expected 1 tasks in the states they were read in, found 0"):
         hub.tell(lambda tx: tasks.update(tx.conn, [(stale, TaskState.STARTED)]))
     assert hub.rows() == before
+
+
+def test_a_chain_can_be_made_and_ended_in_one_transaction(hub: Hub, oslo: Node) -> None:
+    job = hub.submit("two")
+    batch = wire.Batch("data", [b"a"], b"\x01", [1], ["x"])
+
+    def make_and_end(tx: Tx) -> None:
+        with Ledger(tx) as ledger:
+            ledger.lock_jobs([job])
+            add_batches(ledger, ledger.jobs[job], [(wire.Group(0, wire.pack(batch), 1, 1), batch)])
+            (first,) = (task for task in ledger.load([2]).values() if task.position == 0)
+            (members,) = ledger.chains([first.chain_id]).values()
+            assert members[0] is first
+            give_up(ledger, first, TaskEvent.DOOM, "it can never run")
+
+    hub.tell(make_and_end)
+    with hub.database.reading() as conn:
+        found = tasks.load(conn, [2, 3])
+    assert [(task.state, task.cause) for task in found] == [("FAILURE", ""), ("CANCELLED", "failure")]
 
 
 def test_a_writer_that_raises_changes_nothing(hub: Hub, oslo: Node) -> None:
