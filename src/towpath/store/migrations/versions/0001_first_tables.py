@@ -8,27 +8,30 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+# A number that SQLite hands out itself only where the column says INTEGER.
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Make the tables."""
-    _api_keys()
-    _ids()
-    _jobs()
-    _sites()
-    _targets()
-    _workflows()
-    _batches()
-    _idempotency()
-    _lanes()
-    _nodes()
-    _path_tallies()
-    _tallies()
-    _wishes()
-    _quarantine()
-    _streams()
-    _tasks()
-    _notes()
-    _walks()
+    for part in (
+        _api_keys_and_ids,
+        _jobs,
+        _sites,
+        _targets,
+        _workflows,
+        _batches,
+        _idempotency,
+        _lanes,
+        _nodes,
+        _path_tallies,
+        _tallies,
+        _wishes,
+        _quarantine_and_streams,
+        _tasks,
+        _notes_and_walks,
+    ):
+        part()
     for kind in ("tasks", "batches", "turns"):
         op.execute(sa.text("INSERT INTO ids (name, last) VALUES (:kind, 0)").bindparams(kind=kind))
 
@@ -38,21 +41,16 @@ def downgrade() -> None:
     raise NotImplementedError("the first form of the tables has none before it")
 
 
-def _api_keys() -> None:
+def _api_keys_and_ids() -> None:
     op.create_table(
         "api_keys",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", NUMBER, autoincrement=True, nullable=False),
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
     )
-
-
-def _ids() -> None:
     op.create_table(
         "ids",
         sa.Column("name", sa.String(length=16), nullable=False),
@@ -64,9 +62,7 @@ def _ids() -> None:
 def _jobs() -> None:
     op.create_table(
         "jobs",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", NUMBER, autoincrement=True, nullable=False),
         sa.Column("workflow", sa.String(length=100), nullable=False),
         sa.Column("workflow_version", sa.Integer(), nullable=False),
         sa.Column("site", sa.String(length=64), nullable=False),
@@ -76,7 +72,7 @@ def _jobs() -> None:
         sa.Column("fields", sa.JSON(), nullable=False),
         sa.Column("plan", sa.JSON(), nullable=False),
         sa.Column("inputs", sa.LargeBinary(), nullable=False),
-        sa.Column("retry_of", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("retry_of", NUMBER, nullable=True),
         sa.Column("wanted", sa.String(length=10), nullable=False),
         sa.Column("wish_by", sa.String(length=100), nullable=True),
         sa.Column("wish_why", sa.Text(), nullable=True),
@@ -136,9 +132,7 @@ def _targets() -> None:
 def _workflows() -> None:
     op.create_table(
         "workflows",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", NUMBER, autoincrement=True, nullable=False),
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("definition", sa.JSON(), nullable=False),
@@ -153,10 +147,8 @@ def _workflows() -> None:
 def _batches() -> None:
     op.create_table(
         "batches",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
-        sa.Column("job_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("job_id", NUMBER, nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.Column("paths", sa.LargeBinary(), nullable=False),
@@ -172,7 +164,7 @@ def _idempotency() -> None:
         "idempotency",
         sa.Column("key", sa.String(length=200), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("job_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("job_id", NUMBER, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_idempotency_job_id")),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_idempotency")),
@@ -182,7 +174,7 @@ def _idempotency() -> None:
 def _lanes() -> None:
     op.create_table(
         "lanes",
-        sa.Column("job_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("job_id", NUMBER, nullable=False),
         sa.Column("site", sa.String(length=64), nullable=False),
         sa.Column("queue", sa.String(length=64), nullable=False),
         sa.Column("function", sa.String(length=16), nullable=False),
@@ -207,9 +199,7 @@ def _lanes() -> None:
 def _nodes() -> None:
     op.create_table(
         "nodes",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", NUMBER, autoincrement=True, nullable=False),
         sa.Column("site", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("public_key", sa.String(length=64), nullable=False),
@@ -231,7 +221,7 @@ def _nodes() -> None:
 def _path_tallies() -> None:
     op.create_table(
         "path_tallies",
-        sa.Column("job_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("job_id", NUMBER, nullable=False),
         sa.Column("rule", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("reached", sa.BigInteger(), nullable=False),
@@ -250,7 +240,7 @@ def _path_tallies() -> None:
 def _tallies() -> None:
     op.create_table(
         "tallies",
-        sa.Column("job_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("job_id", NUMBER, nullable=False),
         sa.Column("rule", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("stage", sa.Integer(), nullable=False),
@@ -267,10 +257,8 @@ def _tallies() -> None:
 def _wishes() -> None:
     op.create_table(
         "wishes",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
-        sa.Column("job_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", NUMBER, autoincrement=True, nullable=False),
+        sa.Column("job_id", NUMBER, nullable=False),
         sa.Column("wanted", sa.String(length=10), nullable=False),
         sa.Column("by", sa.String(length=100), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
@@ -282,13 +270,11 @@ def _wishes() -> None:
         batch_op.create_index(batch_op.f("ix_wishes_job_id"), ["job_id"], unique=False)
 
 
-def _quarantine() -> None:
+def _quarantine_and_streams() -> None:
     op.create_table(
         "quarantine",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
-        sa.Column("node_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", NUMBER, autoincrement=True, nullable=False),
+        sa.Column("node_id", NUMBER, nullable=False),
         sa.Column("incarnation", sa.LargeBinary(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("event", sa.LargeBinary(), nullable=False),
@@ -297,12 +283,9 @@ def _quarantine() -> None:
         sa.ForeignKeyConstraint(["node_id"], ["nodes.id"], name=op.f("fk_quarantine_node_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantine")),
     )
-
-
-def _streams() -> None:
     op.create_table(
         "streams",
-        sa.Column("node_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("node_id", NUMBER, nullable=False),
         sa.Column("incarnation", sa.LargeBinary(), nullable=False),
         sa.Column("applied", sa.BigInteger(), nullable=False),
         sa.Column("touched_at", sa.BigInteger(), nullable=False),
@@ -314,12 +297,10 @@ def _streams() -> None:
 def _tasks() -> None:
     op.create_table(
         "tasks",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
-        sa.Column("job_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("chain_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("batch_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("job_id", NUMBER, nullable=False),
+        sa.Column("chain_id", NUMBER, nullable=False),
+        sa.Column("batch_id", NUMBER, nullable=True),
         sa.Column("rule", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("step", sa.String(length=100), nullable=False),
@@ -332,14 +313,14 @@ def _tasks() -> None:
         sa.Column("cause", sa.String(length=10), server_default="", nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("run", sa.LargeBinary(), nullable=True),
-        sa.Column("node_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("node_id", NUMBER, nullable=True),
         sa.Column("incarnation", sa.LargeBinary(), nullable=True),
         sa.Column("claim", sa.BigInteger(), nullable=True),
         sa.Column("not_before", sa.BigInteger(), nullable=True),
         sa.Column("mask", sa.LargeBinary(), nullable=True),
         sa.Column("carry", sa.LargeBinary(), nullable=True),
         sa.Column("codes", sa.LargeBinary(), nullable=True),
-        sa.Column("split_of", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("split_of", NUMBER, nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("paths", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("processed", sa.BigInteger(), server_default="0", nullable=False),
@@ -387,12 +368,12 @@ def _task_indexes() -> None:
         )
 
 
-def _notes() -> None:
+def _notes_and_walks() -> None:
     op.create_table(
         "notes",
-        sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("task_id", NUMBER, nullable=False),
         sa.Column("index", sa.Integer(), nullable=False),
-        sa.Column("job_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("job_id", NUMBER, nullable=False),
         sa.Column("outcome", sa.String(length=10), nullable=False),
         sa.Column("error_class", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -402,14 +383,10 @@ def _notes() -> None:
         sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("fk_notes_task_id")),
         sa.PrimaryKeyConstraint("task_id", "index", name=op.f("pk_notes")),
     )
-    with op.batch_alter_table("notes", schema=None) as batch_op:
-        batch_op.create_index("ix_notes_job", ["job_id", "outcome", "task_id", "index"], unique=False)
-
-
-def _walks() -> None:
+    op.create_index("ix_notes_job", "notes", ["job_id", "outcome", "task_id", "index"], unique=False)
     op.create_table(
         "walks",
-        sa.Column("task_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("task_id", NUMBER, nullable=False),
         sa.Column("inputs", sa.LargeBinary(), nullable=False),
         sa.Column("discovery", sa.String(length=64), nullable=False),
         sa.Column("options", sa.JSON(), nullable=False),
