@@ -1,32 +1,8 @@
-"""The tables of the hub's database: one definition for SQLite and PostgreSQL.
-
-Times are integers: microseconds since 1970 in UTC. Blobs of the wire (batches, masks, carries) are kept as they
-came, compressed, and never unpacked on the way from one node to the next.
-"""
+"""The tables of jobs: what runs, over which paths, and what became of it."""
 
 import sqlalchemy as sa
 
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-Time = sa.BigInteger
-Count = sa.BigInteger
-
-
-def _count(name: str) -> sa.Column[int]:
-    return sa.Column(name, Count, nullable=False, server_default="0")
-
-
-def _flag(name: str) -> sa.Column[bool]:
-    return sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false())
-
+from towpath.store.tables.base import Count, Id, Time, count, flag, metadata
 
 ids = sa.Table(
     "ids",
@@ -36,69 +12,6 @@ ids = sa.Table(
 )
 """The last number given out of each kind: `tasks`, `batches`, `turns`; so that whole chains get theirs at once."""
 
-sites = sa.Table(
-    "sites",
-    metadata,
-    sa.Column("name", sa.String(64), primary_key=True),
-    sa.Column("default_target", sa.String(64)),
-    sa.Column("roots", sa.JSON, nullable=False),
-    sa.Column("steps", sa.JSON, nullable=False),
-    _flag("unguarded"),
-    sa.Column("created_at", Time, nullable=False),
-)
-"""A site: all nodes that bear its name. `roots` (name → directory) and `steps` (plugins) are what its nodes said."""
-
-nodes = sa.Table(
-    "nodes",
-    metadata,
-    sa.Column("id", Id, primary_key=True, autoincrement=True),
-    sa.Column("site", sa.ForeignKey("sites.name"), nullable=False),
-    sa.Column("name", sa.String(64), nullable=False),
-    sa.Column("public_key", sa.String(64), nullable=False),
-    sa.Column("box_key", sa.LargeBinary),
-    sa.Column("incarnation", sa.LargeBinary),
-    sa.Column("queues", sa.JSON, nullable=False),
-    sa.Column("last_claim", Count, nullable=False, server_default="0"),
-    sa.Column("heard_at", Time),
-    _flag("lost"),
-    _flag("draining"),
-    sa.Column("software", sa.String(100), nullable=False, server_default=""),
-    sa.Column("created_at", Time, nullable=False),
-    sa.UniqueConstraint("site", "name"),
-)
-"""A node. `last_claim` is the highest claim number of its incarnation; `lost` is set when its leases are taken."""
-
-streams = sa.Table(
-    "streams",
-    metadata,
-    sa.Column("node_id", sa.ForeignKey("nodes.id"), primary_key=True),
-    sa.Column("incarnation", sa.LargeBinary, primary_key=True),
-    sa.Column("applied", Count, nullable=False),
-    sa.Column("touched_at", Time, nullable=False),
-)
-"""How far the outbox of each incarnation of each node was applied."""
-
-targets = sa.Table(
-    "targets",
-    metadata,
-    sa.Column("name", sa.String(64), primary_key=True),
-    sa.Column("tag", sa.LargeBinary, nullable=False, unique=True),
-    sa.Column("url", sa.Text, nullable=False),
-    sa.Column("secret", sa.LargeBinary),
-    sa.Column("created_at", Time, nullable=False),
-)
-"""A target. `tag` is the 4 bytes that stand for it in marks; `secret` is encrypted under the hub's key."""
-
-api_keys = sa.Table(
-    "api_keys",
-    metadata,
-    sa.Column("id", Id, primary_key=True, autoincrement=True),
-    sa.Column("name", sa.String(100), nullable=False),
-    sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
-    sa.Column("created_at", Time, nullable=False),
-)
-"""Keys of the API: only their SHA-256 is kept (a key is 256 random bits)."""
-
 workflows = sa.Table(
     "workflows",
     metadata,
@@ -106,8 +19,8 @@ workflows = sa.Table(
     sa.Column("name", sa.String(100), nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("definition", sa.JSON, nullable=False),
-    _flag("current"),
-    _flag("installed"),
+    flag("current"),
+    flag("installed"),
     sa.Column("created_at", Time, nullable=False),
     sa.UniqueConstraint("name", "version"),
 )
@@ -131,20 +44,20 @@ jobs = sa.Table(
     sa.Column("wish_by", sa.String(100)),
     sa.Column("wish_why", sa.Text),
     sa.Column("wish_at", Time),
-    _flag("hand_back"),
+    flag("hand_back"),
     sa.Column("state", sa.String(10), nullable=False),
-    _flag("begun"),
+    flag("begun"),
     sa.Column("open_stage", sa.Integer, nullable=False),
-    _count("discovered"),
-    _count("done"),
-    _count("failed"),
-    _count("skipped"),
-    _count("aborted"),
-    _count("not_run"),
-    _count("unknown"),
-    _count("unmatched"),
-    _count("bytes_found"),
-    _count("bytes_done"),
+    count("discovered"),
+    count("done"),
+    count("failed"),
+    count("skipped"),
+    count("aborted"),
+    count("not_run"),
+    count("unknown"),
+    count("unmatched"),
+    count("bytes_found"),
+    count("bytes_done"),
     sa.Column("created_at", Time, nullable=False),
     sa.Column("started_at", Time),
     sa.Column("ended_at", Time),
@@ -238,14 +151,14 @@ tasks = sa.Table(
     sa.Column("codes", sa.LargeBinary),
     sa.Column("split_of", Id),
     sa.Column("error", sa.Text),
-    _count("paths"),
-    _count("processed"),
-    _count("failed"),
-    _count("skipped"),
-    _count("aborted"),
-    _count("unknown"),
-    _count("not_run"),
-    _count("bytes"),
+    count("paths"),
+    count("processed"),
+    count("failed"),
+    count("skipped"),
+    count("aborted"),
+    count("unknown"),
+    count("not_run"),
+    count("bytes"),
     sa.Column("created_at", Time, nullable=False),
     sa.Column("started_at", Time),
     sa.Column("ended_at", Time),
@@ -293,7 +206,7 @@ lanes = sa.Table(
     sa.Column("stage", sa.Integer, primary_key=True),
     sa.Column("priority", sa.Integer, nullable=False),
     sa.Column("ready", Count, nullable=False),
-    _flag("open"),
+    flag("open"),
     sa.Column("turn", Count, nullable=False),
 )
 """How many tasks of a job could be granted on a queue, per stage: a claim reads lanes, never counts tasks.
@@ -338,19 +251,6 @@ walks = sa.Table(
     sa.Column("problems", sa.Integer, nullable=False, server_default="0"),
 )
 """How far each discovery task has come: nothing found is accepted but behind this cursor."""
-
-quarantine = sa.Table(
-    "quarantine",
-    metadata,
-    sa.Column("id", Id, primary_key=True, autoincrement=True),
-    sa.Column("node_id", sa.ForeignKey("nodes.id"), nullable=False),
-    sa.Column("incarnation", sa.LargeBinary, nullable=False),
-    sa.Column("number", Count, nullable=False),
-    sa.Column("event", sa.LargeBinary, nullable=False),
-    sa.Column("error", sa.Text, nullable=False),
-    sa.Column("at", Time, nullable=False),
-)
-"""Events that could not be applied: kept for a person to look at, so that they stall nobody."""
 
 idempotency = sa.Table(
     "idempotency",

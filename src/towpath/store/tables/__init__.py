@@ -1,0 +1,47 @@
+"""The tables of the hub's database: one definition for SQLite and PostgreSQL.
+
+Times are integers: microseconds since 1970 in UTC. Blobs of the wire (batches, masks, carries) are kept as they
+came, compressed, and never unpacked on the way from one node to the next.
+"""
+
+from towpath.store.tables.base import Count, Id, Time, metadata
+from towpath.store.tables.places import api_keys, nodes, quarantine, sites, streams, targets
+from towpath.store.tables.work import (
+    batches,
+    idempotency,
+    ids,
+    jobs,
+    lanes,
+    notes,
+    path_tallies,
+    tallies,
+    tasks,
+    walks,
+    wishes,
+    workflows,
+)
+
+__all__ = [
+    "Count",
+    "Id",
+    "Time",
+    "api_keys",
+    "batches",
+    "idempotency",
+    "ids",
+    "jobs",
+    "lanes",
+    "metadata",
+    "nodes",
+    "notes",
+    "path_tallies",
+    "quarantine",
+    "sites",
+    "streams",
+    "tallies",
+    "targets",
+    "tasks",
+    "walks",
+    "wishes",
+    "workflows",
+]

@@ -1,0 +1,81 @@
+"""The tables of sites, their nodes, targets, and of those who may ask."""
+
+import sqlalchemy as sa
+
+from towpath.store.tables.base import Count, Id, Time, flag, metadata
+
+sites = sa.Table(
+    "sites",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("default_target", sa.String(64)),
+    sa.Column("roots", sa.JSON, nullable=False),
+    sa.Column("steps", sa.JSON, nullable=False),
+    flag("unguarded"),
+    sa.Column("created_at", Time, nullable=False),
+)
+"""A site: all nodes that bear its name. `roots` (name → directory) and `steps` (plugins) are what its nodes said."""
+
+nodes = sa.Table(
+    "nodes",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("site", sa.ForeignKey("sites.name"), nullable=False),
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("public_key", sa.String(64), nullable=False),
+    sa.Column("box_key", sa.LargeBinary),
+    sa.Column("incarnation", sa.LargeBinary),
+    sa.Column("queues", sa.JSON, nullable=False),
+    sa.Column("last_claim", Count, nullable=False, server_default="0"),
+    sa.Column("heard_at", Time),
+    flag("lost"),
+    flag("draining"),
+    sa.Column("software", sa.String(100), nullable=False, server_default=""),
+    sa.Column("created_at", Time, nullable=False),
+    sa.UniqueConstraint("site", "name"),
+)
+"""A node. `last_claim` is the highest claim number of its incarnation; `lost` is set when its leases are taken."""
+
+streams = sa.Table(
+    "streams",
+    metadata,
+    sa.Column("node_id", sa.ForeignKey("nodes.id"), primary_key=True),
+    sa.Column("incarnation", sa.LargeBinary, primary_key=True),
+    sa.Column("applied", Count, nullable=False),
+    sa.Column("touched_at", Time, nullable=False),
+)
+"""How far the outbox of each incarnation of each node was applied."""
+
+targets = sa.Table(
+    "targets",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("tag", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("secret", sa.LargeBinary),
+    sa.Column("created_at", Time, nullable=False),
+)
+"""A target. `tag` is the 4 bytes that stand for it in marks; `secret` is encrypted under the hub's key."""
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("created_at", Time, nullable=False),
+)
+"""Keys of the API: only their SHA-256 is kept (a key is 256 random bits)."""
+
+quarantine = sa.Table(
+    "quarantine",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("node_id", sa.ForeignKey("nodes.id"), nullable=False),
+    sa.Column("incarnation", sa.LargeBinary, nullable=False),
+    sa.Column("number", Count, nullable=False),
+    sa.Column("event", sa.LargeBinary, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("at", Time, nullable=False),
+)
+"""Events that could not be applied: kept for a person to look at, so that they stall nobody."""
