@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint format bench lock clean
+.PHONY: help setup demo test test-long lint format docs bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ lint: $(READY) ## Style, types and the walls between the rooms
 format: $(READY) ## Lay the code out
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format .
+
+docs: $(READY) ## Write the documents that are made from the code
+	@$(BIN)/python -m docs.generate
 
 bench: $(READY) ## Every figure that the README quotes, each with its peer beside it
 	@$(BIN)/python -m bench

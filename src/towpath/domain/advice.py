@@ -1,0 +1,124 @@
+"""What an administrator is told of the states: who brings each event about, and what to do where a state stays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from towpath.domain.states import JobState, TaskEvent, TaskState, Wanted
+
+
+class Party(StrEnum):
+    """Who can bring something about."""
+
+    NODE = "a node"
+    HUB = "the hub"
+    PERSON = "a person"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who brings an event about, and in what way."""
+
+    parties: tuple[Party, ...]
+    how: str
+
+
+_NODE, _HUB, _PERSON = (Party.NODE,), (Party.HUB,), (Party.PERSON,)
+
+ORIGIN: Mapping[TaskEvent, Origin] = MappingProxyType(
+    {
+        TaskEvent.START: Origin(_NODE, "it asks for work, and the hub grants its claim"),
+        TaskEvent.SUCCEED: Origin(_NODE, "its report"),
+        TaskEvent.ERR: Origin(_NODE, "its report"),
+        TaskEvent.FAIL: Origin((Party.NODE, Party.HUB), "the report, or that it could not be applied"),
+        TaskEvent.SKIP: Origin(_HUB, "in the transaction that ends the task before it"),
+        TaskEvent.ABANDON: Origin(_HUB, "in the transaction that ends the task before it"),
+        TaskEvent.CANCEL: Origin(_PERSON, "a wish; the hub's upkeep empties the queue and frees what runs"),
+        TaskEvent.DOOM: Origin(_HUB, "it sees that the task can never run"),
+        TaskEvent.LOSE_LEASE: Origin(
+            (Party.HUB, Party.NODE), "six heartbeats missed, or a hello in a new life"
+        ),
+        TaskEvent.LOSE_GRANT: Origin(_NODE, "its heartbeat, which does not list the task"),
+        TaskEvent.HAND_BACK: Origin(
+            (Party.PERSON, Party.NODE), "the node's report after a wish, or as it drains"
+        ),
+    }
+)
+"""What makes each event happen to a task."""
+
+COMMAND: Mapping[Wanted, str] = MappingProxyType(
+    {Wanted.RUN: "resume", Wanted.PAUSE: "pause", Wanted.CANCEL: "cancel"}
+)
+"""The command, `towpath job …`, by which a person says each wish."""
+
+STAYING_TASK: Mapping[TaskState, str] = MappingProxyType(
+    {
+        TaskState.PENDING: (
+            "It waits for a node, for the task before it in its chain, for its phase, or for its job to be resumed."
+            " `towpath job show ID` says how the job stands and which of its steps are open; `towpath site show"
+            " SITE` says whether a node of the site was heard lately, and which queues it serves. Start a worker for"
+            " the site and queue, resume the job, or cancel it."
+        ),
+        TaskState.STARTED: (
+            "A large file or a slow target can take its time: `towpath site show SITE` says whether the node is heard."
+            " A node that is not heard loses its tasks by itself after six heartbeats, and others run them again."
+            " Where the node is heard and the task does not move, look at the worker's log and at its storage;"
+            " `towpath job pause --now ID` takes the task back at its next path. Killing the worker is safe: nothing"
+            " that it reported is lost, and what it had begun is done again."
+        ),
+        TaskState.SUCCESS: "There is nothing to do: it is over.",
+        TaskState.FAILURE: (
+            "It is over, and stays so. `towpath job tasks ID --state FAILURE --json` has the error. Mend the cause,"
+            " then `towpath job retry --unfinished ID` runs in a new job what was not accounted for."
+        ),
+        TaskState.ERROR: (
+            "It is over, and stays so. `towpath job paths ID --outcome failed` has a reason for each path. Mend the"
+            " cause, then `towpath job retry ID` runs those paths in a new job from the step where they failed."
+        ),
+        TaskState.SKIPPED: "There is nothing to do: no path was left for it.",
+        TaskState.CANCELLED: (
+            "It is over, and stays so. Where an earlier task of its chain failed, mend that; `towpath job retry"
+            " --unfinished ID` runs in a new job what was not run."
+        ),
+    }
+)
+"""What an administrator should do where a task stays in a state."""
+
+STAYING_JOB: Mapping[JobState, str] = MappingProxyType(
+    {
+        JobState.PENDING: (
+            "Its walk has found nothing yet, or what it found waits for a node: `towpath job tasks ID` shows whether"
+            " the walk has STARTED, and `towpath site show SITE` whether a node is heard that serves its queue."
+            " A walk of a slow file system takes its time; the count of discovered paths grows."
+        ),
+        JobState.STARTED: (
+            "`towpath job show ID` shows which step moves and which does not. A step that has pending tasks and none"
+            " that runs waits for a node of its site and queue; one whose tasks run and do not end waits for its"
+            " storage (see STARTED of tasks)."
+        ),
+        JobState.SUCCESS: "There is nothing to do: it is over.",
+        JobState.FAILURE: (
+            "It is over, and stays so. `towpath job report ID` writes every path with its outcome and reason; `towpath"
+            " job retry ID` runs what failed in a new job, with `--unfinished` also what was not run."
+        ),
+        JobState.PAUSING: (
+            "Tasks that ran when it was paused still run. `towpath job pause --now ID` makes them stop at their next"
+            " path. A node that is not heard loses them after six heartbeats; then the job is PAUSED."
+        ),
+        JobState.PAUSED: (
+            "It stays so until somebody says otherwise: `towpath job show ID` tells who paused it, when and why;"
+            " `towpath job resume ID` or `towpath job cancel ID`."
+        ),
+        JobState.CANCELLED: (
+            "There is nothing to do: it is over. `towpath job retry --unfinished ID` runs what was not run in a new"
+            " job."
+        ),
+        JobState.DEQUEUING: (
+            "Its pending tasks are taken from the queue at tens of thousands a second; tasks that run stop at their"
+            " next path, and those of a node that is not heard are taken from it after six heartbeats. It ends by"
+            " itself as long as the hub runs; where it does not, look at the hub's log."
+        ),
+    }
+)
+"""What an administrator should do where a job stays in a state."""

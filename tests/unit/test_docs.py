@@ -1,0 +1,73 @@
+"""The documents that are made from the code say what it says."""
+
+import itertools
+import re
+
+from docs.generate import HERE, PAGES
+from docs.smallest_job import job_moves
+from docs.states import said
+
+from towpath.domain import advice
+from towpath.domain.states import (
+    JOB_OVER,
+    MOVES,
+    WISHES,
+    JobState,
+    TaskEvent,
+    TaskState,
+    Wanted,
+)
+
+
+def test_each_page_that_is_made_from_the_code_stands_as_the_code_makes_it() -> None:
+    for name, page in PAGES.items():
+        assert (HERE / name).read_text() == page(), f"docs/{name} differs from the code: run `make docs`"
+
+
+def test_every_move_of_the_table_is_an_arrow_of_the_diagram_and_no_other_is() -> None:
+    [tasks, _] = re.findall(r"```mermaid\n(.*?)```", PAGES["states.md"](), re.DOTALL)
+    arrows = set(re.findall(r"^ +(\w+) --> (\w+): (\w+)$", tasks, re.MULTILINE))
+    assert arrows == {(before, after, event) for (before, event), after in MOVES.items()}
+
+
+def test_every_state_of_tasks_and_jobs_has_its_meaning_its_ways_out_and_its_advice() -> None:
+    page = PAGES["states.md"]()
+    for kind, enum in (("task", TaskState), ("job", JobState)):
+        for state in enum:
+            [section] = re.findall(
+                rf"^### {state} \(a {kind}\)\n(.*?)(?=^#|\Z)", page, re.MULTILINE | re.DOTALL
+            )
+            assert said(enum)[state.name] in section
+            assert "| by whom |" in section or "Nothing leaves this state." in section
+            assert "**Where one stays here.** " in section
+
+
+def test_something_is_said_of_every_event_every_wish_and_every_state() -> None:
+    assert set(advice.ORIGIN) == set(TaskEvent) == {TaskEvent[name] for name in said(TaskEvent)}
+    assert set(advice.COMMAND) == set(Wanted)
+    assert set(advice.STAYING_TASK) == set(TaskState) == {TaskState[name] for name in said(TaskState)}
+    assert set(advice.STAYING_JOB) == set(JobState) == {JobState[name] for name in said(JobState)}
+
+
+def test_every_state_of_a_job_can_be_come_to_and_nothing_follows_one_that_is_over() -> None:
+    moves = job_moves()
+    assert {after for _, after in moves} == set(JobState)
+    assert {before for before, _ in moves} == set(JobState) - JOB_OVER
+
+
+def test_every_wish_that_a_job_may_be_told_and_that_changes_it_is_an_arrow() -> None:
+    told = {
+        (before, reason)
+        for (before, _), reasons in job_moves().items()
+        for reason in reasons
+        if isinstance(reason, Wanted)
+    }
+    kept = {
+        Wanted.RUN: (),
+        Wanted.PAUSE: (JobState.PAUSING, JobState.PAUSED),
+        Wanted.CANCEL: (JobState.DEQUEUING,),
+    }
+    may = {
+        (state, wanted) for state, wanted in itertools.product(JobState, Wanted) if wanted in WISHES[state]
+    }
+    assert told == {(state, wanted) for state, wanted in may if state not in kept[wanted]}
