@@ -3,16 +3,18 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
 
 from towpath import wire
-from towpath.bus.connection import HubLink, Refused
+from towpath.bus.connection import Refused
 from towpath.config import HubSettings
 from towpath.domain.errors import Mistake
 from towpath.engine import grant, nodes, receive, registry, workflows
 from towpath.hub.leases import Leases
+from towpath.hub.link import Link
 from towpath.hub.rounds import Rounds
 from towpath.store.database import Database, Tx
 
@@ -20,16 +22,37 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the hub takes from the machine it runs on: all of it can be a simulation's."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    """Seconds since some fixed moment; a clock that somebody sets must not move it."""
+    run_ids: grant.RunIds = grant.run_ids
+    """Fresh names for that many runs."""
+
+
 class Desk:
     """The hub's side of the bus. `start` returns once nodes are answered; `stop` leaves nothing half done."""
 
-    def __init__(self, database: Database, link: HubLink, settings: HubSettings, hub_key: bytes) -> None:
+    def __init__(
+        self,
+        database: Database,
+        link: Link,
+        settings: HubSettings,
+        hub_key: bytes,
+        machine: Machine | None = None,
+    ) -> None:
+        machine = machine or Machine()
         self._database = database
         self._link = link
         self._settings = settings
         self._hub_key = hub_key
+        self._run_ids = machine.run_ids
         self._leases = Leases(settings.lease_beats)
-        self._rounds = Rounds(database, link.is_reachable, self._leases, settings.heartbeat, time.monotonic)
+        self._rounds = Rounds(
+            database, link.is_reachable, self._leases, settings.heartbeat, machine.monotonic
+        )
         self._verbs: dict[str, Callable[[str, str, bytes], Callable[[Tx], object]]] = {
             "hello": self._hello,
             "claim": self._claim,
@@ -78,7 +101,7 @@ class Desk:
 
     def _claim(self, site: str, name: str, payload: bytes) -> Callable[[Tx], object]:
         asked = wire.unpack(payload, wire.Claim)
-        return lambda tx: grant.claim(tx, site, name, asked)
+        return lambda tx: grant.claim(tx, site, name, asked, self._run_ids)
 
     def _beat(self, site: str, name: str, payload: bytes) -> Callable[[Tx], object]:
         said = wire.unpack(payload, wire.Beat)
@@ -98,7 +121,7 @@ class Desk:
         return lambda tx: registry.tell_target(tx, site, name, asked, self._hub_key)
 
     def _wake(self, sites: set[str]) -> None:
-        for site in sites:
+        for site in sorted(sites):
             task = asyncio.ensure_future(self._link.wake(site))
             self._wakes.add(task)
             task.add_done_callback(self._wakes.discard)

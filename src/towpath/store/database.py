@@ -29,7 +29,9 @@ class Tx:
 
 
 @dataclass(slots=True)
-class _Call:
+class Call:
+    """A writer that waits for its transaction, and who is told its result or its error."""
+
     work: Callable[[Tx], Any]
     done: Callable[[Any, BaseException | None], None]
 
@@ -59,11 +61,13 @@ def open_engine(url: str) -> Engine:
 class Database:
     """The one way to the tables. `clock` gives microseconds since 1970; `on_wake` hears of sites with new work."""
 
-    def __init__(self, url: str, clock: Callable[[], int]) -> None:
-        self.engine = open_engine(url)
+    def __init__(
+        self, url: str, clock: Callable[[], int], opened: Callable[[str], Engine] = open_engine
+    ) -> None:
+        self.engine = opened(url)
         self._writer = self.engine.execution_options(towpath_writes=True)
         self._clock = clock
-        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self.on_wake: Callable[[set[str]], None] = lambda sites: None
 
@@ -134,14 +138,14 @@ class Database:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(settle, result, error)
 
-        self._calls.put(_Call(work, done))
+        self._calls.put(Call(work, done))
         return await future
 
     def _run(self) -> None:
         while (group := self._next_group()) is not None:
-            self._run_group(group)
+            self.run_group(group)
 
-    def _next_group(self) -> list[_Call] | None:
+    def _next_group(self) -> list[Call] | None:
         first = self._calls.get()
         if first is None:
             return None
@@ -157,9 +161,9 @@ class Database:
             group.append(call)
         return group
 
-    def _run_group(self, group: list[_Call]) -> None:
+    def run_group(self, group: list[Call]) -> None:
         """Run the calls in one transaction, each in a savepoint of its own, and tell each its result at the commit."""
-        results: list[tuple[_Call, Any, BaseException | None]] = []
+        results: list[tuple[Call, Any, BaseException | None]] = []
         try:
             with self._transaction() as tx:
                 results.extend(self._run_call(tx, call) for call in group)
@@ -173,7 +177,7 @@ class Database:
         self._wake(tx)
 
     @staticmethod
-    def _run_call(tx: Tx, call: _Call) -> tuple[_Call, Any, BaseException | None]:
+    def _run_call(tx: Tx, call: Call) -> tuple[Call, Any, BaseException | None]:
         try:
             with tx.conn.begin_nested():
                 return call, call.work(tx), None

@@ -2,8 +2,29 @@
 
 import threading
 from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol
 
 from towpath.steps.protocol import Stopped
+
+
+class Condition(Protocol):
+    """What threads wait at: a `threading.Condition`, or a simulation's own."""
+
+    def __enter__(self) -> bool: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Let go of it until it is notified, or so many seconds have passed: False."""
+
+    def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Wait until that holds, or so many seconds have passed; whether it holds."""
+
+    def notify_all(self) -> None:
+        """Wake all that wait."""
 
 
 class Fence:
@@ -12,10 +33,10 @@ class Fence:
     `changed` is notified whenever something that a waiting thread may be waiting for has changed.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], changed: Condition | None = None) -> None:
         self._clock = clock
         self._reach = 0.0
-        self.changed = threading.Condition()
+        self.changed: Condition = changed or threading.Condition()
 
     def lease(self, seconds: float) -> None:
         """Set how long a lease lasts, as the hub says in its welcome; before that the fence is closed."""

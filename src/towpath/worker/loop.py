@@ -1,6 +1,7 @@
 """A node at work: it sends what an earlier life left, says hello, claims, runs, beats, reports, and drains."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -16,7 +17,7 @@ from towpath.worker.backoff import Persistent
 from towpath.worker.beating import Beating
 from towpath.worker.claiming import Claiming
 from towpath.worker.clock import Clock
-from towpath.worker.fence import Fence, Hold
+from towpath.worker.fence import Condition, Fence, Hold
 from towpath.worker.held import Held, Run
 from towpath.worker.link import Link, Verb
 from towpath.worker.outbox import Outbox, Parcel
@@ -50,6 +51,8 @@ class Machine:
     """Where the outbox is read and written: one thread."""
     hands: Callable[[str, int], Hands]
     """Makes, for a name, that many hands."""
+    condition: Callable[[], Condition] = threading.Condition
+    """Makes what the hands wait at."""
 
 
 class Worker:
@@ -59,7 +62,7 @@ class Worker:
         clock, random = machine.clock, machine.random
         self._clock, self._outbox, self._means = clock, machine.outbox, means
         self._hello, self._grace = hello, grace
-        self._fence, self._held = Fence(clock.now), Held()
+        self._fence, self._held = Fence(clock.now, machine.condition()), Held()
         self._slots = {
             (queue, function): Slots(size, machine.hands(f"{queue}-{function}", size), clock.now)
             for queue, functions in hello.queues.items()

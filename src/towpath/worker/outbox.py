@@ -6,7 +6,7 @@ lost with the node, and run again, which every step allows; syncing each append 
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,10 +26,11 @@ _PER_EVENT = 5
 _NUMBERS = 2**40
 """An event's key is its life's ordinal times this, plus its number: one integer that keeps the order of sending."""
 
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS lives (ordinal INTEGER PRIMARY KEY AUTOINCREMENT, incarnation BLOB NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS events (key INTEGER PRIMARY KEY, body BLOB NOT NULL);
 """
+"""What `opened` must have made."""
 
 log = structlog.get_logger()
 
@@ -62,10 +63,16 @@ class Outbox:
     `waiting` and `waiting_bytes` may be read from any thread; every method is called by one thread at a time.
     """
 
-    def __init__(self, path: Path, incarnation: bytes, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        incarnation: bytes,
+        bounds: Bounds | None = None,
+        opened: Callable[[Path], sqlite3.Connection] | None = None,
+    ) -> None:
         self.incarnation = incarnation
         self._bounds = bounds or Bounds()
-        self._db = _opened(path)
+        self._db = (opened or open_file)(path)
         self._db.execute(
             "DELETE FROM lives WHERE ordinal NOT IN (SELECT DISTINCT key / ? FROM events)", (_NUMBERS,)
         )
@@ -158,7 +165,7 @@ class _transaction:  # noqa: N801 (used as a statement)
             raise Unwritable(str(error)) from error
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def open_file(path: Path) -> sqlite3.Connection:
     """The file, made where there is none; one that is damaged is put aside and begun anew.
 
     The hub counts what a damaged outbox held as lost with the node's earlier life: those tasks run again.
@@ -184,7 +191,7 @@ def _connected(path: Path) -> sqlite3.Connection:
         verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)
-        db.executescript(_SCHEMA)
+        db.executescript(SCHEMA)
     except sqlite3.Error:
         db.close()
         raise

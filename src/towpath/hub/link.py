@@ -1,0 +1,23 @@
+"""The hub's end of the bus, as the desk needs it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+Answer = Callable[[str, str, str, bytes], Awaitable[bytes]]
+"""(site, node, verb, packed question) → packed answer; raises `bus.connection.Refused` with a reason."""
+
+
+class Link(Protocol):
+    """The way to the nodes: a `bus.connection.HubLink`, or a simulation's own."""
+
+    async def serve(self, handler: Answer, /) -> None:
+        """Begin to answer requests through `handler`; returns at once, whether or not the bus is there."""
+
+    async def close(self) -> None:
+        """Leave the bus for good."""
+
+    async def wake(self, site: str) -> None:
+        """Hint to the nodes of a site that there is news; the hint may be lost."""
+
+    async def is_reachable(self) -> bool:
+        """Whether the hub could hear a node now."""
