@@ -20,7 +20,8 @@ from towpath.domain.states import (
 from towpath.store.many import run_many
 from towpath.store.tables import ids, tasks
 
-READY, WAITS_FOR_CHAIN = 0, 1
+READY, WAITS_FOR_CHAIN, PARKED = 0, 1, 2
+"""Values of `blocked`: a parked task waits until its `not_before`, and holds no slot meanwhile."""
 HUB = "hub"
 """The function of discovery tasks that the hub does itself: no node is ever granted one."""
 
@@ -65,6 +66,7 @@ class Task:
     mask: bytes | None = None
     carry: bytes | None = None
     codes: bytes | None = None
+    lost_run: bytes | None = None
     split_of: int | None = None
     error: str | None = None
     paths: int = 0
@@ -77,6 +79,10 @@ class Task:
     bytes: int = 0
     started_at: int | None = None
     ended_at: int | None = None
+    tries: int = 0
+    parked: str = ""
+    parked_why: str | None = None
+    parked_at: int | None = None
 
     @property
     def is_ready(self) -> bool:

@@ -27,7 +27,7 @@ from towpath.domain.states import (
 from towpath.store import batches, tables
 from towpath.store.counters import PATH_COUNTS
 from towpath.store.jobs import COUNTERS, TOTALS
-from towpath.store.tasks import DISCOVERY, READY
+from towpath.store.tasks import DISCOVERY, READY, WAITS_FOR_CHAIN
 
 OVER = frozenset(str(state) for state in TERMINAL)
 WITH_OUTCOMES = (TaskState.SUCCESS, TaskState.ERROR)
@@ -184,7 +184,7 @@ def _audit_succession(books: Books, before: Any, task: Any) -> None:
         assert not task.paths, f"task {task.id}: paths before its time"
         assert task.state in OVER or task.blocked, f"task {task.id}: released before its time"
         return
-    assert task.state in OVER or not task.blocked, f"task {task.id}: overlooked"
+    assert task.state in OVER or task.blocked != WAITS_FOR_CHAIN, f"task {task.id}: overlooked"
     parts = books.with_split_off(task)
     assert sum(part.paths for part in parts) == before.processed, f"task {task.id}: paths"
     if before.processed:

@@ -162,12 +162,21 @@ tasks = sa.Table(
     sa.Column("created_at", Time, nullable=False),
     sa.Column("started_at", Time),
     sa.Column("ended_at", Time),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("parked", sa.String(16), nullable=False, server_default=""),
+    sa.Column("parked_why", sa.Text),
+    sa.Column("parked_at", Time),
+    sa.Column("lost_run", sa.LargeBinary),
 )
 """A step over the paths of a batch. `chain_id` is the id of the first task of its chain; `position` its place there.
 
-`blocked`: 0 may be granted once its stage is open, 1 waits for the task before it. `mask` (zstd, a byte a path)
-says which paths of the batch are its own, NULL = all; `codes` (the same form) what became of each. `run`, `node_id`,
-`incarnation` and `claim` say who holds it.
+`blocked`: 0 may be granted once its stage is open, 1 waits for the task before it, 2 is parked until `not_before`.
+`mask` (zstd, a byte a path) says which paths of the batch are its own, NULL = all; `codes` (the same form) what became
+of each. `run`, `node_id`, `incarnation` and `claim` say who holds it.
+
+`parked` is the class of error for which it was put off last (an `ErrorClass`, or `lost` where it is kept apart from
+others that lost their worker together with it), `parked_why` the reason, `parked_at` since when; `tries` is how often
+a transient error has put it off. `lost_run` is the run that was taken from a silent node, which may yet be alive.
 """
 sa.Index("ix_tasks_chain", tasks.c.chain_id, tasks.c.position)
 sa.Index("ix_tasks_job", tasks.c.job_id, tasks.c.id)
@@ -188,6 +197,18 @@ sa.Index(
     tasks.c.id,
     sqlite_where=tasks.c.state == "PENDING",
     postgresql_where=tasks.c.state == "PENDING",
+)
+sa.Index(
+    "ix_tasks_parked",
+    tasks.c.not_before,
+    sqlite_where=sa.and_(tasks.c.state == "PENDING", tasks.c.blocked == 2),
+    postgresql_where=sa.and_(tasks.c.state == "PENDING", tasks.c.blocked == 2),
+)
+sa.Index(
+    "ix_tasks_lost_run",
+    tasks.c.lost_run,
+    sqlite_where=tasks.c.lost_run.is_not(None),
+    postgresql_where=tasks.c.lost_run.is_not(None),
 )
 sa.Index(
     "ix_tasks_held",
