@@ -5,7 +5,7 @@ came, compressed, and never unpacked on the way from one node to the next.
 """
 
 from towpath.store.tables.base import Count, Id, Time, metadata
-from towpath.store.tables.places import api_keys, nodes, quarantine, sites, streams, targets
+from towpath.store.tables.places import api_keys, limits, nodes, quarantine, sites, streams, targets
 from towpath.store.tables.work import (
     batches,
     idempotency,
@@ -31,6 +31,7 @@ __all__ = [
     "ids",
     "jobs",
     "lanes",
+    "limits",
     "metadata",
     "nodes",
     "notes",

@@ -32,9 +32,18 @@ nodes = sa.Table(
     flag("draining"),
     sa.Column("software", sa.String(100), nullable=False, server_default=""),
     sa.Column("created_at", Time, nullable=False),
+    flag("silent"),
+    sa.Column("slots", sa.JSON(none_as_null=True)),
+    sa.Column("drain_at", Time),
+    sa.Column("drain_by", sa.String(100)),
+    sa.Column("drain_why", sa.Text),
     sa.UniqueConstraint("site", "name"),
 )
-"""A node. `last_claim` is the highest claim number of its incarnation; `lost` is set when its leases are taken."""
+"""A node. `last_claim` is the highest claim number of its incarnation; `lost` is set when its leases are taken, and
+`silent` before that, when it missed so many heartbeats that it counts as offline.
+
+`queues` and `draining` are what it said of itself; `slots` (in the form of `queues`) and `drain_…` what people wish.
+"""
 
 streams = sa.Table(
     "streams",
@@ -56,6 +65,16 @@ targets = sa.Table(
     sa.Column("created_at", Time, nullable=False),
 )
 """A target. `tag` is the 4 bytes that stand for it in marks; `secret` is encrypted under the hub's key."""
+
+limits = sa.Table(
+    "limits",
+    metadata,
+    sa.Column("owner", sa.String(100), primary_key=True),
+    sa.Column("max_tasks", sa.Integer, nullable=False),
+    sa.Column("set_by", sa.String(100), nullable=False),
+    sa.Column("set_at", Time, nullable=False),
+)
+"""How many tasks of all jobs of one owner may run at once, discoveries apart."""
 
 api_keys = sa.Table(
     "api_keys",

@@ -61,14 +61,22 @@ jobs = sa.Table(
     sa.Column("created_at", Time, nullable=False),
     sa.Column("started_at", Time),
     sa.Column("ended_at", Time),
+    sa.Column("max_tasks", sa.Integer),
 )
 """A run of a workflow. `state` is what `domain.states.job_state` said last; only the store's ledger writes it.
 
 `hand_back` says that running tasks are to be given back (pause --now, cancel). The counts are of distinct paths.
+`max_tasks` is how many of its tasks may run at once, its discovery apart; NULL = any number.
 """
 sa.Index("ix_jobs_state", jobs.c.state, jobs.c.id)
 sa.Index("ix_jobs_site", jobs.c.site, jobs.c.id)
 sa.Index("ix_jobs_retry_of", jobs.c.retry_of)
+sa.Index(
+    "ix_jobs_owned",
+    jobs.c.owner,
+    sqlite_where=jobs.c.ended_at.is_(None),
+    postgresql_where=jobs.c.ended_at.is_(None),
+)
 
 wishes = sa.Table(
     "wishes",
@@ -229,11 +237,14 @@ lanes = sa.Table(
     sa.Column("ready", Count, nullable=False),
     flag("open"),
     sa.Column("turn", Count, nullable=False),
+    sa.Column("owner", sa.String(100), nullable=False, server_default=""),
+    flag("small"),
 )
 """How many tasks of a job could be granted on a queue, per stage: a claim reads lanes, never counts tasks.
 
 `open` is derived by settling: the job is wanted and its stage has come. `turn` orders lanes of the same priority:
-the lane served longest ago is next.
+the lane served longest ago is next. `small` is what
+`domain.fairness.is_small` said last: the slots that are kept for small jobs are open to it.
 """
 sa.Index(
     "ix_lanes_due",
@@ -244,6 +255,16 @@ sa.Index(
     lanes.c.turn,
     sqlite_where=sa.and_(lanes.c.open, lanes.c.ready > 0),
     postgresql_where=sa.and_(lanes.c.open, lanes.c.ready > 0),
+)
+sa.Index(
+    "ix_lanes_small",
+    lanes.c.site,
+    lanes.c.queue,
+    lanes.c.function,
+    lanes.c.priority.desc(),
+    lanes.c.turn,
+    sqlite_where=sa.and_(lanes.c.open, lanes.c.ready > 0, lanes.c.small),
+    postgresql_where=sa.and_(lanes.c.open, lanes.c.ready > 0, lanes.c.small),
 )
 
 notes = sa.Table(

@@ -12,6 +12,8 @@ depends_on = None
 def upgrade() -> None:
     """Add it, part by part."""
     _parking()
+    _limits_and_small_jobs()
+    _wishes_for_nodes()
 
 
 def _parking() -> None:
@@ -31,6 +33,40 @@ def _parking() -> None:
 def _partial_index(name: str, table: str, columns: list[str], where: str) -> None:
     condition = sa.text(where)
     op.create_index(name, table, columns, unique=False, sqlite_where=condition, postgresql_where=condition)
+
+
+def _limits_and_small_jobs() -> None:
+    """How many tasks may run at once, of a job and of an owner; which lanes are those of small jobs."""
+    op.create_table(
+        "limits",
+        sa.Column("owner", sa.String(length=100), nullable=False),
+        sa.Column("max_tasks", sa.Integer(), nullable=False),
+        sa.Column("set_by", sa.String(length=100), nullable=False),
+        sa.Column("set_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("owner", name=op.f("pk_limits")),
+    )
+    op.add_column("jobs", sa.Column("max_tasks", sa.Integer(), nullable=True))
+    _partial_index("ix_jobs_owned", "jobs", ["owner"], "ended_at IS NULL")
+    op.add_column("lanes", sa.Column("owner", sa.String(length=100), server_default="", nullable=False))
+    op.add_column("lanes", sa.Column("small", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.create_index(
+        "ix_lanes_small",
+        "lanes",
+        ["site", "queue", "function", sa.literal_column("priority DESC"), "turn"],
+        unique=False,
+        sqlite_where=sa.text("open = 1 AND ready > 0 AND small = 1"),
+        postgresql_where=sa.text("open AND ready > 0 AND small"),
+    )
+    op.execute("UPDATE lanes SET owner = (SELECT jobs.owner FROM jobs WHERE jobs.id = lanes.job_id)")
+
+
+def _wishes_for_nodes() -> None:
+    """Whether a node is to drain, and how many slots it is to have; whether it counts as offline."""
+    op.add_column("nodes", sa.Column("silent", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("nodes", sa.Column("slots", sa.JSON(), nullable=True))
+    op.add_column("nodes", sa.Column("drain_at", sa.BigInteger(), nullable=True))
+    op.add_column("nodes", sa.Column("drain_by", sa.String(length=100), nullable=True))
+    op.add_column("nodes", sa.Column("drain_why", sa.Text(), nullable=True))
 
 
 def downgrade() -> None:
