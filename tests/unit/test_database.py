@@ -17,7 +17,7 @@ from tests.site_node import in_a_loop
 
 from towpath.store import schema
 from towpath.store.database import GROUP, Database, Tx
-from towpath.store.tables import ids, metadata, sites
+from towpath.store.tables import ids, job_counts, job_inputs, metadata, sites
 
 
 @pytest.fixture
@@ -309,6 +309,27 @@ def test_the_migrations_make_what_the_tables_say(database: Database) -> None:
     with database.reading() as migrated, anew.connect() as made:
         assert shape(migrated) == shape(made)
     anew.dispose()
+
+
+def test_jobs_of_the_first_form_keep_their_inputs_and_are_counted(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'hub.db'}"
+    schema.upgrade(url, "0001")
+    given = {"workflow_version": 1, "queue": "default", "owner": "ana", "fields": "{}", "plan": "{}"}
+    given |= {"wanted": "run", "open_stage": -2, "created_at": 1, "site": "oslo", "state": "SUCCESS"}
+    first = sa.create_engine(url)
+    with first.begin() as conn:
+        for workflow, discovered in (("noop", 0), ("noop", 3), ("noop", 4)):
+            row = given | {"workflow": workflow, "discovered": discovered, "inputs": b"%d" % discovered}
+            names = ", ".join(row)
+            conn.execute(sa.text(f"INSERT INTO jobs ({names}) VALUES (:{names.replace(', ', ', :')})"), row)
+    first.dispose()
+    schema.upgrade(url)
+    database = Database(url, Numbers())
+    with database.reading() as conn:
+        assert conn.execute(sa.select(job_inputs)).all() == [(1, b"0"), (2, b"3"), (3, b"4")]
+        counted = conn.execute(sa.select(job_counts).order_by(job_counts.c.noop)).all()
+        assert counted == [("noop", "oslo", "SUCCESS", False, 2), ("noop", "oslo", "SUCCESS", True, 1)]
+    database.stop()
 
 
 def test_a_database_may_lie_in_a_directory_of_any_name(tmp_path: Path) -> None:

@@ -23,9 +23,11 @@ from towpath.engine import room, workflows
 from towpath.engine.found import DISCOVERY_RULE, add_batches
 from towpath.engine.inputs import Asked, for_walk, place
 from towpath.store import tasks, walks
+from towpath.store.counters import add_jobs
 from towpath.store.database import Tx
+from towpath.store.jobs import JobKind
 from towpath.store.ledger import Ledger
-from towpath.store.tables import idempotency, jobs, sites, wishes
+from towpath.store.tables import idempotency, job_inputs, jobs, sites, wishes
 from towpath.store.tasks import DISCOVERY, HUB, READY, Task
 from towpath.store.walks import WalkRow
 from towpath.wire import Batch, Group, Input, pack
@@ -143,15 +145,16 @@ def insert_job(tx: Tx, new: NewJob) -> int:
         "owner": new.owner,
         "fields": dict(plan.values),
         "plan": plan_document(plan),
-        "inputs": pack(list(new.inputs)),
         "retry_of": new.retry_of,
         "wanted": Wanted.RUN,
         "state": JobState.PENDING,
         "open_stage": NOTHING_OPEN,
         "created_at": tx.now,
     }
-    result = tx.conn.execute(sa.insert(jobs).values(values).returning(jobs.c.id))
-    return int(result.scalar_one())
+    job_id = int(tx.conn.execute(sa.insert(jobs).values(values).returning(jobs.c.id)).scalar_one())
+    tx.conn.execute(sa.insert(job_inputs).values(job_id=job_id, inputs=pack(list(new.inputs))))
+    add_jobs(tx.conn, {JobKind(plan.workflow, plan.site, JobState.PENDING, noop=False): 1})
+    return job_id
 
 
 def add_walk(ledger: Ledger, job_id: int, plan: Plan, walk: WalkRow, function: str) -> Task:

@@ -16,7 +16,7 @@ from towpath.store import batches, tasks, walks
 from towpath.store.database import Tx
 from towpath.store.jobs import Job
 from towpath.store.ledger import Ledger
-from towpath.store.tables import jobs, notes
+from towpath.store.tables import job_inputs, jobs, notes
 from towpath.store.tables import tasks as task_rows
 from towpath.store.tasks import DISCOVERY, HUB, Task
 from towpath.store.walks import WalkRow
@@ -49,7 +49,7 @@ def retry(tx: Tx, job_id: int, which: Retry, by: str) -> int:
         raise Conflict(f"job {job_id} is {row.state}: only a job that is over can be retried")
     _check_there_is_something(row, which)
     plan = plan_from_document(row.plan)
-    inputs = tuple(unpack(row.inputs, list[Input]))
+    inputs = tuple(unpack(_inputs(tx, job_id), list[Input]))
     source = _first_of(tx, row) if which is Retry.ALL else job_id
     new_id = insert_job(tx, NewJob(plan, row.workflow_version, by, inputs, retry_of=job_id))
     with Ledger(tx) as ledger:
@@ -60,6 +60,11 @@ def retry(tx: Tx, job_id: int, which: Retry, by: str) -> int:
         for walk in _walks_again(tx, source, which):
             add_walk(ledger, new_id, plan, walk, "discovery")
     return new_id
+
+
+def _inputs(tx: Tx, job_id: int) -> bytes:
+    query = sa.select(job_inputs.c.inputs).where(job_inputs.c.job_id == job_id)
+    return bytes(tx.conn.execute(query).scalar_one())
 
 
 def _first_of(tx: Tx, row: Any) -> int:

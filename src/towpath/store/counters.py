@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from towpath.store.jobs import Job, TallyKey
-from towpath.store.tables import lanes, path_tallies, tallies, tasks
+from towpath.store.jobs import Job, JobKind, TallyKey
+from towpath.store.tables import job_counts, lanes, path_tallies, tallies, tasks
 
 LaneKey = tuple[int, str, str, str, int]
 """Job, site, queue, function, stage."""
@@ -39,6 +39,13 @@ def add_tallies(conn: Connection, changes: Mapping[tuple[int, TallyKey], int]) -
     ]
     if rows:
         conn.execute(_adding(tallies, ("tasks",), conn.dialect.name), rows)
+
+
+def add_jobs(conn: Connection, changes: Mapping[JobKind, int]) -> None:
+    """Add to how many jobs there are of each kind."""
+    rows = [{**kind._asdict(), "jobs": number} for kind, number in sorted(changes.items()) if number]
+    if rows:
+        conn.execute(_adding(job_counts, ("jobs",), conn.dialect.name), rows)
 
 
 def add_paths(conn: Connection, changes: Mapping[PathKey, Mapping[str, int]]) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -23,11 +23,22 @@ TallyKey = tuple[int, int, int, TaskState, Cause]
 """Rule, position, stage, state, cause."""
 
 
+class JobKind(NamedTuple):
+    """What jobs are counted by."""
+
+    workflow: str
+    site: str
+    state: JobState
+    noop: bool
+    """It ended SUCCESS and had found nothing."""
+
+
 @dataclass(slots=True)
 class Job:
     """A row of `jobs` under change, and its census: `tallies` counts its tasks by rule, position, stage and state."""
 
     id: int
+    workflow: str
     site: str
     queue: str
     priority: int
@@ -39,11 +50,15 @@ class Job:
     open_stage: int
     started_at: int | None
     ended_at: int | None
+    discovered: int
+    """As the database has it."""
     tallies: dict[TallyKey, int] = field(default_factory=dict)
     added: dict[str, int] = field(default_factory=dict)
     """What is to be added to each counter."""
     kept: tuple[Any, ...] = ()
     """Its `standing` as the database has it."""
+    kept_kind: JobKind | None = None
+    """Its `kind` as it was counted last."""
 
     @property
     def standing(self) -> tuple[Any, ...]:
@@ -51,6 +66,12 @@ class Job:
         return (
             self.wanted, self.hand_back, self.state, self.begun, self.open_stage, self.started_at, self.ended_at
         )  # fmt: skip
+
+    @property
+    def kind(self) -> JobKind:
+        """What it is counted by."""
+        found = self.discovered + self.added.get("discovered", 0)
+        return JobKind(self.workflow, self.site, self.state, self.state is JobState.SUCCESS and not found)
 
     def add(self, counter: str, amount: int) -> None:
         """Add to one of `COUNTERS`."""
@@ -79,6 +100,7 @@ STANDING = ("wanted", "hand_back", "state", "begun", "open_stage", "started_at",
 
 _COLUMNS = (
     jobs.c.id,
+    jobs.c.workflow,
     jobs.c.site,
     jobs.c.queue,
     jobs.c.priority,
@@ -90,6 +112,7 @@ _COLUMNS = (
     jobs.c.open_stage,
     jobs.c.started_at,
     jobs.c.ended_at,
+    jobs.c.discovered,
 )
 
 
@@ -123,7 +146,7 @@ def load(conn: Connection, job_ids: Collection[int]) -> dict[int, Job]:
         job = Job(*values)
         job.plan = _plan(row.plan)
         job.wanted, job.state = Wanted(job.wanted), JobState(job.state)
-        job.kept = job.standing
+        job.kept, job.kept_kind = job.standing, job.kind
         found[job.id] = job
     for job_id, rule, position, stage, state, cause, number in conn.execute(
         _LOAD_TALLIES, {"ids": wanted}

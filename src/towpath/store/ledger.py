@@ -3,13 +3,14 @@
 Everything that changes a task goes through here, so a move and the counters that show it can never part.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 
 from towpath.domain.states import JOB_OVER, STARTED, Cause, TaskEvent, TaskState, settle
 from towpath.store import counters, jobs, tasks
 from towpath.store.counters import LaneKey, PathKey
 from towpath.store.database import Tx
-from towpath.store.jobs import Job
+from towpath.store.jobs import Job, JobKind
 from towpath.store.tasks import READY, Task
 
 
@@ -174,6 +175,7 @@ class Ledger:
         for job in self.jobs.values():
             self._settle(job)
             jobs.update(conn, job)
+        counters.add_jobs(conn, self._kinds())
         for write in self._afterwards:
             write()
         self._wake()
@@ -185,6 +187,15 @@ class Ledger:
             if number in self._was:
                 found.setdefault(columns, []).append((self._tasks[number], self._was[number]))
         return found
+
+    def _kinds(self) -> Counter[JobKind]:
+        """By how much the number of jobs of each kind has changed."""
+        changed: Counter[JobKind] = Counter()
+        for job in self.jobs.values():
+            if job.kept_kind is not None and job.kind != job.kept_kind:
+                changed[job.kept_kind] -= 1
+                changed[job.kind] += 1
+        return changed
 
     def _settle(self, job: Job) -> None:
         due = settle(job.wanted, job.census(), job.plan.first_phase)

@@ -17,13 +17,13 @@ def alembic_config() -> Config:
     return config
 
 
-def upgrade(database_url: str) -> None:
-    """Bring the database to the newest form; nothing happens where it has it."""
+def upgrade(database_url: str, revision: str = "head") -> None:
+    """Bring the database to the newest form, or only to an older one; nothing happens where it has it."""
     engine = open_engine(database_url)
     config = alembic_config()
     try:
         with engine.execution_options(towpath_writes=True).connect() as connection, connection.begin():
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
     finally:
         engine.dispose()

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from towpath.domain.plan import Plan, plan_from_document
 from towpath.domain.states import JobState, TaskState, Wanted
 from towpath.store.jobs import TOTALS
-from towpath.store.tables import jobs, lanes, nodes, path_tallies, tallies, tasks
+from towpath.store.tables import job_counts, jobs, lanes, nodes, path_tallies, tallies, tasks
 from towpath.store.tasks import DISCOVERY, HUB
 
 
@@ -111,24 +111,26 @@ def find_job(conn: Connection, job_id: int) -> JobView | None:
 
 def list_jobs(conn: Connection, wanted: JobFilter, limit: int, before: int | None) -> list[JobView]:
     """The newest jobs whose id is below `before`, newest first, at most `limit`."""
-    query = sa.select(jobs).where(*_conditions(wanted)).order_by(jobs.c.id.desc()).limit(limit)
+    query = sa.select(jobs).where(*_conditions(wanted, jobs)).order_by(jobs.c.id.desc()).limit(limit)
+    if wanted.hide_noop:
+        query = query.where(sa.not_(sa.and_(jobs.c.state == JobState.SUCCESS, jobs.c.discovered == 0)))
     if before is not None:
         query = query.where(jobs.c.id < before)
     return [_job(conn, row) for row in conn.execute(query).all()]
 
 
 def count_jobs(conn: Connection, wanted: JobFilter) -> int:
-    """How many jobs there are."""
-    query = sa.select(sa.func.count()).select_from(jobs).where(*_conditions(wanted))
+    """How many jobs there are: from kept counts, never counted."""
+    counted = job_counts.c
+    query = sa.select(sa.func.coalesce(sa.func.sum(counted.jobs), 0)).where(*_conditions(wanted, job_counts))
+    if wanted.hide_noop:
+        query = query.where(sa.not_(counted.noop))
     return int(conn.execute(query).scalar_one())
 
 
-def _conditions(wanted: JobFilter) -> list[sa.ColumnElement[bool]]:
-    asked = ((jobs.c.state, wanted.state), (jobs.c.site, wanted.site), (jobs.c.workflow, wanted.workflow))
-    conditions = [column == value for column, value in asked if value is not None]
-    if wanted.hide_noop:
-        conditions.append(sa.not_(sa.and_(jobs.c.state == JobState.SUCCESS, jobs.c.discovered == 0)))
-    return conditions
+def _conditions(wanted: JobFilter, table: sa.Table) -> list[sa.ColumnElement[bool]]:
+    asked = (("state", wanted.state), ("site", wanted.site), ("workflow", wanted.workflow))
+    return [table.c[name] == value for name, value in asked if value is not None]
 
 
 def _job(conn: Connection, row: Any) -> JobView:

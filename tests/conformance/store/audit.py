@@ -66,6 +66,7 @@ class Books:
 
 def audit(conn: Connection) -> None:
     """Raise AssertionError where anything that was kept differs from what is counted anew."""
+    _audit_job_counts(conn)
     for books in _read(conn):
         name = f"job {books.job.id}"
         _audit_numbers(books, name)
@@ -74,6 +75,15 @@ def audit(conn: Connection) -> None:
         _audit_chains(books, name)
         _audit_walks(books, name)
         _audit_paths(books, name)
+
+
+def _audit_job_counts(conn: Connection) -> None:
+    jobs = conn.execute(sa.select(tables.jobs)).all()
+    counted = Counter(
+        (j.workflow, j.site, j.state, j.state == JobState.SUCCESS and j.discovered == 0) for j in jobs
+    )
+    kept = {(r.workflow, r.site, r.state, r.noop): r.jobs for r in conn.execute(sa.select(tables.job_counts))}
+    assert {kind: number for kind, number in kept.items() if number} == counted, "jobs of each kind"
 
 
 def _read(conn: Connection) -> list[Books]:

@@ -9,7 +9,7 @@ from towpath import wire
 from towpath.domain.paths import Code
 from towpath.domain.states import Wanted
 from towpath.engine import upkeep
-from towpath.store.tables import jobs, lanes, path_tallies, tasks
+from towpath.store.tables import job_counts, jobs, lanes, path_tallies, tasks
 
 
 def change(hub: Hub, *statements: sa.Update) -> None:
@@ -55,7 +55,7 @@ def test_a_task_that_was_overlooked_is_given_the_paths_it_waits_for(hub: Hub, os
 def test_a_state_that_somebody_set_by_hand_is_derived_anew(hub: Hub, oslo: Node) -> None:
     job = hub.given("noop", 2)
     change(hub, sa.update(jobs).where(jobs.c.id == job).values(state="PAUSED", open_stage=-2))
-    change(hub, sa.update(lanes).values(open=False))
+    change(hub, sa.update(lanes).values(open=False), sa.update(job_counts).values(state="PAUSED"))
     hub.upkeep()
     assert hub.job(job).state == "PENDING"
     assert oslo.work() == 2

@@ -38,7 +38,6 @@ jobs = sa.Table(
     sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
     sa.Column("fields", sa.JSON, nullable=False),
     sa.Column("plan", sa.JSON, nullable=False),
-    sa.Column("inputs", sa.LargeBinary, nullable=False),
     sa.Column("retry_of", sa.ForeignKey("jobs.id")),
     sa.Column("wanted", sa.String(10), nullable=False),
     sa.Column("wish_by", sa.String(100)),
@@ -62,14 +61,17 @@ jobs = sa.Table(
     sa.Column("started_at", Time),
     sa.Column("ended_at", Time),
     sa.Column("max_tasks", sa.Integer),
+    flag("pruned"),
 )
 """A run of a workflow. `state` is what `domain.states.job_state` said last; only the store's ledger writes it.
 
 `hand_back` says that running tasks are to be given back (pause --now, cancel). The counts are of distinct paths.
 `max_tasks` is how many of its tasks may run at once, its discovery apart; NULL = any number.
+`pruned`: nobody is shown it any more, and its rows are being taken away.
 """
 sa.Index("ix_jobs_state", jobs.c.state, jobs.c.id)
 sa.Index("ix_jobs_site", jobs.c.site, jobs.c.id)
+sa.Index("ix_jobs_workflow", jobs.c.workflow, jobs.c.id)
 sa.Index("ix_jobs_retry_of", jobs.c.retry_of)
 sa.Index(
     "ix_jobs_owned",
@@ -77,6 +79,27 @@ sa.Index(
     sqlite_where=jobs.c.ended_at.is_(None),
     postgresql_where=jobs.c.ended_at.is_(None),
 )
+sa.Index("ix_jobs_ended", jobs.c.ended_at)
+sa.Index("ix_jobs_pruned", jobs.c.id, sqlite_where=jobs.c.pruned, postgresql_where=jobs.c.pruned)
+
+job_inputs = sa.Table(
+    "job_inputs",
+    metadata,
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("inputs", sa.LargeBinary, nullable=False),
+)
+"""What each job was asked to work on, packed: beside the job's row, which is written with each report."""
+
+job_counts = sa.Table(
+    "job_counts",
+    metadata,
+    sa.Column("workflow", sa.String(100), primary_key=True),
+    sa.Column("site", sa.String(64), primary_key=True),
+    sa.Column("state", sa.String(10), primary_key=True),
+    sa.Column("noop", sa.Boolean, primary_key=True),
+    sa.Column("jobs", Count, nullable=False),
+)
+"""How many jobs there are of each kind; `noop`: SUCCESS, and nothing was found. No list of jobs counts its rows."""
 
 wishes = sa.Table(
     "wishes",
@@ -186,6 +209,7 @@ of each. `run`, `node_id`, `incarnation` and `claim` say who holds it.
 others that lost their worker together with it), `parked_why` the reason, `parked_at` since when; `tries` is how often
 a transient error has put it off. `lost_run` is the run that was taken from a silent node, which may yet be alive.
 """
+sa.Index("ix_tasks_batch", tasks.c.batch_id)
 sa.Index("ix_tasks_chain", tasks.c.chain_id, tasks.c.position)
 sa.Index("ix_tasks_job", tasks.c.job_id, tasks.c.id)
 sa.Index(

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from towpath.store.tables.base import Id
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -14,6 +16,7 @@ def upgrade() -> None:
     _parking()
     _limits_and_small_jobs()
     _wishes_for_nodes()
+    _jobs_stay_small_and_counted()
 
 
 def _parking() -> None:
@@ -67,6 +70,37 @@ def _wishes_for_nodes() -> None:
     op.add_column("nodes", sa.Column("drain_at", sa.BigInteger(), nullable=True))
     op.add_column("nodes", sa.Column("drain_by", sa.String(length=100), nullable=True))
     op.add_column("nodes", sa.Column("drain_why", sa.Text(), nullable=True))
+
+
+def _jobs_stay_small_and_counted() -> None:
+    """A job's inputs leave its row, jobs are counted by kind, and old ones can be pruned."""
+    op.create_table(
+        "job_inputs",
+        sa.Column("job_id", Id, sa.ForeignKey("jobs.id", name="fk_job_inputs_job_id"), nullable=False),
+        sa.Column("inputs", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("job_id", name="pk_job_inputs"),
+    )
+    op.execute("INSERT INTO job_inputs (job_id, inputs) SELECT id, inputs FROM jobs")
+    op.execute("ALTER TABLE jobs DROP COLUMN inputs")
+    op.create_table(
+        "job_counts",
+        sa.Column("workflow", sa.String(100), nullable=False),
+        sa.Column("site", sa.String(64), nullable=False),
+        sa.Column("state", sa.String(10), nullable=False),
+        sa.Column("noop", sa.Boolean(), nullable=False),
+        sa.Column("jobs", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("workflow", "site", "state", "noop", name="pk_job_counts"),
+    )
+    op.execute(
+        "INSERT INTO job_counts (workflow, site, state, noop, jobs)"
+        " SELECT workflow, site, state, state = 'SUCCESS' AND discovered = 0, count(*) FROM jobs"
+        " GROUP BY workflow, site, state, state = 'SUCCESS' AND discovered = 0"
+    )
+    op.add_column("jobs", sa.Column("pruned", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.create_index("ix_jobs_workflow", "jobs", ["workflow", "id"])
+    op.create_index("ix_jobs_ended", "jobs", ["ended_at"])
+    _partial_index("ix_jobs_pruned", "jobs", ["id"], "pruned")
+    op.create_index("ix_tasks_batch", "tasks", ["batch_id"])
 
 
 def downgrade() -> None:
