@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from towpath import wire
 from towpath.domain.paths import Code, Kind
 from towpath.domain.states import Wanted
-from towpath.engine import control, grant, nodes, receive, registry, retry, upkeep, workflows
+from towpath.domain.wishes import Wish
+from towpath.engine import control, grant, holds, nodes, receive, registry, retry, upkeep, workflows
 from towpath.engine.inputs import Asked
 from towpath.store import schema, views
 from towpath.store.database import Database, Tx
@@ -53,13 +54,15 @@ class Hub:
         """Start a job over paths beneath the root."""
         asked = tuple(Asked(os.fsencode(f"{ROOT}/{path}".rstrip("/"))) for path in paths or ("",))
         order = control.Submission(workflow, site, "default", asked, fields, "ana")
-        return self.tell(lambda tx: control.submit(tx, order))
+        return self.tell(lambda tx: control.submit(tx, order)).job_id
 
-    def given(self, workflow: str, count: int, per_task: int = 1, site: str = "oslo") -> int:
+    def given(
+        self, workflow: str, count: int, per_task: int = 1, site: str = "oslo", queue: str = "default"
+    ) -> int:
         """Start a job over that many paths, as they are."""
         asked = tuple(Asked(b"%s/f%06d" % (ROOT.encode(), number)) for number in range(count))
-        order = control.Submission(workflow, site, "default", asked, {}, "ana", None, per_task)
-        return self.tell(lambda tx: control.submit(tx, order))
+        order = control.Submission(workflow, site, queue, asked, {}, "ana", None, per_task)
+        return self.tell(lambda tx: control.submit(tx, order)).job_id
 
     def define(self, name: str, *chain: Mapping[str, object], kind: str = "all") -> None:
         """Make a workflow of one rule."""
@@ -70,9 +73,16 @@ class Hub:
         """Make a workflow."""
         self.tell(partial(workflows.define_workflow, document=document))
 
-    def wish(self, job: int, wanted: Wanted, now: bool = False) -> None:
+    def wish(self, job: int, wanted: Wanted, now: bool = False, resume_at: int | None = None) -> None:
         """Ask something of a job."""
-        self.tell(lambda tx: control.wish(tx, job, wanted, "ana", "why not", now))
+        asked = Wish(wanted, "ana", "why not", now, resume_at)
+        self.tell(lambda tx: control.wish(tx, job, asked))
+
+    def hold(self, wanted: Wanted, queue: str = "", now: bool = False, resume_at: int | None = None) -> None:
+        """Pause or resume the site oslo, or one queue of it."""
+        asked = Wish(wanted, "ana", "no tapes", now, resume_at)
+        act = holds.pause if wanted is Wanted.PAUSE else holds.resume
+        self.tell(lambda tx: act(tx, "oslo", queue, asked))
 
     def retry(self, job: int, which: retry.Retry = retry.Retry.FAILED) -> int:
         """Retry a job."""
@@ -80,6 +90,8 @@ class Hub:
 
     def upkeep(self) -> None:
         """Do all that is due unasked."""
+        while not self.tell(upkeep.resume_due):
+            pass
         for job in self.tell(upkeep.cancelled_jobs):
             while not self.tell(partial(upkeep.dequeue, job_id=job)):
                 pass

@@ -14,6 +14,7 @@ from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_
 from towpath.api.times import at, maybe_at
 from towpath.domain.errors import NotFound
 from towpath.domain.states import JobState, TaskState, Wanted
+from towpath.domain.wishes import Wish
 from towpath.engine import control
 from towpath.engine.retry import Retry
 from towpath.engine.retry import retry as retry_job
@@ -224,7 +225,7 @@ async def pause(job_id: int, hub: Hub, caller: Caller, body: PauseAsked | None =
     return await _wish(
         hub,
         job_id,
-        lambda tx: control.wish(tx, job_id, Wanted.PAUSE, caller, asked.reason, hand_back=asked.now),
+        lambda tx: control.wish(tx, job_id, Wish(Wanted.PAUSE, caller, asked.reason, asked.now)),
     )
 
 
@@ -232,18 +233,14 @@ async def pause(job_id: int, hub: Hub, caller: Caller, body: PauseAsked | None =
 async def resume(job_id: int, hub: Hub, caller: Caller, body: WishAsked | None = None) -> Job:
     """The job goes on where it was paused."""
     reason = (body or WishAsked()).reason
-    return await _wish(
-        hub, job_id, lambda tx: control.wish(tx, job_id, Wanted.RUN, caller, reason, hand_back=False)
-    )
+    return await _wish(hub, job_id, lambda tx: control.wish(tx, job_id, Wish(Wanted.RUN, caller, reason)))
 
 
 @router.post("/{job_id}/cancel/", summary="Cancel a job")
 async def cancel(job_id: int, hub: Hub, caller: Caller, body: WishAsked | None = None) -> Job:
     """Running tasks stop at their next path; the job is DEQUEUING until nothing is left, then CANCELLED."""
     reason = (body or WishAsked()).reason
-    return await _wish(
-        hub, job_id, lambda tx: control.wish(tx, job_id, Wanted.CANCEL, caller, reason, hand_back=True)
-    )
+    return await _wish(hub, job_id, lambda tx: control.wish(tx, job_id, Wish(Wanted.CANCEL, caller, reason)))
 
 
 @router.post("/{job_id}/retry/", status_code=201, summary="Retry a job's paths as a new job")

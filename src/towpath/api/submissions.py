@@ -5,13 +5,14 @@ import binascii
 import hashlib
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from towpath.api.context import Caller, Hub
 from towpath.api.jobs import Job, job_after
 from towpath.engine import control
 from towpath.engine.inputs import Asked
+from towpath.store.database import Tx
 
 router = APIRouter(prefix="/api/file", tags=["jobs"])
 
@@ -78,14 +79,28 @@ class Submission(BaseModel):
     fields: dict[str, bool | int | str] = Field(default={}, examples=[{"destinationsite": "bergen"}])
 
 
-@router.post("/workflow/", status_code=201, summary="Start a job")
+REPEATED = "Idempotent-Replayed"
+"""The header that says, by `true`, that the same request had started the job before."""
+
+
+@router.post(
+    "/workflow/",
+    status_code=201,
+    summary="Start a job",
+    responses={201: {"headers": {REPEATED: {"description": "true: the job had been started before"}}}},
+)
 async def submit(
     body: Submission,
     hub: Hub,
     caller: Caller,
+    response: Response,
     idempotency_key: Annotated[
         str,
-        Header(max_length=200, description="The same key and body give the same job, however often sent."),
+        Header(
+            max_length=200,
+            description="The same key and body give the same job for a day, however often sent; another body with"
+            " the same key is refused. Each owner's keys are their own.",
+        ),
     ] = "",
 ) -> Job:
     """Runs a workflow over paths of a site, as a job."""
@@ -101,4 +116,12 @@ async def submit(
         idempotency_key=idempotency_key,
         body_digest=hashlib.sha256(body.model_dump_json().encode()).digest() if idempotency_key else b"",
     )
-    return await hub.database.write(lambda tx: job_after(tx, control.submit(tx, order)))
+
+    def write(tx: Tx) -> tuple[Job, bool]:
+        submitted = control.submit(tx, order)
+        return job_after(tx, submitted.job_id), submitted.repeated
+
+    job, repeated = await hub.database.write(write)
+    if repeated:
+        response.headers[REPEATED] = "true"
+    return job

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from towpath.domain.errors import Conflict, Mistake, NotFound, did_you_mean
 from towpath.domain.paths import Kind, printable
@@ -19,13 +20,14 @@ from towpath.domain.states import (
     TaskEvent,
     Wanted,
 )
+from towpath.domain.wishes import Wish, by_the_time_set
 from towpath.engine import room, workflows
 from towpath.engine.found import DISCOVERY_RULE, add_batches
 from towpath.engine.inputs import Asked, for_walk, place
 from towpath.store import tasks, walks
 from towpath.store.counters import add_jobs
 from towpath.store.database import Tx
-from towpath.store.jobs import JobKind
+from towpath.store.jobs import Job, JobKind
 from towpath.store.ledger import Ledger
 from towpath.store.tables import idempotency, job_inputs, jobs, sites, wishes
 from towpath.store.tasks import DISCOVERY, HUB, READY, Task
@@ -36,6 +38,8 @@ BATCH = 1000
 BATCH_BYTES = 150 * 1024
 PER_PATH = 24
 """Bytes of a packed batch for one path beside its name and its state."""
+DUE_AT_ONCE = 200
+"""Jobs that go on by themselves in one transaction."""
 CALLER = "caller"
 """The hub's own discovery: the caller's paths as they are."""
 
@@ -60,10 +64,35 @@ class Submission:
     body_digest: bytes = b""
 
 
-def submit(tx: Tx, order: Submission) -> int:
-    """Start a job, and return its id; the same idempotency key and body give the same job again."""
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The job that an order became; `repeated`: the same order had made it before."""
+
+    job_id: int
+    repeated: bool = False
+
+
+def submit(tx: Tx, order: Submission) -> Submitted:
+    """Start a job; the same idempotency key and body of the same owner give the same job again.
+
+    Raises `Conflict` for a key that came with another body.
+    """
+    if not order.idempotency_key:
+        return Submitted(_start(tx, order))
     if (known := _submitted_before(tx, order)) is not None:
-        return known
+        return Submitted(known, repeated=True)
+    try:
+        with tx.conn.begin_nested():
+            return Submitted(_start_once(tx, order))
+    except IntegrityError:
+        # Another hub has taken the same order in this very moment, and has committed it.
+        known = _submitted_before(tx, order)
+        if known is None:
+            raise
+        return Submitted(known, repeated=True)
+
+
+def _start(tx: Tx, order: Submission) -> int:
     plan, version, inputs = _prepare(tx, order)
     job_id = insert_job(tx, NewJob(plan, version, order.owner, tuple(inputs)))
     with Ledger(tx) as ledger:
@@ -73,22 +102,19 @@ def submit(tx: Tx, order: Submission) -> int:
         else:
             walk = WalkRow(0, for_walk(inputs), plan.discovery, plan.options, b"", 0)
             add_walk(ledger, job_id, plan, walk, "discovery")
-    if order.idempotency_key:
-        row = {
-            "key": order.idempotency_key,
-            "digest": order.body_digest,
-            "job_id": job_id,
-            "created_at": tx.now,
-        }
-        tx.conn.execute(sa.insert(idempotency).values(row))
+    return job_id
+
+
+def _start_once(tx: Tx, order: Submission) -> int:
+    job_id = _start(tx, order)
+    row = {"owner": order.owner, "key": order.idempotency_key, "digest": order.body_digest}
+    tx.conn.execute(sa.insert(idempotency).values(row | {"job_id": job_id, "created_at": tx.now}))
     return job_id
 
 
 def _submitted_before(tx: Tx, order: Submission) -> int | None:
-    if not order.idempotency_key:
-        return None
-    query = sa.select(idempotency.c.job_id, idempotency.c.digest)
-    row = tx.conn.execute(query.where(idempotency.c.key == order.idempotency_key)).first()
+    mine = (idempotency.c.owner == order.owner, idempotency.c.key == order.idempotency_key)
+    row = tx.conn.execute(sa.select(idempotency.c.job_id, idempotency.c.digest).where(*mine)).first()
     if row is None:
         return None
     if row.digest != order.body_digest:
@@ -244,23 +270,51 @@ def _batch(rule: int, root: str, members: Sequence[Input]) -> tuple[Group, Batch
     return Group(rule, pack(batch), len(members), 0), batch
 
 
-def wish(tx: Tx, job_id: int, wanted: Wanted, by: str, why: str, hand_back: bool = False) -> None:
-    """Ask something of a job. `hand_back`: running tasks are given back rather than finished; a cancel always asks so.
+def wish(tx: Tx, job_id: int, asked: Wish) -> None:
+    """Ask something of a job; a cancel always has its running tasks given back.
 
-    Raises `NotFound`, or `IllegalWish` for what the job's state does not allow. Pending tasks of a cancelled job are
-    taken from the queue by the upkeep, chunk by chunk.
+    Raises `NotFound`, `Mistake` for an end that has passed, or `IllegalWish` for what the job's state does not allow.
+    Pending tasks of a cancelled job are taken from the queue by the upkeep, chunk by chunk.
     """
+    asked.check(tx.now)
     with Ledger(tx) as ledger:
         ledger.lock_jobs([job_id])
         job = ledger.jobs.get(job_id)
         if job is None:
             raise NotFound(f"no job {job_id}")
-        if wanted not in WISHES[job.state]:
-            raise IllegalWish(job_id, job.state, wanted)
-        job.wanted = wanted
-        job.hand_back = wanted is Wanted.CANCEL or (wanted is Wanted.PAUSE and hand_back)
-        ledger.wake_all(job)
-    row = {"job_id": job_id, "wanted": wanted, "by": by, "why": why, "at": tx.now}
-    tx.conn.execute(sa.insert(wishes).values(row))
-    said = {"wish_by": by, "wish_why": why, "wish_at": tx.now}
-    tx.conn.execute(sa.update(jobs).where(jobs.c.id == job_id).values(said))
+        ask(ledger, job, asked)
+
+
+def ask(ledger: Ledger, job: Job, asked: Wish) -> None:
+    """Ask something of a job that is locked; raises `IllegalWish`."""
+    wanted, tx = asked.wanted, ledger.tx
+    if wanted not in WISHES[job.state]:
+        raise IllegalWish(job.id, job.state, wanted)
+    pauses = wanted is Wanted.PAUSE
+    job.wanted = wanted
+    job.hand_back = wanted is Wanted.CANCEL or (pauses and asked.hand_back)
+    ledger.wake_all(job)
+    until = asked.resume_at if pauses else None
+    row = {"job_id": job.id, "wanted": wanted, "by": asked.by, "why": asked.why, "at": tx.now}
+    tx.conn.execute(sa.insert(wishes).values(row | {"resume_at": until}))
+    said = {"wish_by": asked.by, "wish_why": asked.why, "wish_at": tx.now, "resume_at": until}
+    tx.conn.execute(sa.update(jobs).where(jobs.c.id == job.id).values(said))
+
+
+_DUE = (
+    sa.select(jobs.c.id, jobs.c.wish_by)
+    .where(jobs.c.resume_at <= sa.bindparam("now"), jobs.c.ended_at.is_(None), jobs.c.wanted == Wanted.PAUSE)
+    .order_by(jobs.c.id)
+    .limit(DUE_AT_ONCE)
+    .with_for_update()
+)
+
+
+def resume_due(tx: Tx) -> bool:
+    """Resume jobs that were paused until a time which has come; True once there is none left."""
+    due = tx.conn.execute(_DUE, {"now": tx.now}).all()
+    with Ledger(tx) as ledger:
+        ledger.lock_jobs([row.id for row in due])
+        for row in due:
+            ask(ledger, ledger.jobs[row.id], Wish(Wanted.RUN, by_the_time_set(row.wish_by)))
+    return len(due) < DUE_AT_ONCE

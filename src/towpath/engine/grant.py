@@ -12,6 +12,7 @@ from towpath.engine import room
 from towpath.engine.nodes import Node, Unknown, find_node
 from towpath.store import batches, tasks, walks
 from towpath.store.database import Tx
+from towpath.store.holds import no_hold
 from towpath.store.jobs import Job
 from towpath.store.ledger import Ledger
 from towpath.store.tables import lanes, nodes
@@ -34,6 +35,7 @@ _LANES = (
     sa.select(*(lanes.c[name] for name in (*LANE, "priority", "ready")))
     .where(*(lanes.c[name] == sa.bindparam(f"want_{name}") for name in ("site", "queue", "function")))
     .where(lanes.c.open, lanes.c.ready > 0)
+    .where(no_hold(sa.bindparam("want_site"), sa.bindparam("want_queue")))
     .order_by(lanes.c.priority.desc(), lanes.c.turn, lanes.c.job_id, lanes.c.stage)
     .limit(sa.bindparam("most"))
 )

@@ -1,6 +1,6 @@
 """What a node tells of itself: its hello, its heartbeats, and what the hub makes of its silence."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -9,8 +9,9 @@ from sqlalchemy.engine import Connection
 
 from towpath.domain.states import STARTED, TaskEvent, Wanted
 from towpath.engine.chains import give_up
-from towpath.store import tasks
+from towpath.store import holds, tasks
 from towpath.store.database import Tx
+from towpath.store.holds import Hold
 from towpath.store.ledger import Ledger
 from towpath.store.tables import nodes, sites
 from towpath.store.tables import tasks as task_rows
@@ -94,14 +95,17 @@ def beat(tx: Tx, site: str, name: str, said: Beat) -> Verdicts:
     known = {task.run for task in held}
     with Ledger(tx) as ledger:
         ledger.lock_jobs({task.job_id for task in held})
-        back = [task.run for task in held if task.run in listed and _is_to_stop(ledger, task)]
+        standing = holds.list_holds(tx.conn, site)
+        back = [task.run for task in held if task.run in listed and _is_to_stop(ledger, task, standing)]
     return Verdicts([run for run in back if run], [run for run in said.runs if run not in known])
 
 
-def _is_to_stop(ledger: Ledger, task: Task) -> bool:
-    """A running task is handed back where its job says so; a walk on any pause, since it goes on at no cost."""
+def _is_to_stop(ledger: Ledger, task: Task, standing: Sequence[Hold]) -> bool:
+    """A running task is handed back where its job or a hold says so; a walk on any pause, for it goes on at no cost."""
     job = ledger.jobs[task.job_id]
-    return job.hand_back or (job.wanted is not Wanted.RUN and task.is_discovery)
+    if job.hand_back or (job.wanted is not Wanted.RUN and task.is_discovery):
+        return True
+    return any(hold.keeps(task.queue) and (hold.hand_back or task.is_discovery) for hold in standing)
 
 
 def watched(conn: Connection) -> list[int]:

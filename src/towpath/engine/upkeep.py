@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from towpath.domain.states import PENDING, TERMINAL, JobState, Wanted
-from towpath.engine import chains, retry
+from towpath.engine import chains, control, holds, retry
 from towpath.store import tasks
 from towpath.store.database import Tx
 from towpath.store.ledger import Ledger
@@ -33,6 +33,12 @@ def dequeue(tx: Tx, job_id: int) -> bool:
         swept = tasks.cancel_some(tx.conn, job_id, tx.now, SWEEP)
         ledger.sweep(job, swept)
     return sum(kind.tasks for kind in swept) < SWEEP
+
+
+def resume_due(tx: Tx) -> bool:
+    """Resume what was paused until a time that has come: sites, queues and jobs; True once nothing is left."""
+    holds.resume_due(tx)
+    return control.resume_due(tx)
 
 
 def own_discoveries(tx: Tx) -> list[int]:

@@ -62,10 +62,12 @@ class Rounds:
                 await asyncio.sleep(1.0)
 
     async def _sweep(self) -> None:
-        """Empty the queues of cancelled jobs, and run the hub's own discoveries."""
+        """Resume what is due, empty the queues of cancelled jobs, and run the hub's own discoveries."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._nudged.wait(), timeout=self._heartbeat)
         self._nudged.clear()
+        while not await self._database.write(upkeep.resume_due):
+            pass
         for job_id in await self._database.write(upkeep.cancelled_jobs):
             while not await self._database.write(partial(upkeep.dequeue, job_id=job_id)):
                 pass

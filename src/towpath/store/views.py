@@ -9,6 +9,8 @@ from sqlalchemy.engine import Connection
 
 from towpath.domain.plan import Plan, plan_from_document
 from towpath.domain.states import JobState, TaskState, Wanted
+from towpath.domain.wishes import paused
+from towpath.store.holds import find_hold
 from towpath.store.jobs import TOTALS
 from towpath.store.tables import job_counts, jobs, lanes, nodes, path_tallies, tallies, tasks
 from towpath.store.tasks import DISCOVERY, HUB
@@ -49,6 +51,7 @@ class JobView:
     wish_by: str | None
     wish_why: str | None
     wish_at: int | None
+    resume_at: int | None
     fields: Mapping[str, object]
     discovery: str | None
     retry_of: int | None
@@ -147,6 +150,7 @@ def _job(conn: Connection, row: Any) -> JobView:
         wish_by=row.wish_by,
         wish_why=row.wish_why or None,
         wish_at=row.wish_at,
+        resume_at=row.resume_at,
         fields=row.fields,
         discovery=row.plan["discovery"],
         retry_of=row.retry_of,
@@ -165,9 +169,7 @@ def _job(conn: Connection, row: Any) -> JobView:
 def _waiting(conn: Connection, row: Any) -> str | None:
     """Why nothing of a job runs, in one sentence; None where something does."""
     if row.wanted == Wanted.PAUSE:
-        reason = f": {row.wish_why}" if row.wish_why else ""
-        still = "; running tasks still finish" if row.state == JobState.PAUSING else ""
-        return f"paused by {row.wish_by}{reason}{still}"
+        return paused("", row.wish_by, row.wish_why, row.resume_at) + _still(conn, row)
     running = sa.select(tallies.c.tasks).where(
         tallies.c.job_id == row.id, tallies.c.state == TaskState.STARTED, tallies.c.tasks > 0
     )
@@ -181,8 +183,29 @@ def _waiting(conn: Connection, row: Any) -> str | None:
     return None if lane is None else _lane_waits(conn, lane)
 
 
+def _still(conn: Connection, row: Any) -> str:
+    """What a job that is PAUSING still waits for: who holds its running tasks."""
+    if row.state != JobState.PAUSING:
+        return ""
+    if not row.hand_back:
+        return "; running tasks still finish"
+    held = ", ".join(f"node {name} of site {site}" for site, name in _holders(conn, row.id))
+    return f"; asked for its running tasks back, which are still held by {held}"
+
+
+def _holders(conn: Connection, job_id: int) -> list[tuple[str, str]]:
+    """Site and name of the nodes that hold running tasks of a job."""
+    # All running tasks are looked through, which are few: not all tasks of the job, which may be millions.
+    of_job = tasks.c.job_id + 0 == job_id
+    held = sa.exists().where(tasks.c.node_id == nodes.c.id, tasks.c.state == TaskState.STARTED, of_job)
+    query = sa.select(nodes.c.site, nodes.c.name).where(held).order_by(nodes.c.site, nodes.c.name)
+    return [(row.site, row.name) for row in conn.execute(query)]
+
+
 def _lane_waits(conn: Connection, lane: Any) -> str | None:
     """Why nobody takes the tasks of a lane."""
+    if (hold := find_hold(conn, lane.site, lane.queue)) is not None:
+        return paused(hold.place, hold.by, hold.why, hold.until)
     members = conn.execute(sa.select(nodes).where(nodes.c.site == lane.site)).all()
     if not members:
         return f"site {lane.site} has no node"

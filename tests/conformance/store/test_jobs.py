@@ -1,7 +1,7 @@
 """Jobs from their start to their end: chains, phases, wishes, retries, and what people see of them."""
 
 import pytest
-from tests.hub_desk import ROOT, Hub, Node, ended, found, group
+from tests.hub_desk import Hub, Node, ended, found, group
 
 from towpath import wire
 from towpath.domain.errors import Conflict, Mistake, NotFound
@@ -11,7 +11,6 @@ from towpath.engine import control, nodes, registry, workflows
 from towpath.engine.inputs import Asked
 from towpath.engine.retry import Retry
 from towpath.store import paths, views
-from towpath.store.views import JobFilter
 
 
 def states(hub: Hub, job: int) -> dict[str, dict[str, int]]:
@@ -323,21 +322,6 @@ def test_a_path_beneath_another_is_walked_once(hub: Hub, oslo: Node) -> None:
     (walk,) = oslo.claim("discovery").grants
     assert walk.walk is not None
     assert [given.path for given in walk.walk.inputs] == [b"d", b"dd"]
-
-
-def test_the_same_idempotency_key_gives_the_same_job(hub: Hub, oslo: Node) -> None:
-    asked = (Asked(ROOT.encode()),)
-    order = control.Submission(
-        "noop", "oslo", "default", asked, {}, "ana", idempotency_key="k", body_digest=b"1"
-    )
-    assert hub.tell(lambda tx: control.submit(tx, order)) == hub.tell(lambda tx: control.submit(tx, order))
-    other = control.Submission(
-        "noop", "oslo", "default", asked, {}, "ana", idempotency_key="k", body_digest=b"2"
-    )
-    with pytest.raises(Conflict, match="expected the same request as before"):
-        hub.tell(lambda tx: control.submit(tx, other))
-    with hub.database.reading() as conn:
-        assert views.count_jobs(conn, JobFilter()) == 1
 
 
 def test_a_job_keeps_the_workflow_it_began_with(hub: Hub, oslo: Node) -> None:

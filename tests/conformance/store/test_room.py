@@ -27,7 +27,7 @@ def submit(hub: Hub, names: list[bytes], **order: object) -> int:
     submission = control.Submission(
         "noop", "oslo", "default", asked, {}, "ana", None if discovery == "none" else discovery
     )
-    return hub.tell(lambda tx: control.submit(tx, submission))
+    return hub.tell(lambda tx: control.submit(tx, submission)).job_id
 
 
 def test_walks_with_many_inputs_do_not_share_a_message(hub: Hub, oslo: Node) -> None:

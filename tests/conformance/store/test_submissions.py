@@ -25,7 +25,7 @@ def order(*paths: str, **other: object) -> control.Submission:
 
 def submit(hub: Hub, *paths: str, **other: object) -> int:
     """Hand an order in."""
-    return hub.tell(lambda tx: control.submit(tx, order(*paths, **other)))
+    return hub.tell(lambda tx: control.submit(tx, order(*paths, **other))).job_id
 
 
 def counts(hub: Hub) -> tuple[int, int]:

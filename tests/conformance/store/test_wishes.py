@@ -262,3 +262,54 @@ def test_a_failure_before_the_cancel_leaves_the_job_cancelled(hub: Hub, oslo: No
     hub.upkeep()
     view = hub.job(job)
     assert (view.state, view.totals["unknown"], view.totals["not_run"]) == ("CANCELLED", 1, 1)
+
+
+# A pause with an end ------------------------------------------------------------------------------------------
+
+
+def test_a_pause_until_a_time_ends_by_itself_and_the_log_says_who_set_it(hub: Hub, oslo: Node) -> None:
+    job, other = hub.given("noop", 2), hub.given("noop", 2)
+    hub.wish(job, Wanted.PAUSE, resume_at=hub.clock.at + 60_000_000)
+    hub.wish(other, Wanted.PAUSE)
+    hub.upkeep()
+    assert (hub.job(job).state, hub.job(job).resume_at is None) == ("PAUSED", False)
+    hub.pass_time(61_000_000)
+    hub.upkeep()
+    view = hub.job(job)
+    assert (view.wanted, view.wish_by, view.resume_at) == ("run", "the time set by ana", None)
+    assert (hub.job(other).state, oslo.work()) == ("PAUSED", 2)
+
+
+def test_a_later_wish_takes_the_end_of_a_pause_away(hub: Hub, oslo: Node) -> None:
+    job, other = hub.given("noop", 2), hub.given("noop", 2)
+    for one in (job, other):
+        hub.wish(one, Wanted.PAUSE, resume_at=hub.clock.at + 60_000_000)
+    hub.wish(job, Wanted.PAUSE)
+    hub.wish(other, Wanted.CANCEL)
+    hub.pass_time(61_000_000)
+    hub.upkeep()
+    assert (hub.job(job).state, hub.job(other).state) == ("PAUSED", "CANCELLED")
+
+
+def test_a_clock_that_jumps_back_only_moves_the_end_of_a_pause(hub: Hub, oslo: Node) -> None:
+    job = hub.given("noop", 2)
+    end = hub.clock.at + 60_000_000
+    hub.wish(job, Wanted.PAUSE, resume_at=end)
+    hub.pass_time(-3_600_000_000)
+    hub.upkeep()
+    assert (hub.job(job).state, hub.job(job).resume_at) == ("PAUSED", end)
+    hub.pass_time(3_661_000_000)
+    hub.upkeep()
+    assert oslo.work() == 2
+
+
+def test_a_pause_says_who_still_holds_what_it_asked_back(hub: Hub, oslo: Node) -> None:
+    job = hub.given("noop", 1)
+    oslo.claim()
+    hub.wish(job, Wanted.PAUSE)
+    assert hub.job(job).waiting == "paused by ana: why not; running tasks still finish"
+    hub.wish(job, Wanted.PAUSE, now=True)
+    assert (hub.job(job).state, hub.job(job).waiting) == (
+        "PAUSING",
+        "paused by ana: why not; asked for its running tasks back, which are still held by node n1 of site oslo",
+    )

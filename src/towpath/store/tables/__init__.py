@@ -5,7 +5,7 @@ came, compressed, and never unpacked on the way from one node to the next.
 """
 
 from towpath.store.tables.base import Count, Id, Time, metadata
-from towpath.store.tables.places import api_keys, limits, nodes, quarantine, sites, streams, targets
+from towpath.store.tables.places import api_keys, holds, limits, nodes, quarantine, sites, streams, targets
 from towpath.store.tables.work import (
     batches,
     idempotency,
@@ -29,6 +29,7 @@ __all__ = [
     "Time",
     "api_keys",
     "batches",
+    "holds",
     "idempotency",
     "ids",
     "job_counts",

@@ -45,6 +45,35 @@ nodes = sa.Table(
 `queues` and `draining` are what it said of itself; `slots` (in the form of `queues`) and `drain_…` what people wish.
 """
 
+holds = sa.Table(
+    "holds",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("site", sa.ForeignKey("sites.name"), nullable=False),
+    sa.Column("queue", sa.String(64), nullable=False),
+    sa.Column("by", sa.String(100), nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("at", Time, nullable=False),
+    sa.Column("until", Time),
+    flag("hand_back"),
+    sa.Column("ended_at", Time),
+    sa.Column("ended_by", sa.String(100)),
+    sa.Column("ended_why", sa.Text),
+)
+"""A pause of a site, or of one queue of it (`queue` "" = all): nothing is granted there while it stands.
+
+It stands while `ended_at` is NULL, and ends by itself at `until`; those that ended are kept, as the wishes of jobs
+are. `hand_back` says that what runs there is to be given back.
+"""
+sa.Index(
+    "ix_holds_standing",
+    holds.c.site,
+    holds.c.queue,
+    unique=True,
+    sqlite_where=holds.c.ended_at.is_(None),
+    postgresql_where=holds.c.ended_at.is_(None),
+)
+
 streams = sa.Table(
     "streams",
     metadata,

@@ -62,10 +62,14 @@ jobs = sa.Table(
     sa.Column("ended_at", Time),
     sa.Column("max_tasks", sa.Integer),
     flag("pruned"),
+    sa.Column("resume_at", Time),
+    sa.Column("beats_waited", sa.Integer, nullable=False, server_default="0"),
 )
 """A run of a workflow. `state` is what `domain.states.job_state` said last; only the store's ledger writes it.
 
-`hand_back` says that running tasks are to be given back (pause --now, cancel). The counts are of distinct paths.
+`hand_back` says that running tasks are to be given back (pause --now, cancel); a paused job goes on by itself at
+`resume_at`; `beats_waited` counts the heartbeats for which a cancelled one has waited for its nodes. The counts are of
+distinct paths.
 `max_tasks` is how many of its tasks may run at once, its discovery apart; NULL = any number.
 `pruned`: nobody is shown it any more, and its rows are being taken away.
 """
@@ -73,6 +77,12 @@ sa.Index("ix_jobs_state", jobs.c.state, jobs.c.id)
 sa.Index("ix_jobs_site", jobs.c.site, jobs.c.id)
 sa.Index("ix_jobs_workflow", jobs.c.workflow, jobs.c.id)
 sa.Index("ix_jobs_retry_of", jobs.c.retry_of)
+sa.Index(
+    "ix_jobs_resume_at",
+    jobs.c.resume_at,
+    sqlite_where=jobs.c.resume_at.is_not(None),
+    postgresql_where=jobs.c.resume_at.is_not(None),
+)
 sa.Index(
     "ix_jobs_owned",
     jobs.c.owner,
@@ -110,8 +120,9 @@ wishes = sa.Table(
     sa.Column("by", sa.String(100), nullable=False),
     sa.Column("why", sa.Text, nullable=False),
     sa.Column("at", Time, nullable=False),
+    sa.Column("resume_at", Time),
 )
-"""Who wished what of a job, when and why."""
+"""Who wished what of a job, when and why; and when a paused one was to go on by itself."""
 
 tallies = sa.Table(
     "tallies",
@@ -321,9 +332,10 @@ walks = sa.Table(
 idempotency = sa.Table(
     "idempotency",
     metadata,
+    sa.Column("owner", sa.String(100), primary_key=True),
     sa.Column("key", sa.String(200), primary_key=True),
     sa.Column("digest", sa.LargeBinary, nullable=False),
     sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False),
     sa.Column("created_at", Time, nullable=False),
 )
-"""Submissions that carried an `Idempotency-Key`: the same key and body give the same job."""
+"""Submissions that carried an `Idempotency-Key`: the same key and body of the same owner give the same job."""

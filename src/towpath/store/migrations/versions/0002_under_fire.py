@@ -10,6 +10,9 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+# A number that SQLite hands out itself only where the column says INTEGER.
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Add it, part by part."""
@@ -101,8 +104,73 @@ def _jobs_stay_small_and_counted() -> None:
     op.create_index("ix_jobs_ended", "jobs", ["ended_at"])
     _partial_index("ix_jobs_pruned", "jobs", ["id"], "pruned")
     op.create_index("ix_tasks_batch", "tasks", ["batch_id"])
+    _holds()
+    _wishes_that_end()
+    _keys_of_owners()
 
 
 def downgrade() -> None:
     """A database goes forward only: an older form is restored from a backup."""
     raise NotImplementedError("expected a backup of the older form, found a request to go back to it")
+
+
+def _holds() -> None:
+    """The pause of a site or a queue."""
+    op.create_table(
+        "holds",
+        sa.Column("id", NUMBER, autoincrement=True, nullable=False),
+        sa.Column("site", sa.String(length=64), nullable=False),
+        sa.Column("queue", sa.String(length=64), nullable=False),
+        sa.Column("by", sa.String(length=100), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.Column("hand_back", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_by", sa.String(length=100), nullable=True),
+        sa.Column("ended_why", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["site"], ["sites.name"], name=op.f("fk_holds_site")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_holds")),
+    )
+    standing = sa.text("ended_at IS NULL")
+    op.create_index(
+        "ix_holds_standing",
+        "holds",
+        ["site", "queue"],
+        unique=True,
+        sqlite_where=standing,
+        postgresql_where=standing,
+    )
+
+
+def _wishes_that_end() -> None:
+    """A pause that ends by itself, and a cancel that waits for a node no longer than a lease."""
+    op.add_column("jobs", sa.Column("resume_at", sa.BigInteger(), nullable=True))
+    op.add_column("jobs", sa.Column("beats_waited", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("wishes", sa.Column("resume_at", sa.BigInteger(), nullable=True))
+    timed = sa.text("resume_at IS NOT NULL")
+    op.create_index("ix_jobs_resume_at", "jobs", ["resume_at"], sqlite_where=timed, postgresql_where=timed)
+
+
+def _keys_of_owners() -> None:
+    """Idempotency keys belong to whoever used them: two owners may draw the same."""
+    op.execute(
+        "CREATE TEMPORARY TABLE kept AS SELECT jobs.owner, i.key, i.digest, i.job_id, i.created_at"
+        " FROM idempotency AS i JOIN jobs ON jobs.id = i.job_id"
+    )
+    op.drop_table("idempotency")
+    op.create_table(
+        "idempotency",
+        sa.Column("owner", sa.String(length=100), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("job_id", NUMBER, nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_idempotency_job_id")),
+        sa.PrimaryKeyConstraint("owner", "key", name=op.f("pk_idempotency")),
+    )
+    op.execute(
+        "INSERT INTO idempotency (owner, key, digest, job_id, created_at)"
+        " SELECT owner, key, digest, job_id, created_at FROM kept"
+    )
+    op.execute("DROP TABLE kept")
