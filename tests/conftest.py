@@ -8,6 +8,9 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from tests.fixtures_postgres import databases, postgres
+
+__all__ = ["databases", "postgres"]
 
 NO_SKIPS = os.environ.get("TOWPATH_NO_SKIPS", "") not in ("", "0")
 NOBODY = 65534

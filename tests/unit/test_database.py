@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.engine import Connection
+from tests.fixtures_store import database_url, fresh_file
 from tests.hub_desk import Numbers
 from tests.site_node import in_a_loop
 
@@ -19,19 +20,13 @@ from towpath.store import schema
 from towpath.store.database import GROUP, Database, Tx
 from towpath.store.tables import ids, job_counts, job_inputs, metadata, sites
 
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    """Where a new database in the newest form is."""
-    where = f"sqlite:///{tmp_path / 'hub.db'}"
-    schema.upgrade(where)
-    return where
+__all__ = ["database_url", "fresh_file"]
 
 
 @pytest.fixture
-def database(url: str) -> Iterator[Database]:
+def database(database_url: str) -> Iterator[Database]:
     """A database whose writer has not been started."""
-    made = Database(url, Numbers())
+    made = Database(database_url, Numbers())
     yield made
     made.stop()
 
@@ -93,8 +88,8 @@ def test_what_was_written_is_there_and_what_was_not_finished_is_not(database: Da
     assert kept(database) == ["a"]
 
 
-def test_a_transaction_has_one_time(url: str) -> None:
-    database = Database(url, iter(range(5, 99)).__next__)
+def test_a_transaction_has_one_time(database_url: str) -> None:
+    database = Database(database_url, iter(range(5, 99)).__next__)
     with database.writing() as first, database.reading():
         assert (first.now, first.now) == (5, 5)
     with database.writing() as second:
@@ -143,17 +138,29 @@ async def test_nobody_is_told_of_success_before_the_commit(database: Database) -
     """The commit itself fails here: a reference to a row that is not there is looked at only then."""
 
     def dangling(tx: Tx) -> str:
-        tx.conn.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
-        row = "INSERT INTO wishes (job_id, wanted, by, why, at) VALUES (77, 'run', 'ana', '', 1)"
-        tx.conn.exec_driver_sql(row)
+        for statement in DANGLING[tx.conn.dialect.name]:
+            tx.conn.exec_driver_sql(statement)
         return "done"
 
     async with one_group(database, adding("a"), dangling) as calls:
         for call in calls:
-            with pytest.raises(sa.exc.IntegrityError, match="FOREIGN KEY"):
+            with pytest.raises(sa.exc.IntegrityError, match=r"(?i)foreign key"):
                 await call
     assert kept(database) == []
     assert await database.write(adding("b")) == "done"
+
+
+DANGLING = {
+    "sqlite": (
+        "PRAGMA defer_foreign_keys=ON",
+        "INSERT INTO wishes (job_id, wanted, by, why, at) VALUES (77, 'run', 'ana', '', 1)",
+    ),
+    "postgresql": (
+        "CREATE TEMP TABLE known (n int PRIMARY KEY) ON COMMIT DROP",
+        "CREATE TEMP TABLE named (n int REFERENCES known DEFERRABLE INITIALLY DEFERRED) ON COMMIT DROP",
+        "INSERT INTO named VALUES (77)",
+    ),
+}
 
 
 @in_a_loop
@@ -270,10 +277,12 @@ async def test_a_reader_waits_for_no_writer(database: Database) -> None:
     assert await database.read(names) == ["a"]
 
 
-def test_a_commit_survives_a_power_cut(database: Database) -> None:
+def test_a_commit_survives_a_power_cut(fresh_file: Path) -> None:
+    database = Database(f"sqlite:///{fresh_file}", Numbers())
     with database.reading() as conn:
         found = {name: conn.exec_driver_sql(f"PRAGMA {name}").scalar() for name in PRAGMAS}
     assert found == PRAGMAS
+    database.stop()
 
 
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
@@ -282,21 +291,35 @@ PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 # The schema ---------------------------------------------------------------------------------------------------
 
 
-def test_a_database_in_the_newest_form_is_left_as_it_is(database: Database, url: str) -> None:
+def test_a_database_in_the_newest_form_is_left_as_it_is(database: Database, database_url: str) -> None:
     with database.writing() as tx:
         tx.conn.execute(add("a"))
-    schema.upgrade(url)
+    schema.upgrade(database_url)
     assert kept(database) == ["a"]
 
 
 def shape(conn: Connection) -> dict[str, object]:
     """The columns of each table and the text of each index."""
-    columns: dict[str, object] = {
+    if conn.dialect.name == "postgresql":
+        columns = "SELECT table_name, column_name, data_type, column_default, is_nullable"
+        found = conn.exec_driver_sql(
+            f"{columns} FROM information_schema.columns WHERE table_schema = current_schema()"
+        )
+        indexes = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()"
+        return {f"{row[0]}.{row[1]}": _plain(row[2:]) for row in found} | {
+            row[0]: _plain([row[1]]) for row in conn.exec_driver_sql(indexes)
+        }
+    kept: dict[str, object] = {
         name: [tuple(row) for row in conn.exec_driver_sql(f"PRAGMA table_info({name})")]
         for name in metadata.tables
     }
     indexes = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
-    return columns | dict(tuple(row) for row in conn.exec_driver_sql(indexes))
+    return kept | dict(tuple(row) for row in conn.exec_driver_sql(indexes))
+
+
+def _plain(row: Sequence[object]) -> list[str]:
+    """Without the name of the schema."""
+    return [str(value).replace("anew.", "").replace("public.", "") for value in row]
 
 
 def test_the_migrations_make_what_the_tables_say(database: Database) -> None:
@@ -304,11 +327,31 @@ def test_the_migrations_make_what_the_tables_say(database: Database) -> None:
     with database.reading() as conn:
         context = MigrationContext.configure(conn, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
-    anew = sa.create_engine("sqlite://")
-    metadata.create_all(anew)
-    with database.reading() as migrated, anew.connect() as made:
-        assert shape(migrated) == shape(made)
-    anew.dispose()
+        migrated = shape(conn)
+    with _made_anew(database) as made:
+        metadata.create_all(made)
+        kept = shape(made)
+    assert {name: migrated.get(name) for name in kept} == kept
+    assert migrated.keys() - kept.keys() <= ALEMBIC
+
+
+ALEMBIC = {"alembic_version.version_num", "alembic_version_pkc"}
+
+
+@contextmanager
+def _made_anew(database: Database) -> Iterator[Connection]:
+    """A place for the tables as they are said to be, which is gone at the end."""
+    if database.engine.dialect.name == "sqlite":
+        anew = sa.create_engine("sqlite://")
+        with anew.connect() as connection:
+            yield connection
+        anew.dispose()
+    else:
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql("CREATE SCHEMA anew")
+            connection.exec_driver_sql("SET LOCAL search_path = anew")
+            yield connection
+            connection.rollback()
 
 
 def test_jobs_of_the_first_form_keep_their_inputs_and_are_counted(tmp_path: Path) -> None:

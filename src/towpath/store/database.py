@@ -17,6 +17,11 @@ log = structlog.get_logger()
 
 GROUP = 64
 
+SNAPSHOT: dict[str, dict[str, Any]] = {
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+}
+"""What makes a transaction see one moment, where it does not by itself."""
+
 
 @dataclass(slots=True)
 class Tx:
@@ -36,10 +41,17 @@ class Call:
     done: Callable[[Any, BaseException | None], None]
 
 
+def full_url(url: str) -> sa.URL:
+    """The URL as people write it (`postgresql://…`), with the driver that is used."""
+    parsed = sa.make_url(url)
+    is_plain = parsed.drivername in ("postgresql", "postgres")
+    return parsed.set(drivername="postgresql+psycopg") if is_plain else parsed
+
+
 def open_engine(url: str) -> Engine:
     """An engine for `sqlite:///file` or `postgresql+psycopg://…`, set up so that commits survive a power cut."""
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_pre_ping=True)
+        return sa.create_engine(full_url(url), pool_pre_ping=True)
     engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
 
     @sa.event.listens_for(engine, "connect")
@@ -65,6 +77,7 @@ class Database:
         self, url: str, clock: Callable[[], int], opened: Callable[[str], Engine] = open_engine
     ) -> None:
         self.engine = opened(url)
+        self._reader = self.engine.execution_options(**SNAPSHOT.get(self.engine.dialect.name, {}))
         self._writer = self.engine.execution_options(towpath_writes=True)
         self._clock = clock
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
@@ -74,7 +87,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A consistent snapshot to read from."""
-        with self.engine.connect() as connection, connection.begin():
+        with self._reader.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager

@@ -1,41 +1,17 @@
 """What every test of this suite is given: a database of each back end, and a hub on it that is audited at the end."""
 
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from tests.conformance.store.audit import audit
+from tests.fixtures_store import database_url, fresh_file
 from tests.hub_desk import Hub, Node, Numbers, furnish
 
-from towpath.store import schema
 from towpath.store.database import Database
 
-
-def _sqlite(fresh: Path, directory: Path, clock: Numbers) -> Database:
-    """A copy of a database that was brought to the newest form once; it need not survive a power cut."""
-    shutil.copy(fresh, directory / "hub.db")
-    database = Database(f"sqlite:///{directory / 'hub.db'}", clock)
-
-    @sa.event.listens_for(database.engine, "connect")
-    def _hurry(connection: Any, _record: Any) -> None:
-        connection.execute("PRAGMA synchronous=OFF")
-
-    return database
-
-
-BACK_ENDS: dict[str, Callable[[Path, Path, Numbers], Database]] = {"sqlite": _sqlite}
-"""How each back end gives an empty database; every test of this suite runs once on each."""
-
-
-@pytest.fixture(scope="session")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new SQLite database in the newest form, to be copied."""
-    made = tmp_path_factory.mktemp("fresh") / "hub.db"
-    schema.upgrade(f"sqlite:///{made}")
-    return made
+__all__ = ["database_url", "fresh_file"]
 
 
 @pytest.fixture
@@ -44,14 +20,19 @@ def clock() -> Numbers:
     return Numbers()
 
 
-@pytest.fixture(params=list(BACK_ENDS))
-def database(
-    request: pytest.FixtureRequest, fresh: Path, tmp_path: Path, clock: Numbers
-) -> Iterator[Database]:
+@pytest.fixture
+def database(database_url: str, clock: Numbers) -> Iterator[Database]:
     """An empty database in the newest form."""
-    made = BACK_ENDS[request.param](fresh, tmp_path, clock)
+    made = Database(database_url, clock)
+    if database_url.startswith("sqlite"):
+        sa.event.listen(made.engine, "connect", _hurry)
     yield made
     made.stop()
+
+
+def _hurry(connection: Any, _record: Any) -> None:
+    """It need not survive a power cut."""
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 @pytest.fixture
