@@ -12,7 +12,7 @@ from typing import Any
 from towpath.domain.paths import Code, ErrorClass, Kind, PathOutcome, class_of_errno, reason_of
 from towpath.hsm.look import Look, look
 from towpath.hsm.mark import Standing
-from towpath.steps.protocol import Item, Site, Step, Target
+from towpath.steps.protocol import HandedBack, Item, Site, Step, Target
 from towpath.storage.posix import DirectoryStorage
 from towpath.storage.protocol import Storage, StorageError
 from towpath.storage.roots import Root
@@ -28,6 +28,11 @@ TAG = b"tgt1"
 def no_limit() -> bool:
     """Every path may begin."""
     return True
+
+
+def never() -> bool:
+    """Nobody asks for the task back."""
+    return False
 
 
 def nothing() -> None:
@@ -48,6 +53,7 @@ class ThreadContext:
     threads: int = 4
     allow: Callable[[], bool] = no_limit
     certain: Callable[[], None] = nothing
+    back: Callable[[], bool] = never
     moved: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -66,6 +72,11 @@ class ThreadContext:
         """Whether the next path may begin."""
         return self.allow()
 
+    def go_on(self) -> None:
+        """Raise where the task is to be handed back."""
+        if self.back():
+            raise HandedBack
+
     def confirm(self) -> None:
         """Raise unless the run is certainly ours."""
         self.certain()
@@ -79,19 +90,20 @@ class ThreadContext:
         """Run `work` in the threads, as far ahead as keeps them busy."""
         allowed = (item for item in items if self.allow())
         with ThreadPoolExecutor(self.threads) as pool:
-            running: set[Future[PathOutcome]] = set()
+            running: set[Future[PathOutcome | None]] = set()
             for item in allowed:
                 running.add(pool.submit(self._outcome, work, item))
                 if len(running) >= 2 * self.threads:
                     done, running = wait(running, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in done)
-            for future in running:
-                yield future.result()
+                    yield from (outcome for future in done if (outcome := future.result()))
+            yield from (outcome for future in running if (outcome := future.result()))
 
     @staticmethod
-    def _outcome(work: Callable[[Item], PathOutcome], item: Item) -> PathOutcome:
+    def _outcome(work: Callable[[Item], PathOutcome], item: Item) -> PathOutcome | None:
         try:
             return work(item)
+        except HandedBack:
+            return None
         except StorageError as error:
             return PathOutcome(item.index, Code.FAILED, error.reason, error.error_class)
         except OSError as error:
@@ -111,6 +123,7 @@ class Place:
     threads: int = 4
     allow: Callable[[], bool] = no_limit
     certain: Callable[[], None] = nothing
+    back: Callable[[], bool] = never
     carried: dict[int, bytes] = field(default_factory=dict)
 
     @classmethod
@@ -152,6 +165,7 @@ class Place:
             threads=self.threads,
             allow=self.allow,
             certain=self.certain,
+            back=self.back,
         )
 
     def run(self, step: Step, *paths: bytes, **arguments: Any) -> dict[bytes, PathOutcome]:

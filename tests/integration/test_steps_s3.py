@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.conformance.storage.proxy import proxy
 from tests.fixtures_seaweed import Seaweed, bucket, seaweed
 from tests.step_context import OTHER_KEY, Place
 
@@ -47,6 +48,39 @@ def test_a_round_trip_keeps_the_edit_the_bytes_and_the_metadata(place: Place) ->
     assert os.getxattr(path, "user.colour") == b"red"
     for field in ("st_mode", "st_uid", "st_gid", "st_size", "st_mtime_ns", "st_atime_ns"):
         assert getattr(after, field) == getattr(before, field)
+
+
+def test_an_upload_in_parts_that_is_asked_back_is_aborted_and_done_by_the_next_run(
+    tmp_path: Path, seaweed: Seaweed, bucket: str
+) -> None:
+    with proxy(seaweed.endpoint) as between:
+        url = seaweed.url(bucket, "cold", between.endpoint)
+        place = Place.at(tmp_path / "site", open_storage(url, seaweed.credentials, []))
+        content = os.urandom(40_000_000)
+        name = place.write("d/f", content)
+        looks = iter([False, False, False])
+        place.back = lambda: next(looks, True)
+        assert place.run(Migrate(), name) == {}
+        assert [line for line in between.seen if line.startswith(b"PUT ") and b"partNumber=" in line]
+        assert [line for line in between.seen if line.startswith(b"DELETE ") and b"uploadId=" in line]
+        assert list(place.storage.listing()) == []
+        place.back = lambda: False
+        assert place.run_one(Migrate(), name).code is Code.PROCESSED
+        assert place.object_of(name) == content
+        place.root.close()
+
+
+def test_an_object_whose_reading_back_is_given_up_does_not_stay(
+    tmp_path: Path, seaweed: Seaweed, bucket: str
+) -> None:
+    with proxy(seaweed.endpoint, hides_etags=True) as between:
+        url = seaweed.url(bucket, "cold", between.endpoint)
+        place = Place.at(tmp_path / "site", open_storage(url, seaweed.credentials, []))
+        name = place.write("d/f", os.urandom(5_000_000))
+        place.back = lambda: any(line.startswith(b"GET ") for line in between.seen)
+        assert place.run(Migrate(), name) == {}
+        assert list(place.storage.listing()) == []
+        place.root.close()
 
 
 def test_many_small_files_go_and_come_back(place: Place) -> None:

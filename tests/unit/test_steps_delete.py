@@ -126,11 +126,11 @@ def test_nothing_is_deleted_once_the_run_is_no_longer_ours(place: Place) -> None
 def test_a_tree_that_is_handed_back_has_no_outcome_and_the_next_run_ends_it(place: Place) -> None:
     for number in range(20):
         place.write(f"d/{number}", b"x")
-    left = iter([True] * 10)
-    place.allow = lambda: next(left, False)
+    left = iter([False] * 10)
+    place.back = lambda: next(left, True)
     assert place.run(Delete(), b"d", recursive=True) == {}
     assert 0 < len(list((place.directory / "d").iterdir())) < 20
-    place.allow = lambda: True
+    place.back = lambda: False
     assert place.run_one(Delete(), b"d", recursive=True).code is Code.PROCESSED
 
 

@@ -215,6 +215,33 @@ def test_each_stops_at_the_next_path_of_a_task_that_is_handed_back(bench: Bench)
     assert wire.decompress(ended.codes, 3).count(1) in (1, 2)
 
 
+def test_a_path_in_whose_midst_a_task_is_handed_back_has_no_outcome(bench: Bench) -> None:
+    def one(item: Item) -> PathOutcome:
+        if item.index == 1:
+            bench.hold.hand_back()
+        context[0].go_on()
+        return processed(item)
+
+    context: list[Context] = []
+
+    def run(given: Context) -> Iterator[PathOutcome]:
+        context.append(given)
+        return given.each(one, (item for item in given.items))
+
+    ended = event(bench.gives(run), wire.Ended)
+    assert ended.handed_back
+    assert wire.decompress(ended.codes, 3)[1] == Code.NONE
+
+
+def test_a_path_in_whose_midst_its_run_is_lost_ends_all(bench: Bench) -> None:
+    def lost(context: Context) -> Iterator[PathOutcome]:
+        bench.hold.lose()
+        context.go_on()
+        yield from ()
+
+    assert bench.gives(lost) is None
+
+
 def test_a_task_that_was_handed_back_before_it_began_has_done_nothing(bench: Bench) -> None:
     bench.hold.hand_back()
     ended = event(bench.gives(all_processed), wire.Ended)

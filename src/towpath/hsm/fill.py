@@ -40,11 +40,13 @@ class NotFilled(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """How to fill: the site's key, who must say yes at the last moment, who hears of bytes, and the wishes."""
+    """How to fill: the site's key, who must say yes at the last moment, who hears of bytes, who may end it between
+    two pieces by an exception, and the wishes."""
 
     key: bytes
     confirm: Callable[[], None]
     progress: Callable[[int], None]
+    go_on: Callable[[], None]
     lease: bool = True
     """Keep writers out of the stub while the files change places."""
     skip_hash: bool = False
@@ -79,6 +81,7 @@ def fill(
         write(fd, content, record, how)
         if not _agree(found.fd, fd, mark.size):
             return NotFilled.EDITED
+        how.go_on()
         os.fdatasync(fd)
         mode = _dress(fd, found, record, how)
         refused = _take_place(root, path, found, fd, how)
@@ -102,6 +105,7 @@ def write(fd: int, content: Iterable[bytes], record: Record, how: Filling) -> No
     """Write an object's bytes to a new file; raises `Corrupt` unless they are those of the record."""
     digest, size = xxh3_128(), 0
     for piece in content:
+        how.go_on()
         if not how.skip_hash:
             digest.update(piece)
         _write_piece(fd, piece, size, sparse=record.sparse)

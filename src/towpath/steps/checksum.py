@@ -75,6 +75,7 @@ def _digest(context: Context, item: Item, found: Look, digest: _Digest) -> PathO
         return closed(item)
     done = 0
     while piece := os.pread(found.fd, PIECE, done):
+        context.go_on()
         digest.update(piece)
         done += len(piece)
         context.progress(size=len(piece))

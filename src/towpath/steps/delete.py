@@ -13,10 +13,6 @@ from towpath.steps.outcomes import GONE, failed, missing, processed
 from towpath.steps.protocol import Context, Item
 
 
-class HandedBack(Exception):
-    """The task is to be handed back in the midst of a tree: what was deleted is, and the rest stays."""
-
-
 class Crossing(Exception):
     """A directory in a tree is another file system's: nothing was deleted in it."""
 
@@ -39,10 +35,7 @@ class Delete:
 
     def run(self, context: Context) -> Iterator[PathOutcome]:
         """Delete the paths; see the class."""
-        run = _Run(context)
-        for outcome in context.each(run.work, context.items):
-            if outcome.index not in run.handed_back:
-                yield outcome
+        return context.each(_Run(context).work, context.items)
 
 
 class _Run:
@@ -52,8 +45,6 @@ class _Run:
         self._context = context
         self._recursive: bool = context.arguments["recursive"]
         self._abort_missing: bool = context.arguments["abort_missing"]
-        self.handed_back: set[int] = set()
-        """Trees that were begun and not finished: they have no outcome."""
 
     def work(self, item: Item) -> PathOutcome:
         """One path."""
@@ -65,9 +56,6 @@ class _Run:
             return missing(item, abort=self._abort_missing)
         except Crossing as error:
             return failed(item, str(error))
-        except HandedBack:
-            self.handed_back.add(item.index)
-            return processed(item)
 
     def _delete(self, item: Item) -> PathOutcome:
         with self._context.root.holding(item.path) as (directory, name):
@@ -96,8 +84,7 @@ class _Run:
         return processed(item)
 
     def _may_go_on(self) -> None:
-        if not self._context.proceed():
-            raise HandedBack
+        self._context.go_on()
         self._context.confirm()
 
 

@@ -180,7 +180,7 @@ class _Run:
 
     def _resume(self, item: Item, found: Look) -> PathOutcome | Copied:
         """A file that was left half freed is made whole first; then it is like any other."""
-        how = Filling(self._key, self._context.confirm, self._progress)
+        how = Filling(self._key, self._context.confirm, self._progress, self._context.go_on)
         refused = bring(self._context, item, found, self._shelf, how)
         if refused is not None:
             return refused
@@ -192,7 +192,7 @@ class _Run:
             return closed(item)
         before = settle(found.fd)
         key = object_key(self._context.site.name, self._root.name, item.path, instance_of(before))
-        with open_source(found.fd, before.st_size, self._progress) as source:
+        with open_source(found.fd, before.st_size, self._progress, self._context.go_on) as source:
             try:
                 self._target.storage.put(key, cast(BinaryIO, source), before.st_size)
             except StorageError:

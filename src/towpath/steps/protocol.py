@@ -45,6 +45,11 @@ class Stopped(Exception):
     """The run is no longer this node's: nothing further may be done or reported. Raised by `Context.confirm`."""
 
 
+class HandedBack(Exception):
+    """The task is to be handed back in the midst of a path: what was begun of it is undone, or stays half done; it has
+    no outcome, and the next run begins it anew. Raised by `Context.go_on`."""
+
+
 class Context(Protocol):
     """What a step is given: its paths, its arguments, and the means to run them and to be stopped."""
 
@@ -66,13 +71,18 @@ class Context(Protocol):
         """Whether the next path may begin. False: the task is handed back; end after the paths in hand. Waits
         while the node has no answer from the hub; raises `Stopped` where the run was lost meanwhile."""
 
+    def go_on(self) -> None:
+        """Call between the parts of what takes long, such as a large file: raises `HandedBack` where the task is to
+        be handed back, and `Stopped` where the run was lost. Costs nothing, and does not wait while fenced."""
+
     def confirm(self) -> None:
         """Call before each rename, punch and delete: raises `Stopped` unless the run is certainly still ours."""
 
     def each(self, work: Callable[[Item], PathOutcome], items: Iterable[Item]) -> Iterator[PathOutcome]:
         """Run `work` over the items with bounded concurrency, asking `proceed` before each; yields outcomes as
         they come, in any order. An OSError or StorageError that `work` raises becomes that path's FAILED
-        outcome; any other exception ends the step (and so the task: FAILURE)."""
+        outcome, and `HandedBack` leaves it without one; any other exception ends the step (and so the task:
+        FAILURE)."""
 
     def progress(self, paths: int = 0, size: int = 0) -> None:
         """Add to what people see of a running task; bytes matter for large files, paths are counted by the loop."""

@@ -33,11 +33,11 @@ def settle(fd: int) -> os.stat_result:
 
 
 class Source(io.RawIOBase):
-    """A file's bytes from its beginning, hashed as they are read."""
+    """A file's bytes from its beginning, hashed as they are read; `go_on` is asked before each read, and may raise."""
 
-    def __init__(self, fd: int, progress: Callable[[int], None]) -> None:
+    def __init__(self, fd: int, progress: Callable[[int], None], go_on: Callable[[], None]) -> None:
         super().__init__()
-        self._fd, self._progress = fd, progress
+        self._fd, self._progress, self._go_on = fd, progress, go_on
         self._digest = xxh3_128()
         self.size = 0
 
@@ -46,7 +46,8 @@ class Source(io.RawIOBase):
         return True
 
     def read(self, size: int = -1, /) -> bytes:
-        """Up to so many bytes more; b"" at the end."""
+        """Up to so many bytes more; b"" at the end. To ask for none is to ask whether to go on."""
+        self._go_on()
         piece = os.pread(self._fd, IN_ONE if size < 0 else size, self.size)
         self._digest.update(piece)
         self.size += len(piece)
@@ -71,8 +72,10 @@ class Whole(io.BytesIO):
         return self.getbuffer().nbytes
 
 
-def open_source(fd: int, size: int, progress: Callable[[int], None]) -> "Source | Whole":
+def open_source(
+    fd: int, size: int, progress: Callable[[int], None], go_on: Callable[[], None]
+) -> "Source | Whole":
     """The bytes of a file of that size."""
     if size > IN_ONE:
-        return Source(fd, progress)
+        return Source(fd, progress, go_on)
     return Whole(os.pread(fd, size, 0))

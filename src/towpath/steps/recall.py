@@ -51,6 +51,7 @@ class _Run:
             context.site.key,
             context.confirm,
             self._progress,
+            context.go_on,
             lease=arguments["lock_level"] != "none",
             skip_hash=arguments["skip_hash"],
             forget=arguments["delete_remote"],

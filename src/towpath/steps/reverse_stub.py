@@ -89,6 +89,7 @@ class _Run:
             context.site.key,
             context.confirm,
             self._progress,
+            context.go_on,
             lease=arguments["lock_level"] != "none",
             skip_hash=arguments["skip_hash"],
             owners=Owners(arguments["default_uid"], arguments["default_gid"]),
@@ -231,7 +232,7 @@ class _Run:
             return False
         if self._how.filling.skip_hash:
             return here.stat.st_mtime_ns == record.mtime_ns
-        return _checksum(here.fd) == record.checksum
+        return _checksum(here.fd, self._context.go_on) == record.checksum
 
     def _same(self, item: Item, here: Look, record: Record, origin: Origin) -> PathOutcome:
         carry = origin.reference.pack()
@@ -270,9 +271,10 @@ class _Run:
         self._context.progress(size=size)
 
 
-def _checksum(fd: int) -> bytes:
+def _checksum(fd: int, go_on: Callable[[], None]) -> bytes:
     digest, done = xxh3_128(), 0
     while piece := os.pread(fd, PIECE, done):
+        go_on()
         digest.update(piece)
         done += len(piece)
     return digest.digest()

@@ -157,12 +157,17 @@ class ObjectStorage:
 
     def _verify_by_reading(self, key: str, sent: "_Sent") -> None:
         try:
-            size, digest = self._digest(key)
+            size, digest = self._digest(key, sent)
             if (size, digest) == (sent.size, sent.digest()):
                 return
             found = f"{size} bytes with another checksum" if size == sent.size else f"{size} bytes"
         except ObjectMissing:
             found = "no object"
+        except BaseException:
+            if sent.broken is not None:  # Nobody has been told of the object: it must not be left.
+                with suppress(StorageError):
+                    self._remove(key)
+            raise
         reason = f"put '{key}': the store keeps not what was sent: expected {sent.size} bytes, found {found}"
         try:
             self._remove(key)
@@ -170,10 +175,11 @@ class ObjectStorage:
             reason += f"; it could not be deleted: {error.reason}"
         raise Corrupt(reason)
 
-    def _digest(self, key: str) -> tuple[int, bytes]:
-        """The size and the xxh3_128 of what the store gives back."""
+    def _digest(self, key: str, sent: "_Sent") -> tuple[int, bytes]:
+        """The size and the xxh3_128 of what the store gives back; the source is asked whether to go on."""
         digest, size = xxhash.xxh3_128(), 0
         for piece in self._pieces(key, 0, None):
+            sent.ask()
             digest.update(piece)
             size += len(piece)
         return size, digest.digest()
@@ -245,6 +251,7 @@ class _Sent(Iterator[bytes]):
     def __init__(self, source: BinaryIO, size: int, *, md5: bool) -> None:
         self.size = size
         self.broken: BaseException | None = None
+        self._source = source
         self._parts = pieces(source, size, part_size(size))
         self._whole = xxhash.xxh3_128()
         self._md5 = md5
@@ -262,6 +269,14 @@ class _Sent(Iterator[bytes]):
         if self._md5:
             self._md5s.append(_md5(part))
         return part
+
+    def ask(self) -> None:
+        """Read nothing, so that a source which is to be given up can say so: what it raises is raised here."""
+        try:
+            self._source.read(0)
+        except BaseException as error:
+            self.broken = error
+            raise
 
     def digest(self) -> bytes:
         """The xxh3_128 of all parts."""

@@ -117,7 +117,8 @@ class Storage(Protocol):
         Returns only once what is kept there was verified against what was read. Raises `Corrupt` where they
         differ (the bad object is deleted). An existing object of that key is replaced atomically. A source that
         ends early raises `StorageError` and keeps nothing. Memory stays flat at any size. `source` is only ever
-        asked to `read(n)`, in order, each byte once, by one thread at a time (not always the caller's).
+        asked to `read(n)`, in order, each byte once, by one thread at a time (not always the caller's); also to
+        `read(0)`, while what is kept is verified. What it raises ends the put, and nothing is kept.
         """
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:

@@ -1,10 +1,11 @@
 """What a step is given when it runs at a node."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from towpath.domain.paths import PathOutcome
-from towpath.steps.protocol import Item, Site, Target
+from towpath.steps.protocol import HandedBack, Item, Site, Target
 from towpath.storage.roots import Root
 from towpath.worker.crew import Crew
 from towpath.worker.held import Run
@@ -34,7 +35,7 @@ class TaskContext:
         self.arguments: Mapping[str, Any] = {}
         self.carried: Mapping[int, bytes] = {}
         self.stopped_early = False
-        """`proceed` has said False: fewer outcomes than paths are right."""
+        """`proceed` has said False, or a path was given up: fewer outcomes than paths are right."""
 
     def target(self) -> Target:
         """The target that the task names; raises `StorageError` where it cannot be had."""
@@ -42,7 +43,8 @@ class TaskContext:
 
     def target_of(self, tag: bytes) -> Target:
         """The target that a mark's tag names; raises `StorageError` where it cannot be had."""
-        return self._targets.tagged(tag, self._run.hold)
+        with self._noticing():
+            return self._targets.tagged(tag, self._run.hold)
 
     def proceed(self) -> bool:
         """Whether the next path may begin; waits while fenced, raises `Stopped` once the run was lost."""
@@ -50,6 +52,20 @@ class TaskContext:
         if not goes_on:
             self.stopped_early = True
         return goes_on
+
+    def go_on(self) -> None:
+        """Raise `HandedBack` where the task is to be handed back in the midst of a path; see `Context`."""
+        with self._noticing():
+            self._run.hold.go_on()
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        """Remember that a path was given up in its midst, and so has no outcome."""
+        try:
+            yield
+        except HandedBack:
+            self.stopped_early = True
+            raise
 
     def confirm(self) -> None:
         """Return only while the run is certainly ours; raises `Stopped` once it was lost."""

@@ -6,7 +6,7 @@ from enum import Enum
 from queue import Empty, SimpleQueue
 
 from towpath.domain.paths import Code, PathOutcome, class_of_errno, reason_of
-from towpath.steps.protocol import Item
+from towpath.steps.protocol import HandedBack, Item
 from towpath.storage.protocol import StorageError
 from towpath.worker.pool import Hands
 
@@ -21,6 +21,8 @@ class _Sign(Enum):
 
     OVER = 0
     LEFT = 1
+    HANDED_BACK = 2
+    """Its item was given up in its midst."""
 
 
 class Crew:
@@ -45,10 +47,12 @@ class _Task:
     def __init__(self, doing: str, work: Work, items: Iterator[Item], proceed: Callable[[], bool]) -> None:
         self.doing, self.work, self.items, self.proceed = doing, work, items, proceed
 
-    def do(self, item: Item) -> PathOutcome:
-        """The outcome of one item; what the system or a target refuses is an outcome, the rest is raised."""
+    def do(self, item: Item) -> PathOutcome | _Sign:
+        """The outcome of one item, if it has one; what the system or a target refuses is one, the rest is raised."""
         try:
             return self.work(item)
+        except HandedBack:
+            return _Sign.HANDED_BACK
         except StorageError as error:
             return PathOutcome(item.index, Code.FAILED, error.reason, error.error_class)
         except OSError as error:
@@ -80,7 +84,7 @@ class _Gang:
                 for _ in range(self._most):
                     self._hands.submit(self._turn)
             while not isinstance(item, _Sign):
-                yield self._task.do(item)
+                yield from _opened(self._task.do(item))
                 yield from self._ready()
                 item = self._next()
             while self._busy():

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
-from towpath.steps.protocol import Stopped
+from towpath.steps.protocol import HandedBack, Stopped
 
 
 class Condition(Protocol):
@@ -91,6 +91,13 @@ class Hold:
         if self.lost:
             raise Stopped
         return not self.handing_back
+
+    def go_on(self) -> None:
+        """Raise `HandedBack` where the run is to be handed back, `Stopped` where it was lost; never waits."""
+        if self.lost:
+            raise Stopped
+        if self.handing_back:
+            raise HandedBack
 
     def confirm(self) -> None:
         """Return only while the run is certainly ours; waits while fenced. Raises `Stopped` once it was lost."""

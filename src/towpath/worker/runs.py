@@ -12,7 +12,7 @@ from towpath import wire
 from towpath.discovery.protocol import Discovery
 from towpath.domain.errors import Mistake, did_you_mean
 from towpath.domain.paths import Kind, PathOutcome
-from towpath.steps.protocol import Item, Site, Step, Stopped
+from towpath.steps.protocol import HandedBack, Item, Site, Step, Stopped
 from towpath.storage.protocol import StorageError
 from towpath.storage.roots import Roots
 from towpath.worker import outcomes
@@ -20,7 +20,7 @@ from towpath.worker.context import TaskContext
 from towpath.worker.crew import Crew
 from towpath.worker.held import Run
 from towpath.worker.outcomes import BadOutcomes, Span, Tally
-from towpath.worker.targets import HandedBack, Targets
+from towpath.worker.targets import Targets
 
 LONGEST_ERROR = 1000
 """Characters of an error that the hub is told."""

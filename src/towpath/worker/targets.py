@@ -12,7 +12,7 @@ from nacl.public import PrivateKey, SealedBox
 from towpath import wire
 from towpath.domain.paths import ErrorClass
 from towpath.domain.targets import parse_target_url
-from towpath.steps.protocol import Target
+from towpath.steps.protocol import HandedBack, Target
 from towpath.storage.protocol import Storage, StorageError
 from towpath.worker.fence import Hold
 from towpath.worker.link import HubAway, HubRefused
@@ -30,10 +30,6 @@ Opener = Callable[[str, Mapping[str, str]], Storage]
 """(URL, credentials) → the opened place; raises `StorageError` for a URL or a directory that cannot be used."""
 
 log = structlog.get_logger()
-
-
-class HandedBack(Exception):
-    """The task is to be handed back, and cannot go on without an answer that it waits for."""
 
 
 @dataclass(frozen=True, slots=True)
