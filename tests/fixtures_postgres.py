@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from towpath.store import schema
-from towpath.store.tables import ids, metadata
+from towpath.store.tables import SEQUENCES, ids, metadata
 
 PATIENCE = 60.0
 NOBODY = 65534
@@ -194,7 +194,8 @@ class Databases:
         with self.server.connect(name) as admin, admin.transaction():
             admin.execute(b"SET LOCAL lock_timeout = '10s'")
             admin.execute(f"TRUNCATE {emptied} RESTART IDENTITY".encode())
-            admin.execute(b"UPDATE ids SET last = 0")
+            for sequence in SEQUENCES.values():
+                admin.execute(f"ALTER SEQUENCE {sequence.name} RESTART".encode())
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The database: writers one at a time and grouped, each for itself; readers see one moment."""
 
 import asyncio
+import shutil
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -45,6 +46,15 @@ def kept(database: Database) -> list[str]:
     """The rows that are committed."""
     with database.reading() as conn:
         return names(conn)
+
+
+@pytest.fixture
+def grouping(fresh_file: Path, tmp_path: Path) -> Iterator[Database]:
+    """A database that takes many calls to a transaction; its writer has not been started."""
+    shutil.copy(fresh_file, tmp_path / "hub.db")
+    made = Database(f"sqlite:///{tmp_path / 'hub.db'}", Numbers())
+    yield made
+    made.stop()
 
 
 @asynccontextmanager
@@ -98,7 +108,7 @@ def test_a_transaction_has_one_time(database_url: str) -> None:
 
 
 @in_a_loop
-async def test_a_writer_that_raises_changes_nothing_while_its_neighbours_commit(database: Database) -> None:
+async def test_a_writer_that_raises_changes_nothing_while_its_neighbours_commit(grouping: Database) -> None:
     transactions: set[int] = set()
 
     def works(tx: Tx) -> str:
@@ -116,38 +126,47 @@ async def test_a_writer_that_raises_changes_nothing_while_its_neighbours_commit(
         tx.conn.execute(add("late"))
         return names(tx.conn)
 
-    async with one_group(database, works, fails, comes_after) as (first, second, third):
+    async with one_group(grouping, works, fails, comes_after) as (first, second, third):
         assert await first == "done"
         with pytest.raises(ValueError, match="a mistake"):
             await second
         assert await third == ["good", "late"]
     assert len(transactions) == 1, "they shared a transaction"
-    assert kept(database) == ["good", "late"]
+    assert kept(grouping) == ["good", "late"]
 
 
 @in_a_loop
 async def test_a_statement_that_fails_is_undone_alone(database: Database) -> None:
-    async with one_group(database, adding("a"), adding("b", "a"), adding("c")) as (_, second, _third):
+    async with one_group(database, adding("a"), adding("b", "b"), adding("c")) as (_, second, _third):
         with pytest.raises(sa.exc.IntegrityError):
             await second
     assert kept(database) == ["a", "c"]
 
 
+def dangling(tx: Tx) -> str:
+    """The commit itself fails: a reference to a row that is not there is looked at only then."""
+    for statement in DANGLING[tx.conn.dialect.name]:
+        tx.conn.exec_driver_sql(statement)
+    return "done"
+
+
 @in_a_loop
 async def test_nobody_is_told_of_success_before_the_commit(database: Database) -> None:
-    """The commit itself fails here: a reference to a row that is not there is looked at only then."""
-
-    def dangling(tx: Tx) -> str:
-        for statement in DANGLING[tx.conn.dialect.name]:
-            tx.conn.exec_driver_sql(statement)
-        return "done"
-
-    async with one_group(database, adding("a"), dangling) as calls:
-        for call in calls:
-            with pytest.raises(sa.exc.IntegrityError, match=r"(?i)foreign key"):
-                await call
-    assert kept(database) == []
+    database.start()
+    with pytest.raises(sa.exc.IntegrityError, match=r"(?i)foreign key"):
+        await database.write(dangling)
     assert await database.write(adding("b")) == "done"
+    assert kept(database) == ["b"]
+
+
+@in_a_loop
+async def test_who_shares_a_commit_that_fails_hears_so_too(grouping: Database) -> None:
+    async with one_group(grouping, adding("a"), dangling) as calls:
+        for call in calls:
+            with pytest.raises(sa.exc.IntegrityError, match="FOREIGN KEY"):
+                await call
+    assert kept(grouping) == []
+    assert await grouping.write(adding("b")) == "done"
 
 
 DANGLING = {
@@ -188,10 +207,10 @@ def _note(order: list[int], number: int, tx: Tx) -> None:
 
 
 @in_a_loop
-async def test_writers_run_in_the_order_in_which_they_came(database: Database) -> None:
+async def test_writers_run_in_the_order_in_which_they_came(grouping: Database) -> None:
     order: list[int] = []
     works = [partial(_note, order, number) for number in range(2 * GROUP)]
-    async with one_group(database, *works):
+    async with one_group(grouping, *works):
         pass
     assert order == list(range(2 * GROUP))
 
@@ -201,6 +220,7 @@ async def test_a_caller_that_gave_up_waiting_stops_nobody(database: Database) ->
     async with one_group(database, adding("a"), adding()) as calls:
         calls[0].cancel()
         assert await calls[1] == "done"
+    await asyncio.to_thread(database.stop)
     assert kept(database) == ["a"]
 
 

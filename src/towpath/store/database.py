@@ -1,26 +1,30 @@
-"""The hub's database: transactions for writers, one at a time and grouped, and snapshots for readers."""
+"""The hub's database: transactions for writers, and snapshots for readers."""
 
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection, Engine
 
+from towpath.store.engines import SNAPSHOT, Tries, Uncertain, is_lost, open_engine, told
+
 T = TypeVar("T")
 log = structlog.get_logger()
 
 GROUP = 64
 
-SNAPSHOT: dict[str, dict[str, Any]] = {
-    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-}
-"""What makes a transaction see one moment, where it does not by itself."""
+UNCERTAIN = "the database was lost while this was written: look whether it was, before you ask for it again"
+
+WRITERS = 8
+"""Transactions that are written at the same time, where the back end can."""
 
 
 @dataclass(slots=True)
@@ -41,35 +45,6 @@ class Call:
     done: Callable[[Any, BaseException | None], None]
 
 
-def full_url(url: str) -> sa.URL:
-    """The URL as people write it (`postgresql://…`), with the driver that is used."""
-    parsed = sa.make_url(url)
-    is_plain = parsed.drivername in ("postgresql", "postgres")
-    return parsed.set(drivername="postgresql+psycopg") if is_plain else parsed
-
-
-def open_engine(url: str) -> Engine:
-    """An engine for `sqlite:///file` or `postgresql+psycopg://…`, set up so that commits survive a power cut."""
-    if not url.startswith("sqlite"):
-        return sa.create_engine(full_url(url), pool_pre_ping=True)
-    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
-
-    @sa.event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        # The driver must not open transactions by itself: ours begin with BEGIN IMMEDIATE or BEGIN.
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
-            connection.execute(f"PRAGMA {pragma}")
-        connection.execute("PRAGMA cache_size=-65536")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("towpath_writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
-
-
 class Database:
     """The one way to the tables. `clock` gives microseconds since 1970; `on_wake` hears of sites with new work."""
 
@@ -80,8 +55,9 @@ class Database:
         self._reader = self.engine.execution_options(**SNAPSHOT.get(self.engine.dialect.name, {}))
         self._writer = self.engine.execution_options(towpath_writes=True)
         self._clock = clock
+        self._one_writer = self.engine.dialect.name == "sqlite"
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self.on_wake: Callable[[set[str]], None] = lambda sites: None
 
     @contextmanager
@@ -112,29 +88,40 @@ class Database:
             log.exception("a hint to sites was lost", sites=sorted(tx.wakes))
 
     def start(self) -> None:
-        """Start the thread that runs `write` calls, many to a transaction."""
-        self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
-        self._thread.start()
+        """Start the threads that run `write` calls: one that takes many to a transaction, or many that take one each.
+
+        SQLite has one writer at a time, and pays for each commit. PostgreSQL has many; a transaction of its own for
+        each call holds no lock for the sake of another, and can be run again by itself.
+        """
+        names = [f"database-writer-{number}" for number in range(1 if self._one_writer else WRITERS)]
+        self._threads = [threading.Thread(target=self._run, name=name, daemon=True) for name in names]
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """Finish the calls that were made, and close."""
-        if self._thread:
+        for _ in self._threads:
             self._calls.put(None)
-            self._thread.join()
-            self._thread = None
+        for thread in self._threads:
+            thread.join()
+        self._threads = []
         self.engine.dispose()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run a reader in a thread."""
+        """Run a reader in a thread; again where the connection broke. Raises `Away` where there is no database."""
 
         def reading() -> T:
             with self.reading() as connection:
                 return work(connection)
 
-        return await asyncio.to_thread(reading)
+        return await asyncio.to_thread(_again, reading)
 
     async def write(self, work: Callable[[Tx], T]) -> T:
-        """Run a writer in the writer's thread; returns once it is committed. One that raises changes nothing."""
+        """Run a writer in a writer's thread; returns once it is committed. One that raises changes nothing.
+
+        Where others were in the way of its transaction, or the connection broke before the commit, it is run again
+        from its start, so it must do nothing but write. Raises `Away` where the database does not answer.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
@@ -163,7 +150,7 @@ class Database:
         if first is None:
             return None
         group = [first]
-        while len(group) < GROUP:
+        while len(group) < GROUP and self._one_writer:
             try:
                 call = self._calls.get_nowait()
             except queue.Empty:
@@ -175,7 +162,14 @@ class Database:
         return group
 
     def run_group(self, group: list[Call]) -> None:
-        """Run the calls in one transaction, each in a savepoint of its own, and tell each its result at the commit."""
+        """Run the calls in one transaction, each in a savepoint of its own, and tell each its result at the commit.
+
+        Or in one each, where the back end has many writers.
+        """
+        if not self._one_writer:
+            for call in group:
+                self._run_alone(call)
+            return
         results: list[tuple[Call, Any, BaseException | None]] = []
         try:
             with self._transaction() as tx:
@@ -197,3 +191,40 @@ class Database:
         except Exception as error:
             # A boundary: one caller's error is that caller's alone; the savepoint has undone its writes.
             return call, None, error
+
+    def _run_alone(self, call: Call) -> None:
+        """Run a call in a transaction of its own, and tell its result once that is committed."""
+        try:
+            tx, result = _again(partial(self._once, call.work))
+        except BaseException as error:
+            # A boundary: one caller's error is that caller's alone.
+            call.done(None, error)
+            return
+        call.done(result, None)
+        self._wake(tx)
+
+    def _once(self, work: Callable[[Tx], T]) -> tuple[Tx, T]:
+        with self._writer.connect() as connection:
+            transaction = connection.begin()
+            tx = Tx(connection, self._clock())
+            result = work(tx)
+            try:
+                transaction.commit()
+            except sa.exc.DBAPIError as error:
+                if is_lost(error):
+                    raise Uncertain(UNCERTAIN) from error
+                raise
+        return tx, result
+
+
+def _again(work: Callable[[], T]) -> T:
+    """Do something in one transaction; again where others were in its way, or its connection broke."""
+    tries = Tries()
+    while True:
+        try:
+            return work()
+        except Exception as error:
+            pause = tries.pause(error)
+            if pause is None:
+                raise told(error) from error
+            time.sleep(pause)

@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
-from towpath.store.database import open_engine
+from towpath.store.engines import open_engine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

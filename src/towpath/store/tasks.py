@@ -18,7 +18,7 @@ from towpath.domain.states import (
     move,
 )
 from towpath.store.many import run_many
-from towpath.store.tables import ids, tasks
+from towpath.store.tables import SEQUENCES, ids, tasks
 
 READY, WAITS_FOR_CHAIN, PARKED = 0, 1, 2
 """Values of `blocked`: a parked task waits until its `not_before`, and holds no slot meanwhile."""
@@ -154,6 +154,13 @@ _NEXT_IDS = (
     .values(last=ids.c.last + sa.bindparam("count"))
     .returning(ids.c.last)
 )
+_NUMBERS = 0x746F7770
+"""The lock under which numbers are taken from a sequence; for this statement only, not until the commit."""
+_NEXT_OF_SEQUENCE = sa.text(
+    "WITH mine AS MATERIALIZED (SELECT pg_advisory_lock(:lock)), taken AS MATERIALIZED ("
+    "SELECT setval(CAST(:sequence AS regclass), nextval(CAST(:sequence AS regclass)) + :count - 1) AS last"
+    " FROM mine) SELECT last, pg_advisory_unlock(:lock) FROM taken"
+)
 
 
 def _updating(names: Iterable[str]) -> sa.Update:
@@ -237,8 +244,15 @@ def update(
 
 
 def next_ids(conn: Connection, kind: str, count: int) -> int:
-    """Take `count` numbers of a kind (`tasks`, `batches`, `turns`): the first of them; the rest follow on."""
-    taken = conn.execute(_NEXT_IDS, {"kind": kind, "count": count}).scalar_one()
+    """Take `count` numbers of a kind (`tasks`, `batches`, `turns`): the first of them; the rest follow on.
+
+    Some may be skipped: those of a transaction that was rolled back.
+    """
+    if conn.dialect.name == "postgresql":
+        asked = {"lock": _NUMBERS, "sequence": SEQUENCES[kind].name, "count": count}
+        taken = conn.execute(_NEXT_OF_SEQUENCE, asked).scalar_one()
+    else:
+        taken = conn.execute(_NEXT_IDS, {"kind": kind, "count": count}).scalar_one()
     return int(taken) - count + 1
 
 

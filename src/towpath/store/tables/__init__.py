@@ -7,6 +7,7 @@ came, compressed, and never unpacked on the way from one node to the next.
 from towpath.store.tables.base import Count, Id, Time, metadata
 from towpath.store.tables.places import api_keys, holds, limits, nodes, quarantine, sites, streams, targets
 from towpath.store.tables.work import (
+    SEQUENCES,
     batches,
     idempotency,
     ids,
@@ -24,6 +25,7 @@ from towpath.store.tables.work import (
 )
 
 __all__ = [
+    "SEQUENCES",
     "Count",
     "Id",
     "Time",

@@ -10,7 +10,12 @@ ids = sa.Table(
     sa.Column("name", sa.String(16), primary_key=True),
     sa.Column("last", Count, nullable=False),
 )
-"""The last number given out of each kind: `tasks`, `batches`, `turns`; so that whole chains get theirs at once."""
+"""The last number given out of each kind: `tasks`, `batches`, `turns`; so that whole chains get theirs at once.
+
+PostgreSQL has a sequence for each instead: nobody may wait there for the commit of another who took some.
+"""
+KINDS = ("tasks", "batches", "turns")
+SEQUENCES = {kind: sa.Sequence(f"ids_{kind}", metadata=metadata) for kind in KINDS}
 
 workflows = sa.Table(
     "workflows",

@@ -107,6 +107,7 @@ def _jobs_stay_small_and_counted() -> None:
     _holds()
     _wishes_that_end()
     _keys_of_owners()
+    _numbers_without_waiting()
 
 
 def downgrade() -> None:
@@ -174,3 +175,15 @@ def _keys_of_owners() -> None:
         " SELECT owner, key, digest, job_id, created_at FROM kept"
     )
     op.execute("DROP TABLE kept")
+
+
+def _numbers_without_waiting() -> None:
+    """PostgreSQL hands out numbers from sequences."""
+    if op.get_bind().dialect.name != "postgresql":
+        return
+    for kind in ("tasks", "batches", "turns"):
+        op.execute(f"CREATE SEQUENCE ids_{kind}")
+        last = sa.text(
+            "SELECT setval(CAST(:sequence AS regclass), last) FROM ids WHERE name = :kind AND last > 0"
+        )
+        op.execute(last.bindparams(sequence=f"ids_{kind}", kind=kind))
