@@ -105,7 +105,7 @@ class Postgres:
         return True
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """End the server: clients are cut off, what they had committed stays. SIGQUIT is quicker, and recovers later."""
+        """End the server: clients are cut off, what they had committed stays. SIGQUIT is quicker; it recovers later."""
         if self.process is not None:
             self.process.send_signal(how)
             self.process.wait(PATIENCE)
