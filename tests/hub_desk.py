@@ -10,6 +10,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from towpath import wire
+from towpath.domain.fairness import ANY_TURN, Turn
 from towpath.domain.paths import Code, Kind
 from towpath.domain.states import Wanted
 from towpath.domain.wishes import Wish
@@ -57,11 +58,18 @@ class Hub:
         return self.tell(lambda tx: control.submit(tx, order)).job_id
 
     def given(
-        self, workflow: str, count: int, per_task: int = 1, site: str = "oslo", queue: str = "default"
+        self,
+        workflow: str,
+        count: int,
+        per_task: int = 1,
+        site: str = "oslo",
+        queue: str = "default",
+        owner: str = "ana",
+        turn: Turn = ANY_TURN,
     ) -> int:
         """Start a job over that many paths, as they are."""
         asked = tuple(Asked(b"%s/f%06d" % (ROOT.encode(), number)) for number in range(count))
-        order = control.Submission(workflow, site, queue, asked, {}, "ana", None, per_task)
+        order = control.Submission(workflow, site, queue, asked, {}, owner, None, per_task, turn=turn)
         return self.tell(lambda tx: control.submit(tx, order)).job_id
 
     def define(self, name: str, *chain: Mapping[str, object], kind: str = "all") -> None:
@@ -162,13 +170,18 @@ class Node:
         self.hub.tell(lambda tx: nodes.hello(tx, self.site, self.name, said))
 
     def claim(
-        self, function: str = "worker", slots: int = 8, number: int | None = None, queue: str = "default"
+        self,
+        function: str = "worker",
+        slots: int = 8,
+        number: int | None = None,
+        queue: str = "default",
+        for_small: int = 0,
     ) -> wire.Grants:
         """Ask for work."""
         if number is None:
             self.claims += 1
             number = self.claims
-        asked = wire.Claim(self.incarnation, number, [wire.Want(queue, function, slots)])
+        asked = wire.Claim(self.incarnation, number, [wire.Want(queue, function, slots, for_small)])
         grants = self.hub.tell(lambda tx: grant.claim(tx, self.site, self.name, asked))
         self.runs.update({one.run: one for one in grants.grants})
         return grants

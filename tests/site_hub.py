@@ -87,6 +87,7 @@ class SiteHub:
             "job": 1,
             "queue": "default",
             "arguments": {},
+            "small": True,
         }
         grant = wire.Grant(**{**defaults, **values})  # type: ignore[arg-type]
         self.pending[grant.queue, grant.function].append(grant)

@@ -92,12 +92,22 @@ class Hello(Message, frozen=True):
     software: str = ""
 
 
+class NodeWishes(Message, frozen=True):
+    """What people wish of a node, whole each time: not to wish any more is a wish that is not here."""
+
+    drain: bool = False
+    """It is to claim nothing more, give back what has not begun, and let the rest end."""
+    slots: dict[str, dict[str, int]] = {}
+    """Queue → function → slots, in place of its own; what is not here stays as the node was started."""
+
+
 class Welcome(Message, frozen=True):
     """The hub's answer: how often to beat (seconds), and how many beats a lease lasts."""
 
     version: int
     heartbeat: float
     lease_beats: int
+    wishes: NodeWishes = NodeWishes()
 
 
 # Site to hub: claim -------------------------------------------------------------------------------------------
@@ -109,6 +119,8 @@ class Want(Message, frozen=True):
     queue: str
     function: str
     slots: int
+    for_small: int = 0
+    """How many of these slots are kept for small jobs."""
 
 
 class Claim(Message, frozen=True):
@@ -167,6 +179,8 @@ class Grant(Message, frozen=True):
     carry: bytes = b""
     walk: Walk | None = None
     attempt: int = 1
+    small: bool = False
+    """Its job is small, as far as is known: the slots that are kept for such jobs are open to it."""
 
 
 class Grants(Message, frozen=True):
@@ -208,6 +222,7 @@ class Verdicts(Message, frozen=True):
     """No longer this node's: stop, report nothing."""
     known: bool = True
     """False: the hub does not know this incarnation; say hello again."""
+    wishes: NodeWishes = NodeWishes()
 
 
 # Site to hub: report ------------------------------------------------------------------------------------------

@@ -142,7 +142,7 @@ async def test_a_heartbeat_lists_a_run_until_the_hub_has_acknowledged_its_end(
         clock.advance(5)
         await until(lambda: len(hub.of(wire.Beat)) > beats, "a heartbeat")
         assert hub.of(wire.Beat)[-1].runs == [grant.run]
-        assert hub.of(wire.Beat)[-1].answered_claim == 1
+        assert hub.of(wire.Beat)[-1].answered_claim >= 1
         clock.advance(5)
         await until(lambda: node.outbox.waiting == 0, "the report was committed")
         clock.advance(5)

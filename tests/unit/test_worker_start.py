@@ -46,7 +46,7 @@ def test_by_default_a_node_runs_eight_tasks_and_two_walks() -> None:
         ({"queues": {"q": {"worker": 0}}}, "queues: expected at least one slot, found none"),
         (
             {"queues": {"q": {"worker": 1, "discovery": -1}}},
-            "queue 'q': expected 0 or more slots for discovery",
+            "queue 'q': expected 0 to 10000 slots for discovery",
         ),
         ({"queues": {"q": {"workers": 1}}}, "queue 'q': unknown function 'workers', did you mean 'worker'?"),
     ],

@@ -214,6 +214,8 @@ class Census:
     """A discovery task is not over."""
     lowest_open_stage: int | None = None
     """The lowest stage of a task, discovery apart, that is not over; None where all are."""
+    running: int = 0
+    """Tasks that are STARTED, discovery apart."""
 
     def __getitem__(self, state: TaskState) -> int:
         return self.counts.get(state, 0)
@@ -293,17 +295,20 @@ class Due:
     """Its pending tasks are to be cancelled."""
 
 
-def settle(wanted: Wanted, census: Census, first_phase: Phase) -> Due:
+def settle(wanted: Wanted, census: Census, first_phase: Phase, max_tasks: int | None = None) -> Due:
     """What is due for a job: idempotent, the same after an event as after a crash.
 
     While discovery runs, only the first phase that the workflow uses is open; after it, the lowest stage that
-    has open tasks is: so every later phase waits for discovery and for the phases before it.
+    has open tasks is: so every later phase waits for discovery and for the phases before it. While as many tasks
+    run as may (`max_tasks`; None = any number), only discovery is open.
     """
     state = job_state(wanted, census)
     runs = wanted is Wanted.RUN and not census.over
     first = stage(first_phase)
     if not runs:
         open_stage = NOTHING_OPEN
+    elif max_tasks is not None and census.running >= max_tasks:
+        open_stage = DISCOVERY_STAGE
     elif census.discovery_open or census.lowest_open_stage is None:
         open_stage = first
     else:

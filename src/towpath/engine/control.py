@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from towpath.domain.errors import Conflict, Mistake, NotFound, did_you_mean
+from towpath.domain.fairness import ANY_TURN, Turn
 from towpath.domain.paths import Kind, printable
 from towpath.domain.plan import Ground, Plan, plan_document, resolve
 from towpath.domain.rules import RULE_TYPES, Condition, Rules
@@ -62,6 +63,7 @@ class Submission:
     """How many of the caller's own paths go into a task, where no discovery runs."""
     idempotency_key: str = ""
     body_digest: bytes = b""
+    turn: Turn = ANY_TURN
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def submit(tx: Tx, order: Submission) -> Submitted:
 
 def _start(tx: Tx, order: Submission) -> int:
     plan, version, inputs = _prepare(tx, order)
-    job_id = insert_job(tx, NewJob(plan, version, order.owner, tuple(inputs)))
+    job_id = insert_job(tx, NewJob(plan, version, order.owner, tuple(inputs), turn=order.turn))
     with Ledger(tx) as ledger:
         ledger.lock_jobs([job_id])
         if plan.discovery is None:
@@ -158,6 +160,7 @@ class NewJob:
     owner: str
     inputs: tuple[Input, ...]
     retry_of: int | None = None
+    turn: Turn = ANY_TURN
 
 
 def insert_job(tx: Tx, new: NewJob) -> int:
@@ -172,6 +175,8 @@ def insert_job(tx: Tx, new: NewJob) -> int:
         "fields": dict(plan.values),
         "plan": plan_document(plan),
         "retry_of": new.retry_of,
+        "priority": new.turn.priority,
+        "max_tasks": new.turn.max_tasks,
         "wanted": Wanted.RUN,
         "state": JobState.PENDING,
         "open_stage": NOTHING_OPEN,

@@ -2,14 +2,15 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from towpath.domain.states import STARTED, TaskEvent
+from towpath.domain.fairness import is_small
+from towpath.domain.states import DISCOVERY_STAGE, STARTED, TaskEvent
 from towpath.engine import room
 from towpath.engine.nodes import Node, Unknown, find_node
+from towpath.engine.shares import FULL, Lane, Rooms, shares_of
 from towpath.store import batches, tasks, walks
 from towpath.store.database import Tx
 from towpath.store.holds import no_hold
@@ -23,22 +24,21 @@ from towpath.wire import Claim, Grant, Grants, Walk, Want
 MOST = 64
 """Tasks in one answer."""
 
-Lane = Any
-"""A row of `lanes`."""
-
 RunIds = Callable[[int], Sequence[bytes]]
 
 _LAST_CLAIM = (
     sa.update(nodes).where(nodes.c.id == sa.bindparam("row_id")).values(last_claim=sa.bindparam("number"))
 )
 _LANES = (
-    sa.select(*(lanes.c[name] for name in (*LANE, "priority", "ready")))
+    sa.select(*(lanes.c[name] for name in (*LANE, "priority", "ready", "owner", "small")))
     .where(*(lanes.c[name] == sa.bindparam(f"want_{name}") for name in ("site", "queue", "function")))
     .where(lanes.c.open, lanes.c.ready > 0)
     .where(no_hold(sa.bindparam("want_site"), sa.bindparam("want_queue")))
+    .where(sa.or_(lanes.c.stage == DISCOVERY_STAGE, lanes.c.owner.not_in(FULL)))
     .order_by(lanes.c.priority.desc(), lanes.c.turn, lanes.c.job_id, lanes.c.stage)
     .limit(sa.bindparam("most"))
 )
+_SMALL_LANES = _LANES.where(lanes.c.small)
 _END_TURN = (
     sa.update(lanes)
     .where(*(lanes.c[name] == sa.bindparam(f"lane_{name}") for name in LANE))
@@ -80,11 +80,17 @@ def _granted_before(ledger: Ledger, node: Node, asked: Claim) -> list[Task]:
 
 
 def _grant(ledger: Ledger, node: Node, asked: Claim, new_runs: RunIds) -> tuple[list[Task], bool]:
+    if node.drains:
+        return [], False
     granted: list[Task] = []
     left_over, more = room.BATCH, False
-    for want in asked.wants:
+    wanting = [(want, _lanes(ledger, node.site, want)) for want in asked.wants]
+    # All jobs are locked before the first task is, and so in one order whatever was asked for.
+    ledger.lock_jobs({lane.job_id for _, open_lanes in wanting for lane in open_lanes})
+    rooms = Rooms.of(ledger.tx.conn, ledger.jobs.values())
+    for want, open_lanes in wanting:
         left = min(want.slots, MOST - len(granted))
-        due = _due(ledger, node.site, want, left)
+        due = _due(ledger, open_lanes, rooms, want, left)
         weights = room.weights(ledger, due)
         for task, run in zip(due, new_runs(len(due)), strict=True):
             if granted and weights[task.id] > left_over:
@@ -99,43 +105,35 @@ def _grant(ledger: Ledger, node: Node, asked: Claim, new_runs: RunIds) -> tuple[
     return granted, more
 
 
-def _due(ledger: Ledger, site: str, want: Want, slots: int) -> list[Task]:
-    """Tasks that may be granted now: the highest priority first, then each job in turn."""
+def _lanes(ledger: Ledger, site: str, want: Want) -> Sequence[Lane]:
+    """The lanes that may be served, in their order: one for each slot, and one of a small job for each kept slot."""
+    slots = min(want.slots, MOST)
     if slots <= 0 or want.function == HUB:
         return []
     conn = ledger.tx.conn
-    open_lanes = _lanes(conn, site, want, slots)
-    shares = _shares([(lane.priority, lane.ready) for lane in open_lanes], slots)
-    served = [(lane, share) for lane, share in zip(open_lanes, shares, strict=True) if share]
-    ledger.lock_jobs({lane.job_id for lane, _ in served})
-    found: list[Task] = []
-    for lane, share in served:
-        found += ledger.take(tasks.load_ready(conn, lane, share))
-    _end_turn(conn, [lane for lane, _ in served])
+    wanted = {"want_site": site, "want_queue": want.queue, "want_function": want.function}
+    found = list(conn.execute(_LANES, wanted | {"most": slots}))
+    kept = min(want.for_small, slots)
+    if kept > 0 and len(found) == slots:
+        found += [lane for lane in conn.execute(_SMALL_LANES, wanted | {"most": kept}) if lane not in found]
     return found
 
 
-def _lanes(conn: Connection, site: str, want: Want, slots: int) -> Sequence[Lane]:
-    wanted = {"want_site": site, "want_queue": want.queue, "want_function": want.function}
-    return conn.execute(_LANES, wanted | {"most": slots}).all()
-
-
-def _shares(open_lanes: Sequence[tuple[int, int]], slots: int) -> list[int]:
-    """How many of the slots each lane gets: higher priorities first, and within one, one each in turn.
-
-    A lane is (priority, tasks that are ready); lanes come in the order in which they are to be served.
-    """
-    shares = [0] * len(open_lanes)
-    for priority in sorted({priority for priority, _ in open_lanes}, reverse=True):
-        hungry = [i for i, (p, ready) in enumerate(open_lanes) if p == priority and ready]
-        while hungry and slots:
-            each = max(1, slots // len(hungry))
-            for i in hungry[:slots] if each == 1 else hungry:
-                given = min(each, open_lanes[i][1] - shares[i], slots)
-                shares[i] += given
-                slots -= given
-            hungry = [i for i in hungry if shares[i] < open_lanes[i][1]]
-    return shares
+def _due(ledger: Ledger, open_lanes: Sequence[Lane], rooms: Rooms, want: Want, slots: int) -> list[Task]:
+    """Tasks that may be granted now: the highest priority first, then each job in turn."""
+    # What was read before its job was locked may have been closed meanwhile.
+    still = [lane for lane in open_lanes if lane.stage <= ledger.jobs[lane.job_id].open_stage]
+    if slots <= 0 or not still:
+        return []
+    shares = shares_of(still, rooms, slots, max(0, min(want.for_small, slots)))
+    served = [(lane, share) for lane, share in zip(still, shares, strict=True) if share]
+    found: list[Task] = []
+    for lane, share in served:
+        taken = ledger.take(tasks.load_ready(ledger.tx.conn, lane, share))
+        rooms.take(lane, len(taken))
+        found += taken
+    _end_turn(ledger.tx.conn, [lane for lane, _ in served])
+    return found
 
 
 def _end_turn(conn: Connection, served: Sequence[Lane]) -> None:
@@ -174,4 +172,5 @@ def _grant_of(task: Task, job: Job, packed: Mapping[int, bytes], walk: Walk | No
         carry=task.carry or b"",
         walk=walk,
         attempt=task.attempts + 1,
+        small=is_small(job.kept_bulk, task.is_discovery),
     )

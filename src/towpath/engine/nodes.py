@@ -1,7 +1,7 @@
 """What a node tells of itself: its hello, its heartbeats, and what the hub makes of its silence."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import msgspec
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ from towpath.store.ledger import Ledger
 from towpath.store.tables import nodes, sites
 from towpath.store.tables import tasks as task_rows
 from towpath.store.tasks import Task
-from towpath.wire import Beat, Hello, Verdicts
+from towpath.wire import Beat, Hello, NodeWishes, Verdicts
 
 MOST_ATTEMPTS = 5
 """How often a task may take its worker with it before it is given up."""
@@ -38,10 +38,23 @@ class Node:
     name: str
     incarnation: bytes | None
     last_claim: int
+    slots: dict[str, dict[str, int]] | None
+    """What people wish, in place of what it was started with."""
+    drain_at: int | None
+
+    @property
+    def drains(self) -> bool:
+        """It is to be granted nothing more."""
+        return self.drain_at is not None
+
+    @property
+    def wishes(self) -> NodeWishes:
+        """What it is told of people's wishes."""
+        return NodeWishes(self.drains, self.slots or {})
 
 
 _FIND = (
-    sa.select(nodes.c.id, nodes.c.site, nodes.c.name, nodes.c.incarnation, nodes.c.last_claim)
+    sa.select(*(nodes.c[column.name] for column in fields(Node)))
     .where(nodes.c.site == sa.bindparam("of_site"), nodes.c.name == sa.bindparam("of_name"))
     .with_for_update()
 )
@@ -55,8 +68,11 @@ def find_node(tx: Tx, site: str, name: str) -> Node:
     return Node(*row)
 
 
-def hello(tx: Tx, site: str, name: str, said: Hello) -> None:
-    """A node begins a life: what its earlier lives held and did not report is lost, and goes back to the queue."""
+def hello(tx: Tx, site: str, name: str, said: Hello) -> NodeWishes:
+    """A node begins a life: what its earlier lives held and did not report is lost, and goes back to the queue.
+
+    Returns what people wish of it.
+    """
     node = find_node(tx, site, name)
     is_new = node.incarnation != said.incarnation
     values: dict[str, object] = {
@@ -65,6 +81,7 @@ def hello(tx: Tx, site: str, name: str, said: Hello) -> None:
         "queues": said.queues,
         "heard_at": tx.now,
         "lost": False,
+        "silent": False,
         "draining": False,
         "software": said.software[:100],
     }
@@ -77,6 +94,7 @@ def hello(tx: Tx, site: str, name: str, said: Hello) -> None:
     if is_new:
         lose(tx, _held(tx, node.id, but=said.incarnation), TaskEvent.LOSE_LEASE)
     tx.wakes.add(site)
+    return node.wishes
 
 
 def beat(tx: Tx, site: str, name: str, said: Beat) -> Verdicts:
@@ -85,7 +103,7 @@ def beat(tx: Tx, site: str, name: str, said: Beat) -> Verdicts:
     if node.incarnation != said.incarnation:
         return Verdicts([], [], known=False)
     mine = nodes.c.id == node.id
-    tx.conn.execute(sa.update(nodes).where(mine).values(heard_at=tx.now, draining=said.draining, lost=False))
+    tx.conn.execute(sa.update(nodes).where(mine).values(_heard(tx, said)))
     held = _held(tx, node.id)
     listed = set(said.runs)
     never_came = [
@@ -96,14 +114,22 @@ def beat(tx: Tx, site: str, name: str, said: Beat) -> Verdicts:
     with Ledger(tx) as ledger:
         ledger.lock_jobs({task.job_id for task in held})
         standing = holds.list_holds(tx.conn, site)
-        back = [task.run for task in held if task.run in listed and _is_to_stop(ledger, task, standing)]
-    return Verdicts([run for run in back if run], [run for run in said.runs if run not in known])
+        back = [task.run for task in held if task.run in listed and _is_to_stop(ledger, node, task, standing)]
+    drop = [run for run in said.runs if run not in known]
+    return Verdicts([run for run in back if run], drop, wishes=node.wishes)
 
 
-def _is_to_stop(ledger: Ledger, task: Task, standing: Sequence[Hold]) -> bool:
-    """A running task is handed back where its job or a hold says so; a walk on any pause, for it goes on at no cost."""
+def _heard(tx: Tx, said: Beat) -> dict[str, object]:
+    return {"heard_at": tx.now, "draining": said.draining, "lost": False, "silent": False}
+
+
+def _is_to_stop(ledger: Ledger, node: Node, task: Task, standing: Sequence[Hold]) -> bool:
+    """A running task is handed back where its job or a hold says so.
+
+    A walk is on any pause, and by a node that is to drain, for it goes on elsewhere at no cost.
+    """
     job = ledger.jobs[task.job_id]
-    if job.hand_back or (job.wanted is not Wanted.RUN and task.is_discovery):
+    if job.hand_back or (task.is_discovery and (job.wanted is not Wanted.RUN or node.drains)):
         return True
     return any(hold.keeps(task.queue) and (hold.hand_back or task.is_discovery) for hold in standing)
 

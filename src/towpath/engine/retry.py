@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from towpath.domain.errors import Conflict, NotFound
+from towpath.domain.fairness import Turn
 from towpath.domain.paths import Code
 from towpath.domain.plan import plan_from_document
 from towpath.domain.states import JOB_OVER, JobState, TaskEvent, TaskState, Wanted, depth_of
@@ -51,7 +52,9 @@ def retry(tx: Tx, job_id: int, which: Retry, by: str) -> int:
     plan = plan_from_document(row.plan)
     inputs = tuple(unpack(_inputs(tx, job_id), list[Input]))
     source = _first_of(tx, row) if which is Retry.ALL else job_id
-    new_id = insert_job(tx, NewJob(plan, row.workflow_version, by, inputs, retry_of=job_id))
+    new_id = insert_job(
+        tx, NewJob(plan, row.workflow_version, by, inputs, job_id, Turn(row.priority, row.max_tasks))
+    )
     with Ledger(tx) as ledger:
         ledger.lock_jobs([new_id])
         if which is not Retry.ALL or plan.discovery is None:

@@ -8,8 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from towpath.domain.fairness import Bulk, is_small
+from towpath.domain.states import DISCOVERY_STAGE
 from towpath.store.jobs import Job, JobKind, TallyKey
-from towpath.store.tables import job_counts, lanes, path_tallies, tallies, tasks
+from towpath.store.tables import job_counts, jobs, lanes, path_tallies, tallies, tasks
 
 LaneKey = tuple[int, str, str, str, int]
 """Job, site, queue, function, stage."""
@@ -60,11 +62,12 @@ def add_paths(conn: Connection, changes: Mapping[PathKey, Mapping[str, int]]) ->
         conn.execute(_adding(path_tallies, PATH_COUNTS, conn.dialect.name), rows)
 
 
-def add_lanes(conn: Connection, changes: Mapping[LaneKey, int], jobs: Mapping[int, Job]) -> None:
+def add_lanes(conn: Connection, changes: Mapping[LaneKey, int], of: Mapping[int, Job]) -> None:
     """Add to the tasks that could be granted; a new lane is closed, and last in turn, until its job is settled."""
     rows = [
         {"job_id": job_id, "site": site, "queue": queue, "function": function, "stage": stage}
-        | {"priority": jobs[job_id].priority, "ready": change, "open": False, "turn": 0}
+        | {"priority": of[job_id].priority, "ready": change, "open": False, "turn": 0}
+        | {"owner": of[job_id].owner, "small": False}
         for (job_id, site, queue, function, stage), change in sorted(changes.items())
         if change
     ]
@@ -72,12 +75,25 @@ def add_lanes(conn: Connection, changes: Mapping[LaneKey, int], jobs: Mapping[in
         conn.execute(_adding(lanes, ("ready",), conn.dialect.name), rows)
 
 
-def open_lanes(conn: Connection, job_id: int, open_stage: int) -> set[str]:
-    """Open the lanes of a job up to a stage, and close the others: the sites that have work which was closed before."""
+def open_lanes(conn: Connection, job_id: int, open_stage: int, size: Bulk) -> set[str]:
+    """Open the lanes of a job up to a stage, and close the others; and to each the slots kept for small jobs, or not.
+
+    Returns the sites that have work which may be granted now and perhaps could not before.
+    """
     is_open = lanes.c.stage <= open_stage
-    changing = sa.update(lanes).where(lanes.c.job_id == job_id, lanes.c.open != is_open).values(open=is_open)
+    walks, others = (sa.literal(is_small(size, is_walk)) for is_walk in (True, False))
+    small = sa.case((lanes.c.stage == DISCOVERY_STAGE, walks), else_=others)
+    differs = sa.or_(lanes.c.open != is_open, lanes.c.small != small)
+    changing = sa.update(lanes).where(lanes.c.job_id == job_id, differs).values(open=is_open, small=small)
     changed = conn.execute(changing.returning(lanes.c.site, lanes.c.open, lanes.c.ready))
     return {row.site for row in changed if row.open and row.ready > 0}
+
+
+def sites_of_owners(conn: Connection, owners: Collection[str]) -> set[str]:
+    """The sites where jobs of these owners have work that may be granted."""
+    theirs = sa.select(jobs.c.id).where(jobs.c.owner.in_(owners), jobs.c.ended_at.is_(None))
+    found = sa.select(lanes.c.site).where(lanes.c.job_id.in_(theirs), lanes.c.open, lanes.c.ready > 0)
+    return set(conn.scalars(found.distinct()))
 
 
 _JOBS_OF = sa.select(tasks.c.job_id).where(tasks.c.id.in_(sa.bindparam("ids", expanding=True))).distinct()

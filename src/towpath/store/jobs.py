@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from towpath.domain.fairness import Bulk, bulk
 from towpath.domain.plan import Plan, plan_from_document
 from towpath.domain.states import Cause, Census, JobState, TaskState, Wanted
-from towpath.store.tables import jobs, tallies
+from towpath.store.tables import jobs, limits, tallies
 from towpath.store.tasks import DISCOVERY
 
 TOTALS = ("discovered", "done", "failed", "skipped", "aborted", "not_run", "unknown")
@@ -41,6 +42,7 @@ class Job:
     workflow: str
     site: str
     queue: str
+    owner: str
     priority: int
     plan: Plan
     wanted: Wanted
@@ -52,6 +54,10 @@ class Job:
     ended_at: int | None
     discovered: int
     """As the database has it."""
+    max_tasks: int | None
+    """How many of its tasks may run at once, discovery apart; None = any number."""
+    limited: bool
+    """All jobs of its owner together may only run so many tasks."""
     tallies: dict[TallyKey, int] = field(default_factory=dict)
     added: dict[str, int] = field(default_factory=dict)
     """What is to be added to each counter."""
@@ -59,6 +65,8 @@ class Job:
     """Its `standing` as the database has it."""
     kept_kind: JobKind | None = None
     """Its `kind` as it was counted last."""
+    kept_bulk: Bulk = Bulk.LARGE
+    """Its `bulk` as its lanes have it."""
 
     @property
     def standing(self) -> tuple[Any, ...]:
@@ -80,7 +88,7 @@ class Job:
     def census(self) -> Census:
         """How the job's tasks stand."""
         counts: dict[TaskState, int] = {}
-        by_wish = 0
+        by_wish = running = 0
         lowest: int | None = None
         discovery_open = False
         for (_, position, stage, state, cause), number in self.tallies.items():
@@ -93,7 +101,12 @@ class Job:
                     discovery_open = True
                 else:
                     lowest = stage if lowest is None else min(lowest, stage)
-        return Census(counts, by_wish, self.begun, discovery_open, lowest)
+                    running += number if state is TaskState.STARTED else 0
+        return Census(counts, by_wish, self.begun, discovery_open, lowest, running)
+
+    def bulk(self, census: Census) -> Bulk:
+        """How large it is, as far as is known."""
+        return bulk(self.discovered + self.added.get("discovered", 0), census.discovery_open)
 
 
 STANDING = ("wanted", "hand_back", "state", "begun", "open_stage", "started_at", "ended_at")
@@ -103,6 +116,7 @@ _COLUMNS = (
     jobs.c.workflow,
     jobs.c.site,
     jobs.c.queue,
+    jobs.c.owner,
     jobs.c.priority,
     sa.cast(jobs.c.plan, sa.Text).label("plan"),
     jobs.c.wanted,
@@ -113,11 +127,13 @@ _COLUMNS = (
     jobs.c.started_at,
     jobs.c.ended_at,
     jobs.c.discovered,
+    jobs.c.max_tasks,
+    sa.exists().where(limits.c.owner == jobs.c.owner).label("limited"),
 )
 
 
 _IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
-_LOAD = sa.select(*_COLUMNS).where(jobs.c.id.in_(_IDS)).order_by(jobs.c.id).with_for_update()
+_LOAD = sa.select(*_COLUMNS).where(jobs.c.id.in_(_IDS)).order_by(jobs.c.id).with_for_update(of=jobs)
 _LOAD_TALLIES = sa.select(
     tallies.c.job_id, tallies.c.rule, tallies.c.position, tallies.c.stage, tallies.c.state, tallies.c.cause,
     tallies.c.tasks,
@@ -152,6 +168,8 @@ def load(conn: Connection, job_ids: Collection[int]) -> dict[int, Job]:
         _LOAD_TALLIES, {"ids": wanted}
     ).all():
         found[job_id].tallies[rule, position, stage, _STATES[state], _CAUSES[cause]] = number
+    for job in found.values():
+        job.kept_bulk = job.bulk(job.census())
     return found
 
 

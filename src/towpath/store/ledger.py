@@ -11,7 +11,7 @@ from towpath.store import counters, jobs, tasks
 from towpath.store.counters import LaneKey, PathKey
 from towpath.store.database import Tx
 from towpath.store.jobs import Job, JobKind
-from towpath.store.tasks import READY, Task
+from towpath.store.tasks import DISCOVERY, READY, Task
 
 
 class Ledger:
@@ -198,17 +198,19 @@ class Ledger:
         return changed
 
     def _settle(self, job: Job) -> None:
-        due = settle(job.wanted, job.census(), job.plan.first_phase)
+        census = job.census()
+        due = settle(job.wanted, census, job.plan.first_phase, job.max_tasks)
         if due.state is not job.state and due.state in JOB_OVER:
             job.ended_at = self.tx.now
         if job.begun and job.started_at is None:
             job.started_at = self.tx.now
         job.state = due.state
-        # Lanes stand as they should unless the stage has changed or a lane may be new.
+        # Lanes stand as they should unless the stage or the job's bulk has changed, or a lane may be new.
         fresh = any(change > 0 for lane, change in self._lanes.items() if lane[0] == job.id)
-        if fresh or due.open_stage != job.open_stage:
-            job.open_stage = due.open_stage
-            self.tx.wakes |= counters.open_lanes(self.tx.conn, job.id, job.open_stage)
+        size = job.bulk(census)
+        if fresh or due.open_stage != job.open_stage or size is not job.kept_bulk:
+            job.open_stage, job.kept_bulk = due.open_stage, size
+            self.tx.wakes |= counters.open_lanes(self.tx.conn, job.id, job.open_stage, size)
 
     def _wake(self) -> None:
         """Sites with work that may be granted hear of it; a hint only."""
@@ -220,3 +222,10 @@ class Ledger:
                 call.site for branch in self.jobs[job_id].plan.branches for call in branch.chain
             }
             self.tx.wakes.add(self.jobs[job_id].site)
+        if relieved := {job.owner for job in self.jobs.values() if job.limited and self._runs_less(job)}:
+            self.tx.wakes |= counters.sites_of_owners(self.tx.conn, relieved)
+
+    def _runs_less(self, job: Job) -> bool:
+        """Whether fewer of a job's tasks run than before, discovery apart."""
+        running = (key for key in self._tallied if key[0] == job.id and key[1][3] is STARTED)
+        return sum(self._tallied[key] for key in running if key[1][1] != DISCOVERY) < 0

@@ -8,14 +8,12 @@ from random import Random
 from towpath import wire
 from towpath.worker.backoff import Persistent
 from towpath.worker.clock import Clock
+from towpath.worker.lanes import Lane
 from towpath.worker.link import Verb
 from towpath.worker.slots import Slots
 
 ASK_AGAIN = (1.0, 2.0)
 """Seconds, at least and at most, after which a node asks again that was told nothing is due: hints may be lost."""
-
-Lane = tuple[str, str]
-"""A queue and a function of it."""
 
 Accept = Callable[[wire.Grants, float], None]
 """Takes the answer to a claim, and when the claim was first sent."""
@@ -47,7 +45,7 @@ class Claiming:
     def hint(self) -> None:
         """There may be work, also where there was none the last time."""
         for slots in self._slots.values():
-            slots.dry = False
+            slots.hint()
         self._bell.set()
 
     def end(self) -> None:
@@ -68,7 +66,11 @@ class Claiming:
 
     async def _claim(self, accept: Accept) -> None:
         wanted = {lane: slots.wanted() for lane, slots in self._slots.items()}
-        wants = [wire.Want(queue, function, number) for (queue, function), number in wanted.items() if number]
+        wants = [
+            wire.Want(queue, function, asked.all, asked.small)
+            for (queue, function), asked in wanted.items()
+            if asked.all
+        ]
         self._number += 1
         claim = wire.Claim(self._incarnation, self._number, wants)
         sent_at = self._clock.now()
@@ -77,5 +79,5 @@ class Claiming:
         self.asking = False
         accept(answer, sent_at)
         got = Counter((grant.queue, grant.function) for grant in answer.grants)
-        for lane, slots in self._slots.items():
-            slots.dry = not answer.more and got[lane] < wanted[lane]
+        for lane, asked in wanted.items():
+            self._slots[lane].answered(asked, got[lane], answer.more)

@@ -19,13 +19,13 @@ from towpath.worker.claiming import Claiming
 from towpath.worker.clock import Clock
 from towpath.worker.fence import Condition, Fence, Hold
 from towpath.worker.held import Held, Run
+from towpath.worker.lanes import Lanes
 from towpath.worker.link import Link, Verb
 from towpath.worker.outbox import Outbox, Parcel
 from towpath.worker.pool import Hands
 from towpath.worker.posting import Disk, Kept, Posting, Said
 from towpath.worker.reporting import Reporting
 from towpath.worker.runs import Means, carry_out, given_back, step_through
-from towpath.worker.slots import Slots
 from towpath.worker.walks import walk
 
 CLAIM_PATIENCE = 2.0
@@ -63,21 +63,19 @@ class Worker:
         self._clock, self._outbox, self._means = clock, machine.outbox, means
         self._hello, self._grace = hello, grace
         self._fence, self._held = Fence(clock.now, machine.condition()), Held()
-        self._slots = {
-            (queue, function): Slots(size, machine.hands(f"{queue}-{function}", size), clock.now)
-            for queue, functions in hello.queues.items()
-            for function, size in functions.items()
-        }
+        self._lanes = Lanes(hello.queues, machine.hands, clock.now)
         self._disk = Disk(machine.outbox, machine.disk, clock)
         self._posting = Posting(self._disk, self._fence, self._kept)
         self._beating = Beating(link, clock, self._held, self._fence, hello.incarnation)
         self._persistent = Persistent(link, clock, random, self._beating.soon)
-        self._claiming = Claiming(self._persistent, clock, random, self._slots, hello.incarnation)
+        self._claiming = Claiming(self._persistent, clock, random, self._lanes, hello.incarnation)
         self._reporting = Reporting(self._persistent, clock, random, self._disk)
         self._changed = asyncio.Event()
         """A run ended, a claim was answered, a report was committed, or it is time to leave."""
         self._told_to_drain = asyncio.Event()
         self._leaving = False
+        self._wishes = wire.NodeWishes()
+        """What people wish of this node, as the hub said last."""
         link.on_wake(self._hinted)
 
     def drain(self) -> None:
@@ -101,7 +99,7 @@ class Worker:
             self._posting.run(),
             self._reporting.run(self._applied),
             self._beating.run(self._judged, self._say_hello),
-            self._claiming.run(self._accept, self._posting.has_room),
+            self._claiming.run(self._accept, self._may_claim),
         )
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(loop) for loop in loops]
@@ -123,6 +121,7 @@ class Worker:
         welcome = await self._persistent.ask(Verb.HELLO, self._hello, wire.Welcome)
         self._beating.heartbeat = welcome.heartbeat
         self._fence.lease(welcome.heartbeat * welcome.lease_beats)
+        self._wished(welcome.wishes)
         log.info(
             "the hub knows this node",
             heartbeat=welcome.heartbeat,
@@ -155,8 +154,8 @@ class Worker:
         fresh = [run for run in fresh if self._held.add(run)]
         self._held.answered_claim = answer.number
         for run in fresh:
-            slots = self._slots.get(run.lane)
-            if slots is None or self._told_to_drain.is_set():
+            slots = self._lanes.get(run.lane)
+            if slots is None or self._drains:
                 self._give_back(run)
             else:
                 slots.take(run, self._work)
@@ -178,7 +177,7 @@ class Worker:
         for (run, _, ends), number in kept:
             if ends:
                 self._held.end(run, number)
-                if slots := self._slots.get(run.lane):
+                if slots := self._lanes.get(run.lane):
                     slots.released(run)
         self._reporting.look()
         self._claiming.look()
@@ -199,13 +198,14 @@ class Worker:
         self._changed.set()
 
     def _judged(self, verdicts: wire.Verdicts) -> None:
-        """The hub has looked at what this node holds."""
+        """The hub has looked at what this node holds, and says what people wish of it."""
+        self._wished(verdicts.wishes)
         for run in self._open(verdicts.drop):
             self._drop(run)
         for run in self._open(verdicts.hand_back):
             self._stop(run)
         waiting = [run for run in self._held.open() if run.waits]
-        for lane, slots in self._slots.items():
+        for lane, slots in self._lanes.items():
             for run in slots.overdue(run for run in waiting if run.lane == lane):
                 self._give_back(run)
 
@@ -231,6 +231,29 @@ class Worker:
             return False
         self._posting.say(Said(run, given_back(run.grant), ends=True))
         return True
+
+    # Wishes ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _drains(self) -> bool:
+        """It takes nothing more: it was told to end, or people wish it to hold nothing."""
+        return self._wishes.drain or self._told_to_drain.is_set()
+
+    def _may_claim(self) -> bool:
+        return not self._drains and self._posting.has_room()
+
+    def _wished(self, wishes: wire.NodeWishes) -> None:
+        """Do as people wish of this node: the same call whether the wish is new or old."""
+        if wishes != self._wishes:
+            log.info("people wish of this node", drain=wishes.drain, slots=wishes.slots)
+            self._lanes.set(wishes.slots)
+            self._claiming.hint()
+        self._wishes = wishes
+        self._beating.draining = self._drains
+        for run in self._held.open():
+            slots = self._lanes.get(run.lane)
+            if run.waits and (self._drains or slots is None or not slots.size):
+                self._give_back(run)
 
     # Draining -------------------------------------------------------------------------------------------------
 

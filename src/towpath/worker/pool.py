@@ -15,6 +15,9 @@ class Hands(Protocol):
     def submit(self, turn: Turn) -> None:
         """Do that as soon as a hand is free, after all that was handed in before."""
 
+    def grow(self, size: int) -> None:
+        """Be at least so many hands."""
+
     def close(self) -> None:
         """Take no more turns; those handed in are still done."""
 
@@ -43,6 +46,11 @@ class Pool:
                 name = f"{self._name}-{self._begun}"
                 threading.Thread(target=self._work, name=name, daemon=True).start()
         self._turns.put(turn)
+
+    def grow(self, size: int) -> None:
+        """Let there be up to so many threads; never fewer than before."""
+        with self._lock:
+            self._size = max(self._size, size)
 
     def close(self) -> None:
         """End each thread once it has nothing more to do."""

@@ -7,11 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 
-from towpath.domain.errors import Mistake, did_you_mean
+from towpath.domain.errors import Mistake
+from towpath.domain.slots import check_slots
 from towpath.domain.values import name_fault
-
-FUNCTIONS = ("worker", "discovery")
-"""The functions of a queue that a node can serve."""
 
 DEFAULT_QUEUES: Mapping[str, Mapping[str, int]] = MappingProxyType(
     {"default": MappingProxyType({"worker": 8, "discovery": 2})}
@@ -76,11 +74,5 @@ def _check_queues(queues: Mapping[str, Mapping[str, int]]) -> None:
     if not any(slots for functions in queues.values() for slots in functions.values()):
         raise Mistake("queues: expected at least one slot, found none")
     for queue, functions in queues.items():
-        _check_name("queue", queue)
         for function, slots in functions.items():
-            if function not in FUNCTIONS:
-                raise Mistake(
-                    f"queue '{queue}': unknown function '{function}'{did_you_mean(function, FUNCTIONS)}"
-                )
-            if slots < 0:
-                raise Mistake(f"queue '{queue}': expected 0 or more slots for {function}, found {slots}")
+            check_slots(queue, function, slots)

@@ -9,9 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from towpath.domain.fairness import bulk, is_small
 from towpath.domain.paths import OUTCOME_OF, Code
 from towpath.domain.plan import Plan, plan_from_document
 from towpath.domain.states import (
+    DISCOVERY_STAGE,
     JOB_OVER,
     PENDING,
     STARTED,
@@ -131,7 +133,8 @@ def _audit_census(books: Books, name: str) -> None:
     assert kept == dict(counted), f"{name}: tallies"
     census = _census(books)
     assert job.state == job_state(Wanted(job.wanted), census), f"{name}: state"
-    assert job.open_stage == settle(Wanted(job.wanted), census, books.plan.first_phase).open_stage, name
+    due = settle(Wanted(job.wanted), census, books.plan.first_phase, job.max_tasks)
+    assert job.open_stage == due.open_stage, f"{name}: open stage"
     assert (job.ended_at is not None) == census.over, f"{name}: end"
     assert job.begun or not any(t.started_at for t in tasks if t.position != DISCOVERY), f"{name}: begun"
     assert job.begun == (job.started_at is not None), f"{name}: start"
@@ -147,6 +150,7 @@ def _census(books: Books) -> Census:
         begun=books.job.begun,
         discovery_open=any(t.position == DISCOVERY for t in opened),
         lowest_open_stage=min(stages, default=None),
+        running=sum(t.state == STARTED and t.position != DISCOVERY for t in opened),
     )
 
 
@@ -161,6 +165,9 @@ def _audit_lanes(books: Books, name: str) -> None:
     for row in books.lanes:
         assert row.open == (row.stage <= books.job.open_stage), f"{name}: lane of stage {row.stage}"
         assert row.priority == books.job.priority, f"{name}: lane's priority"
+        assert row.owner == books.job.owner, f"{name}: lane's owner"
+        size = bulk(books.job.discovered, _census(books).discovery_open)
+        assert row.small == is_small(size, row.stage == DISCOVERY_STAGE), f"{name}: lane of a small job"
     if books.job.wanted != Wanted.RUN:
         assert not any(row.open for row in books.lanes), f"{name}: open though not wanted"
 

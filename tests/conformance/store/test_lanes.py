@@ -12,7 +12,8 @@ from towpath import wire
 from towpath.domain.paths import Code, Kind
 from towpath.domain.states import Wanted
 from towpath.engine import grant, nodes
-from towpath.engine.grant import MOST, _shares
+from towpath.engine.grant import MOST
+from towpath.engine.shares import divide
 from towpath.store.tables import jobs, lanes
 
 
@@ -94,7 +95,7 @@ open_lanes = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 20)), max_size
 def test_shares_use_every_slot_and_are_even_within_a_priority(
     wanting: list[tuple[int, int]], slots: int
 ) -> None:
-    shares = _shares(wanting, slots)
+    shares = divide(wanting, slots)
     assert sum(shares) == min(slots, sum(ready for _, ready in wanting))
     assert all(0 <= share <= ready for share, (_, ready) in zip(shares, wanting, strict=True))
     for (priority, ready), share in zip(wanting, shares, strict=True):
