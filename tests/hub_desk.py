@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy as sa
+from msgspec import structs
 
 from towpath import wire
 from towpath.domain.fairness import ANY_TURN, Turn
 from towpath.domain.paths import Code, Kind
 from towpath.domain.states import Wanted
 from towpath.domain.wishes import Wish
-from towpath.engine import control, grant, holds, nodes, receive, registry, retry, upkeep, workflows
+from towpath.engine import control, grant, holds, nodes, parking, receive, registry, retry, upkeep, workflows
 from towpath.engine.inputs import Asked
 from towpath.store import schema, views
 from towpath.store.database import Database, Tx
@@ -100,6 +101,8 @@ class Hub:
         """Do all that is due unasked."""
         while not self.tell(upkeep.resume_due):
             pass
+        while not self.tell(parking.unpark):
+            pass
         for job in self.tell(upkeep.cancelled_jobs):
             while not self.tell(partial(upkeep.dequeue, job_id=job)):
                 pass
@@ -155,18 +158,19 @@ class Node:
     sent: int = 0
     runs: dict[bytes, wire.Grant] = field(default_factory=dict)
 
-    def hello(self, box_key: bytes = bytes(32)) -> None:
-        """Begin a new life."""
+    def hello(self, box_key: bytes = bytes(32), begun: Sequence[bytes] | None = None) -> None:
+        """Begin a new life; `begun` are the runs that the one before had begun, None: it cannot say."""
         self.hub.lives += 1
         self.incarnation = b"life%012d" % self.hub.lives
         self.claims = self.sent = 0
         self.runs.clear()
-        self.hello_again(box_key)
+        self.hello_again(box_key, begun)
 
-    def hello_again(self, box_key: bytes = bytes(32)) -> None:
+    def hello_again(self, box_key: bytes = bytes(32), begun: Sequence[bytes] | None = None) -> None:
         """Say hello in the life that it has."""
         queues = {"default": {"worker": 8, "discovery": 2}}
         said = wire.Hello(wire.VERSION, self.incarnation, {"data": ROOT}, queues, [], box_key, True)
+        said = structs.replace(said, begun=None if begun is None else list(begun))
         self.hub.tell(lambda tx: nodes.hello(tx, self.site, self.name, said))
 
     def claim(

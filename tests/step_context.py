@@ -9,9 +9,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from towpath.domain.paths import Code, ErrorClass, Kind, PathOutcome, class_of_errno, reason_of
+from towpath.domain.paths import ErrorClass, Kind, PathOutcome
 from towpath.hsm.look import Look, look
 from towpath.hsm.mark import Standing
+from towpath.steps.outcomes import refused
 from towpath.steps.protocol import HandedBack, Item, Site, Step, Target
 from towpath.storage.posix import DirectoryStorage
 from towpath.storage.protocol import Storage, StorageError
@@ -104,10 +105,8 @@ class ThreadContext:
             return work(item)
         except HandedBack:
             return None
-        except StorageError as error:
-            return PathOutcome(item.index, Code.FAILED, error.reason, error.error_class)
-        except OSError as error:
-            return PathOutcome(item.index, Code.FAILED, reason_of(error, "step"), class_of_errno(error.errno))
+        except (StorageError, OSError) as error:
+            return refused(item, error, "step")
 
 
 @dataclass

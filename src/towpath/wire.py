@@ -56,11 +56,12 @@ class Batch(Message, frozen=True):
 
 
 class Note(Message, frozen=True):
-    """Why one path of a batch was not processed."""
+    """Why one path of a batch was not processed; `error_name` is what the system or the store calls the error."""
 
     index: int
     error_class: str
     reason: str
+    error_name: str = ""
 
 
 class Problem(Message, frozen=True):
@@ -90,6 +91,9 @@ class Hello(Message, frozen=True):
     """X25519 public key to which the hub seals the secrets of targets."""
     unguarded: bool = False
     software: str = ""
+    begun: list[bytes] | None = None
+    """The runs that had begun, and not ended, when this node's life before ended by no wish of its own; None: it
+    cannot say."""
 
 
 class NodeWishes(Message, frozen=True):

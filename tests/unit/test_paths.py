@@ -9,13 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from towpath.domain.paths import (
-    ERRNO_CLASS,
     OUTCOME_OF,
     Code,
-    ErrorClass,
     Outcome,
     as_base64,
-    class_of_errno,
     depth,
     is_beneath,
     is_clean,
@@ -94,29 +91,11 @@ def test_a_code_is_one_byte() -> None:
     assert bytes(Code) == bytes(range(len(Code)))
 
 
-@pytest.mark.parametrize(
-    ("number", "expected"),
-    [
-        (errno.EACCES, ErrorClass.NO_PERMISSION),
-        (errno.ENOSPC, ErrorClass.NO_SPACE),
-        (errno.ESTALE, ErrorClass.TRANSIENT),
-        (errno.ENOENT, ErrorClass.PERMANENT),
-        (errno.EISDIR, ErrorClass.PERMANENT),
-        (None, ErrorClass.PERMANENT),
-        (0, ErrorClass.PERMANENT),
-    ],
-)
-def test_an_errno_has_one_class_and_what_is_not_in_the_table_is_permanent(
-    number: int | None, expected: ErrorClass
-) -> None:
-    assert class_of_errno(number) is expected
-
-
-def test_the_table_of_errnos_says_nothing_that_goes_without_saying() -> None:
-    assert ErrorClass.PERMANENT not in ERRNO_CLASS.values()
-    assert all(number in errno.errorcode for number in ERRNO_CLASS)
-
-
 def test_a_reason_says_what_was_being_done_and_what_the_system_said() -> None:
     assert reason_of(OSError(errno.EACCES, "whatever"), "open") == f"open: {os.strerror(errno.EACCES)}"
     assert reason_of(OSError("the line is dead"), "read") == "read: the line is dead"
+
+
+def test_a_link_in_the_way_is_called_what_it_is_since_none_is_followed() -> None:
+    said = reason_of(OSError(errno.ELOOP, os.strerror(errno.ELOOP)), "open")
+    assert said == "open: it was replaced by a symbolic link meanwhile, or a directory above it is one"

@@ -64,10 +64,11 @@ def test_only_a_granted_task_can_end_with_outcomes() -> None:
         assert sources(event) == {TaskState.STARTED}
 
 
-def test_only_a_lost_lease_costs_an_attempt() -> None:
+def test_only_a_lost_worker_costs_an_attempt() -> None:
     back_to_pending = {event for (_, event), after in MOVES.items() if after is TaskState.PENDING}
-    assert back_to_pending == {TaskEvent.LOSE_LEASE, TaskEvent.LOSE_GRANT, TaskEvent.HAND_BACK}
-    assert {TaskEvent.LOSE_LEASE} == SPENDS_ATTEMPT
+    free = {TaskEvent.LOSE_GRANT, TaskEvent.HAND_BACK, TaskEvent.PUT_OFF}
+    assert back_to_pending == {TaskEvent.LOSE_LEASE, *free}
+    assert {TaskEvent.LOSE_LEASE, TaskEvent.BLAME} == SPENDS_ATTEMPT
 
 
 def test_each_event_that_cancels_has_its_cause() -> None:

@@ -40,6 +40,7 @@ class Task:
     before: "Task | None" = None
     paths: int = 0
     blocked: bool = False
+    parked: bool = False
     state: TaskState = TaskState.PENDING
     cause: Cause = Cause.NONE
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -116,7 +117,9 @@ class Job:
         """The tasks that may be granted now."""
         open_stage = self.due().open_stage
         return [
-            t for t in self.tasks if t.state is TaskState.PENDING and not t.blocked and t.stage <= open_stage
+            t
+            for t in self.tasks
+            if t.state is TaskState.PENDING and not (t.blocked or t.parked) and t.stage <= open_stage
         ]
 
     def started(self) -> list[Task]:
@@ -210,6 +213,43 @@ class Histories(RuleBasedStateMachine):
         self.end(task, Counter(processed=done))
         self.job.settle()
 
+    @precondition(lambda self: bool(self.at_work()))
+    @rule(draw=st.data())
+    def a_task_is_put_off(self, draw: st.DataObject) -> None:
+        """All of its paths, or some of them; in the same moment others may have ended."""
+        task = self.pick(self.at_work(), draw)
+        later = draw.draw(st.integers(1, task.paths))
+        if later == task.paths:
+            task.happen(TaskEvent.PUT_OFF)
+            assert task.state is TaskState.PENDING
+            task.parked = True
+        else:
+            self.copy_of_the_chain_from(task, later).parked = True
+            task.paths -= later
+            self.end(task, Counter(processed=task.paths))
+        self.job.settle()
+
+    @precondition(lambda self: any(task.parked for task in self.job.tasks))
+    @rule(draw=st.data())
+    def the_time_has_come_for_a_task_that_was_put_off(self, draw: st.DataObject) -> None:
+        self.pick([task for task in self.job.tasks if task.parked], draw).parked = False
+        self.job.settle()
+
+    @precondition(lambda self: bool(self.at_work()))
+    @rule(draw=st.data())
+    def a_task_takes_its_worker_with_it(self, draw: st.DataObject) -> None:
+        """It is halved until it has one path, which has failed then."""
+        task = self.pick(self.at_work(), draw)
+        if task.paths == 1:
+            task.outcomes = Counter(failed=1)
+            task.happen(TaskEvent.BLAME)
+            assert task.state is TaskState.ERROR
+        else:
+            task.happen(TaskEvent.LOSE_LEASE)
+            self.copy_of_the_chain_from(task, task.paths // 2)
+            task.paths -= task.paths // 2
+        self.job.settle()
+
     @precondition(lambda self: bool(self.job.started()))
     @rule(
         draw=st.data(),
@@ -268,9 +308,9 @@ class Histories(RuleBasedStateMachine):
         task.outcomes = outcomes
         task.happen(TaskEvent.ERR if outcomes["failed"] else TaskEvent.SUCCEED)
 
-    def copy_of_the_chain_from(self, task: Task, paths: int) -> None:
+    def copy_of_the_chain_from(self, task: Task, paths: int) -> Task:
         """The sibling that a split leaves: the rest of the paths, and a copy of what follows in the chain."""
-        sibling = replace(task, state=TaskState.PENDING, before=None, paths=paths, outcomes=Counter())
+        first = sibling = replace(task, state=TaskState.PENDING, before=None, paths=paths, outcomes=Counter())
         self.job.tasks.append(sibling)
         after: Task | None = task
         while after is not None:
@@ -278,6 +318,7 @@ class Histories(RuleBasedStateMachine):
             if after is not None:
                 sibling = replace(after, before=sibling, outcomes=Counter())
                 self.job.tasks.append(sibling)
+        return first
 
     # What always holds ----------------------------------------------------------------------------------------
 
@@ -291,7 +332,8 @@ class Histories(RuleBasedStateMachine):
     def a_job_is_never_stuck(self) -> None:
         moving = self.job.started() or self.job.grantable()
         awaits_people = self.job.wanted is Wanted.PAUSE
-        assert self.job.due().state in JOB_OVER or moving or awaits_people
+        awaits_a_time = any(task.parked for task in self.job.tasks)
+        assert self.job.due().state in JOB_OVER or moving or awaits_people or awaits_a_time
 
     @invariant()
     def nothing_leaves_a_terminal_state(self) -> None:
@@ -360,6 +402,8 @@ class Histories(RuleBasedStateMachine):
             return
         if self.job.wanted is Wanted.PAUSE:
             self.job.wanted = Wanted.RUN
+        for task in self.job.tasks:
+            task.parked = False
         while self.job.due().state not in JOB_OVER:
             for task in self.job.grantable():
                 self.job.grant(task)

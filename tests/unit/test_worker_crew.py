@@ -93,18 +93,19 @@ def test_a_task_goes_on_and_ends_while_others_have_all_the_shared_threads(pool: 
 
 
 @pytest.mark.parametrize(
-    ("error", "reason", "error_class"),
+    ("error", "reason", "error_class", "name"),
     [
-        (OSError(errno.ENOSPC, "x"), "migrate: No space left on device", ErrorClass.NO_SPACE),
+        (OSError(errno.ENOSPC, "x"), "migrate: No space left on device", ErrorClass.NO_SPACE, "ENOSPC"),
         (
-            StorageError("the bucket is gone", ErrorClass.TRANSIENT),
-            "the bucket is gone",
+            StorageError("the store is busy", ErrorClass.TRANSIENT, "503 SlowDown"),
+            "the store is busy",
             ErrorClass.TRANSIENT,
+            "503 SlowDown",
         ),
     ],
 )
 def test_what_the_system_or_a_target_refuses_fails_that_path_alone(
-    pool: Pool, error: Exception, reason: str, error_class: ErrorClass
+    pool: Pool, error: Exception, reason: str, error_class: ErrorClass, name: str
 ) -> None:
     def work(item: Item) -> PathOutcome:
         if item.index == 1:
@@ -112,7 +113,7 @@ def test_what_the_system_or_a_target_refuses_fails_that_path_alone(
         return processed(item)
 
     outcomes = {outcome.index: outcome for outcome in Crew(pool, 3).each("migrate", work, items(3), always)}
-    assert outcomes.pop(1) == PathOutcome(1, Code.FAILED, reason, error_class)
+    assert outcomes.pop(1) == PathOutcome(1, Code.FAILED, reason, error_class, error_name=name)
     assert {outcome.code for outcome in outcomes.values()} == {Code.PROCESSED}
 
 

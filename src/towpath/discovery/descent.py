@@ -11,7 +11,8 @@ from towpath.discovery.cursor import Place, order
 from towpath.discovery.level import OPEN, Level, Looked, is_private, kind_of
 from towpath.discovery.protocol import Piece, Start, Unreadable
 from towpath.discovery.scout import Scout
-from towpath.domain.paths import ErrorClass, Kind, class_of_errno, reason_of
+from towpath.domain.error_table import class_of_errno
+from towpath.domain.paths import ErrorClass, Kind, reason_of
 from towpath.storage.roots import Root
 
 MOST_NAMES: Final = 100_000

@@ -43,6 +43,10 @@ ORIGIN: Mapping[TaskEvent, Origin] = MappingProxyType(
         TaskEvent.HAND_BACK: Origin(
             (Party.PERSON, Party.NODE), "the node's report after a wish, or as it drains"
         ),
+        TaskEvent.PUT_OFF: Origin(
+            _NODE, "its report, and the class that the table of errors gives each error"
+        ),
+        TaskEvent.BLAME: Origin(_HUB, "it loses the node for the third time while the task runs"),
     }
 )
 """What makes each event happen to a task."""

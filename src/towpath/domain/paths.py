@@ -74,38 +74,6 @@ class ErrorClass(StrEnum):
     """The worker may not do this."""
 
 
-ERRNO_CLASS: Mapping[int, ErrorClass] = MappingProxyType(
-    {
-        errno.EACCES: ErrorClass.NO_PERMISSION,
-        errno.EPERM: ErrorClass.NO_PERMISSION,
-        errno.EROFS: ErrorClass.NO_PERMISSION,
-        errno.ENOSPC: ErrorClass.NO_SPACE,
-        errno.EDQUOT: ErrorClass.NO_SPACE,
-        errno.EAGAIN: ErrorClass.TRANSIENT,
-        errno.EINTR: ErrorClass.TRANSIENT,
-        errno.EBUSY: ErrorClass.TRANSIENT,
-        errno.ETIMEDOUT: ErrorClass.TRANSIENT,
-        errno.ESTALE: ErrorClass.TRANSIENT,
-        errno.EIO: ErrorClass.TRANSIENT,
-        errno.ENOMEM: ErrorClass.TRANSIENT,
-        errno.EMFILE: ErrorClass.TRANSIENT,
-        errno.ENFILE: ErrorClass.TRANSIENT,
-        errno.ECONNRESET: ErrorClass.TRANSIENT,
-        errno.ECONNREFUSED: ErrorClass.TRANSIENT,
-        errno.ECONNABORTED: ErrorClass.TRANSIENT,
-        errno.EPIPE: ErrorClass.TRANSIENT,
-        errno.ENETUNREACH: ErrorClass.TRANSIENT,
-        errno.EHOSTUNREACH: ErrorClass.TRANSIENT,
-    }
-)
-"""The class of each errno; one that is not here is permanent."""
-
-
-def class_of_errno(number: int | None) -> ErrorClass:
-    """The class of an errno, PERMANENT where the table has none."""
-    return ERRNO_CLASS.get(number or 0, ErrorClass.PERMANENT)
-
-
 Carry: TypeAlias = bytes
 """What a step hands on for a path; named, since `bytes` is a field of `PathOutcome`."""
 
@@ -116,7 +84,7 @@ class PathOutcome:
 
     `index` is the path's place in its batch. `reason` is one sentence for people, given for every code but
     PROCESSED and ALREADY. `bytes` is the data moved. `carry` is handed to the next step of the chain, for a
-    processed path only.
+    processed path only. `error_name` is what the system or the store calls the error: `ESTALE`, `503 SlowDown`.
     """
 
     index: int
@@ -125,6 +93,7 @@ class PathOutcome:
     error_class: ErrorClass | None = None
     bytes: int = 0
     carry: Carry | None = None
+    error_name: str = ""
 
 
 def printable(path: bytes) -> str:
@@ -165,4 +134,7 @@ def depth(path: bytes) -> int:
 
 def reason_of(error: OSError, doing: str) -> str:
     """One sentence for people: what was being done, and what the system said."""
+    if error.errno == errno.ELOOP:
+        # The system speaks of too many links, though it has met one: where we open, none is followed.
+        return f"{doing}: it was replaced by a symbolic link meanwhile, or a directory above it is one"
     return f"{doing}: {os.strerror(error.errno) if error.errno else error}"

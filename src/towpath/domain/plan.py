@@ -7,6 +7,7 @@ from typing import Any
 from towpath.domain.catalogue import Catalogue, StepSpec
 from towpath.domain.errors import Conflict, Mistake, did_you_mean
 from towpath.domain.fields import fill_in
+from towpath.domain.patience import PLAIN, Bearing, bearing_from_document
 from towpath.domain.states import Phase
 from towpath.domain.values import Value, fault, name_fault
 from towpath.domain.workflow import Definition, Rule, Use, reference
@@ -34,6 +35,8 @@ class Call:
     queue: str
     endpoint: str
     phase: Phase
+    bearing: Bearing = PLAIN
+    """How it bears errors: what the workflow and the step say, together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class Plan:
     values: Mapping[str, Value]
     """The fields as they were filled in, defaults included."""
     branches: tuple[Branch, ...]
+    stop_on_error_rate: float | None = None
+    """The job is paused once this share of its newest paths failed; None: never."""
 
     @property
     def first_phase(self) -> Phase:
@@ -85,6 +90,7 @@ def resolve(
         queue=ground.queue,
         values=values,
         branches=tuple(resolving.branch(rule) for rule in definition.rules),
+        stop_on_error_rate=definition.stop_on_error_rate,
     )
 
 
@@ -124,6 +130,7 @@ class _Resolving:
             queue=queue,
             endpoint=str(arguments.get("endpoint", "")) or self.default_endpoint(spec, site, before),
             phase=max([spec.phase, *(call.phase for call in before)]),
+            bearing=use.bearing.over(self.definition.bearing),
         )
 
     def arguments(self, spec: StepSpec, use: Use) -> dict[str, Value]:
@@ -188,6 +195,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "queue": plan.queue,
         "values": dict(plan.values),
         "branches": [_branch_document(branch) for branch in plan.branches],
+        "stop_on_error_rate": plan.stop_on_error_rate,
     }
 
 
@@ -209,6 +217,7 @@ def _call_document(call: Call) -> dict[str, Any]:
         "queue": call.queue,
         "endpoint": call.endpoint,
         "phase": call.phase.name,
+        **call.bearing.document(),
     }
 
 
@@ -222,6 +231,7 @@ def plan_from_document(document: Mapping[str, Any]) -> Plan:
         queue=document["queue"],
         values=document["values"],
         branches=tuple(_branch(branch) for branch in document["branches"]),
+        stop_on_error_rate=document.get("stop_on_error_rate"),
     )
 
 
@@ -238,4 +248,4 @@ def _branch(document: Mapping[str, Any]) -> Branch:
 def _call(document: Mapping[str, Any]) -> Call:
     phase = Phase[document["phase"]]
     where = (document["site"], document["queue"], document["endpoint"])
-    return Call(document["step"], document["arguments"], *where, phase)
+    return Call(document["step"], document["arguments"], *where, phase, bearing_from_document(document))

@@ -128,6 +128,11 @@ class Entries:
         value = self.found.get(key)
         return () if value is None else self.reading.strings(value, self.at(key))
 
+    def inner(self, key: str, known: Collection[str] | None = None) -> "Entries":
+        """An object; empty where the key is absent or null."""
+        value = self.found.get(key)
+        return self.reading.mapping({} if value is None else value, self.at(key), known)
+
     def items(self, key: str) -> Iterator[tuple[str, object]]:
         """The members of a list, each with its place; none where the key is absent."""
         return self.reading.items(self.found.get(key, ()), self.at(key))

@@ -86,6 +86,10 @@ class TaskEvent(StrEnum):
     """The grant never reached the node; no attempt is spent."""
     HAND_BACK = "hand_back"
     """The node gave the task back untouched because it was asked to; no attempt is spent."""
+    PUT_OFF = "put_off"
+    """Each of its paths met an error that may pass, or a full place: it is parked for a while; no attempt is spent."""
+    BLAME = "blame"
+    """Its worker was lost once too often while it worked on the one path of the task: that path failed."""
 
 
 class Cause(StrEnum):
@@ -112,6 +116,8 @@ MOVES: Mapping[tuple[TaskState, TaskEvent], TaskState] = MappingProxyType(
         (STARTED, TaskEvent.LOSE_LEASE): PENDING,
         (STARTED, TaskEvent.LOSE_GRANT): PENDING,
         (STARTED, TaskEvent.HAND_BACK): PENDING,
+        (STARTED, TaskEvent.PUT_OFF): PENDING,
+        (STARTED, TaskEvent.BLAME): TaskState.ERROR,
     }
 )
 """Every legal move of a task. What is not here cannot happen: SQL guards, errors and diagrams derive from it."""
@@ -119,7 +125,7 @@ MOVES: Mapping[tuple[TaskState, TaskEvent], TaskState] = MappingProxyType(
 TERMINAL = frozenset(TaskState) - {state for state, _ in MOVES}
 """The states that nothing leaves."""
 
-SPENDS_ATTEMPT = frozenset({TaskEvent.LOSE_LEASE})
+SPENDS_ATTEMPT = frozenset({TaskEvent.LOSE_LEASE, TaskEvent.BLAME})
 """The events that count against a task's attempts."""
 
 CAUSE_OF: Mapping[TaskEvent, Cause] = MappingProxyType(

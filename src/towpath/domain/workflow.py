@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from towpath.domain.catalogue import Argument, Catalogue, StepSpec
 from towpath.domain.errors import Mistake, did_you_mean
 from towpath.domain.fields import Field, read_fields
+from towpath.domain.patience import KEYS, PLAIN, Bearing, read_bearing, read_rate
 from towpath.domain.reading import Entries, Problem, Reading, shown, under
 from towpath.domain.rules import RULE_TYPES, check_glob
 from towpath.domain.values import NAME_RULE, fault, name_fault
@@ -19,11 +20,15 @@ DEFINITION_KEYS = (
     "enabled",
     "visible",
     "fields",
+    *KEYS,
+    "stop_on_error_rate",
     "filter_rules",
 )
 RULE_KEYS = ("type", "state", "action", "include", "exclude")
 PLACE_KEYS = ("site", "queue")
 """What a step may say beside its arguments: where it runs."""
+BESIDE = frozenset({"name", *PLACE_KEYS, *KEYS})
+"""What is no argument of a step."""
 
 FOREIGN = "dynamo."
 """The prefix of the field's names for steps; those that are not known here import as disabled."""
@@ -40,6 +45,8 @@ class Use:
     arguments: Mapping[str, object] = field(default_factory=dict)
     site: str | None = None
     queue: str | None = None
+    bearing: Bearing = PLAIN
+    """How it bears errors, where the workflow says otherwise, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,10 @@ class Definition:
     enabled: bool = True
     visible: bool = True
     fields: tuple[Field, ...] = ()
+    bearing: Bearing = PLAIN
+    """How its steps bear errors."""
+    stop_on_error_rate: float | None = None
+    """A job is paused once this share of its newest paths failed; None: never."""
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
     """What was found in the document that works, but perhaps not as meant."""
 
@@ -95,10 +106,13 @@ def parse_definition(document: object, catalogue: Catalogue) -> Definition:
     label = top.string("label", longest=100)
     visible = top.boolean("visible", default=True)
     icons = top.strings("icon_classes")
+    bearing, rate = read_bearing(top), read_rate(top)
     _warn_of_unused(reading, fields, rules)
     if reading.problems:
         raise InvalidDefinition(name, reading.problems)
-    definition = Definition(name, rules, label, icons, discovery, options, enabled, visible, fields)
+    definition = Definition(
+        name, rules, label, icons, discovery, options, enabled, visible, fields, bearing, rate
+    )
     return _as_runnable(definition, catalogue, reading)
 
 
@@ -113,6 +127,12 @@ def to_document(definition: Definition) -> dict[str, object]:
         "enabled": definition.enabled,
         "visible": definition.visible,
         "fields": [f.document() for f in definition.fields],
+        **definition.bearing.document(),
+        **(
+            {}
+            if definition.stop_on_error_rate is None
+            else {"stop_on_error_rate": definition.stop_on_error_rate}
+        ),
         "filter_rules": [_rule_document(rule) for rule in definition.rules],
     }
 
@@ -129,7 +149,8 @@ def _rule_document(rule: Rule) -> dict[str, object]:
 
 def _use_document(use: Use) -> dict[str, object]:
     place = {"site": use.site, "queue": use.queue}
-    return {"name": use.name, **{k: v for k, v in place.items() if v is not None}, **use.arguments}
+    said = {k: v for k, v in place.items() if v is not None}
+    return {"name": use.name, **said, **use.bearing.document(), **use.arguments}
 
 
 # Reading ------------------------------------------------------------------------------------------------------
@@ -223,7 +244,7 @@ def _read_action(scope: _Scope, rule: Entries) -> tuple[Use, ...]:
 def _read_use(scope: _Scope, document: object, place: str) -> Use:
     entries = scope.reading.mapping(document, place)
     name = entries.string("name") if entries.required("name") else ""
-    arguments = {k: v for k, v in entries.found.items() if v is not None and k not in ("name", *PLACE_KEYS)}
+    arguments = {k: v for k, v in entries.found.items() if v is not None and k not in BESIDE}
     spec = scope.catalogue.find(name)
     if spec is not None:
         _check_arguments(scope, spec, arguments, place)
@@ -232,7 +253,8 @@ def _read_use(scope: _Scope, document: object, place: str) -> Use:
     elif isinstance(entries.found.get("name"), str):
         known = [known for known in scope.catalogue.specs if not known.startswith(FOREIGN)]
         scope.reading.wrong(place, f"unknown step '{name}'{did_you_mean(name, known)}")
-    return Use(name, arguments, _read_place(scope, entries, "site"), _read_place(scope, entries, "queue"))
+    site, queue = (_read_place(scope, entries, key) for key in PLACE_KEYS)
+    return Use(name, arguments, site, queue, read_bearing(entries))
 
 
 def _read_place(scope: _Scope, entries: Entries, key: str) -> str | None:
@@ -250,7 +272,7 @@ def _check_arguments(scope: _Scope, spec: StepSpec, arguments: Mapping[str, obje
     for key, value in arguments.items():
         argument = spec.argument(key)
         if argument is None:
-            known = [*(a.name for a in spec.arguments), *PLACE_KEYS]
+            known = [*(a.name for a in spec.arguments), *PLACE_KEYS, *KEYS]
             text = f"unknown argument of step '{spec.name}'{did_you_mean(key, known)}"
             scope.reading.wrong(under(place, key), text)
         elif reference(value) is not None:

@@ -111,10 +111,15 @@ def _handed_on(before: Task) -> bytes | None:
     return batches.pack_bytes(batches.processed_mask(batches.unpack_bytes(before.codes, 0)))
 
 
-def split(ledger: Ledger, task: Task, done: bytes, mask: bytes) -> None:
+BORNE = ("attempts", "tries", "parked", "parked_why", "parked_at")
+"""What a part that is split off keeps of what its paths have been through."""
+
+
+def split(ledger: Ledger, task: Task, done: bytes, mask: bytes) -> Task:
     """Divide a task: it keeps the paths in `done`, and a sibling with a copy of its chain gets the rest of `mask`.
 
-    The only way to divide work. Both masks are plain, one byte a path of the batch.
+    The only way to divide work: for what is handed back, for what is put off, and to find the path that takes
+    workers with it. Both masks are plain, one byte a path of the batch. Returns the sibling, which may be granted.
     """
     rest = batches.without(mask, done)
     kept, moved = done.count(1), rest.count(1)
@@ -125,11 +130,14 @@ def split(ledger: Ledger, task: Task, done: bytes, mask: bytes) -> None:
     ]
     siblings[0].mask, siblings[0].carry = batches.pack_bytes(rest), task.carry
     siblings[0].paths, siblings[0].blocked = moved, READY
+    for name in BORNE:
+        setattr(siblings[0], name, getattr(task, name))
     ledger.add(siblings)
     # The paths that moved had been counted as having reached this step: they are not counted twice.
     ledger.count(task, "reached", -moved)
     task.mask, task.paths = batches.pack_bytes(done), kept
     ledger.touch(task)
+    return siblings[0]
 
 
 def _sibling(member: Task, task_id: int, chain_id: int, now: int) -> Task:

@@ -1,6 +1,6 @@
 """What a node tells of itself: its hello, its heartbeats, and what the hub makes of its silence."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import msgspec
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from towpath.domain.states import STARTED, TaskEvent, Wanted
-from towpath.engine.chains import give_up
+from towpath.engine.losing import lose, pardon
 from towpath.store import holds, tasks
 from towpath.store.database import Tx
 from towpath.store.holds import Hold
@@ -17,9 +17,6 @@ from towpath.store.tables import nodes, sites
 from towpath.store.tables import tasks as task_rows
 from towpath.store.tasks import Task
 from towpath.wire import Beat, Hello, NodeWishes, Verdicts
-
-MOST_ATTEMPTS = 5
-"""How often a task may take its worker with it before it is given up."""
 
 
 class Unknown(ValueError):
@@ -92,7 +89,7 @@ def hello(tx: Tx, site: str, name: str, said: Hello) -> NodeWishes:
     facts = {"roots": said.roots, "steps": plugins, "unguarded": said.unguarded}
     tx.conn.execute(sa.update(sites).where(sites.c.name == site).values(facts))
     if is_new:
-        lose(tx, _held(tx, node.id, but=said.incarnation), TaskEvent.LOSE_LEASE)
+        lose(tx, _held(tx, node.id, but=said.incarnation), TaskEvent.LOSE_LEASE, said.begun)
     tx.wakes.add(site)
     return node.wishes
 
@@ -115,8 +112,10 @@ def beat(tx: Tx, site: str, name: str, said: Beat) -> Verdicts:
         ledger.lock_jobs({task.job_id for task in held})
         standing = holds.list_holds(tx.conn, site)
         back = [task.run for task in held if task.run in listed and _is_to_stop(ledger, node, task, standing)]
-    drop = [run for run in said.runs if run not in known]
-    return Verdicts([run for run in back if run], drop, wishes=node.wishes)
+    dropped = [run for run in said.runs if run not in known]
+    if dropped:
+        pardon(tx, dropped)
+    return Verdicts([run for run in back if run], dropped, wishes=node.wishes)
 
 
 def _heard(tx: Tx, said: Beat) -> dict[str, object]:
@@ -145,23 +144,6 @@ def silence(tx: Tx, node_id: int) -> list[int]:
     held = _held(tx, node_id)
     lose(tx, held, TaskEvent.LOSE_LEASE)
     return [task.id for task in held]
-
-
-def lose(tx: Tx, held: Collection[Task], event: TaskEvent) -> None:
-    """Take running tasks from their node. Those of a cancelled job end; one that keeps killing its worker does too."""
-    if not held:
-        return
-    with Ledger(tx) as ledger:
-        for task in ledger.load([task.id for task in held]).values():
-            if task.state is not STARTED:
-                continue
-            if ledger.jobs[task.job_id].wanted is Wanted.CANCEL:
-                give_up(ledger, task, TaskEvent.CANCEL)
-                continue
-            ledger.move(task, event)
-            if task.attempts >= MOST_ATTEMPTS:
-                reason = f"its worker was lost {task.attempts} times while it ran"
-                give_up(ledger, task, TaskEvent.DOOM, reason)
 
 
 def _held(tx: Tx, node_id: int, but: bytes | None = None) -> list[Task]:

@@ -8,7 +8,7 @@ import zstandard
 
 from towpath.domain.paths import OUTCOME_OF, Code
 from towpath.domain.states import STARTED, TaskEvent
-from towpath.engine import chains, room
+from towpath.engine import chains, parking, room
 from towpath.engine.found import Unacceptable, accept_found, bounded
 from towpath.engine.nodes import Node, find_node
 from towpath.store import batches, notes, walks
@@ -189,6 +189,13 @@ def _ended(receipt: _Receipt, task: Task, event: Ended) -> None:
     mask = batches.unpack_bytes(task.mask, task.paths)
     done = batches.done_mask(codes)
     _check(task, codes, mask, done, event)
+    if event.notes:
+        judged = parking.judge(receipt.ledger, task, codes, event.notes)
+        left = parking.put_off(receipt.ledger, task, mask, judged)
+        if left is None:
+            return
+        mask, codes, event = left, *parking.without_put_off(codes, event, judged)
+        done = batches.done_mask(codes)
     if done != mask:
         if not any(done):
             receipt.ledger.move(task, TaskEvent.HAND_BACK)

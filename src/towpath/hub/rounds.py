@@ -7,13 +7,14 @@ from functools import partial
 
 import structlog
 
-from towpath.engine import nodes, upkeep
+from towpath.engine import nodes, parking, upkeep
 from towpath.hub.leases import Leases
 from towpath.store.database import Database
 
 log = structlog.get_logger()
 
 REPAIR_EVERY = 60.0
+UNPARK_EVERY = 1.0
 FORGET_EVERY = 3600.0
 
 
@@ -39,7 +40,7 @@ class Rounds:
     def start(self) -> None:
         """Begin the rounds."""
         self._nudged.set()
-        rounds = (self._sweep, self._watch, self._mend, self._forget)
+        rounds = (self._sweep, self._unpark, self._watch, self._mend, self._forget)
         self._tasks = [asyncio.create_task(self._for_ever(one), name=one.__name__) for one in rounds]
 
     async def stop(self) -> None:
@@ -74,6 +75,12 @@ class Rounds:
         for task_id in await self._database.write(upkeep.own_discoveries):
             while not await self._database.write(partial(upkeep.discover, task_id=task_id)):
                 pass
+
+    async def _unpark(self) -> None:
+        """Let go on what was put off until now."""
+        while not await self._database.write(parking.unpark):
+            pass
+        await asyncio.sleep(UNPARK_EVERY)
 
     async def _watch(self) -> None:
         """One heartbeat's time: nodes that were silent while the hub could hear have missed one."""

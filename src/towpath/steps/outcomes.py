@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from towpath.domain.paths import Code, ErrorClass, Kind, PathOutcome, class_of_errno, reason_of
+from towpath.domain.error_table import class_of_errno, name_of_errno
+from towpath.domain.paths import Code, ErrorClass, Kind, PathOutcome, reason_of
 from towpath.steps.protocol import Context, Item
 from towpath.storage.protocol import StorageError
 
@@ -32,6 +33,10 @@ def failed(
     return PathOutcome(item.index, Code.FAILED, reason, error_class, bytes=moved)
 
 
+def _unstored(item: Item, error: StorageError) -> PathOutcome:
+    return PathOutcome(item.index, Code.FAILED, error.reason, error.error_class, error_name=error.error_name)
+
+
 def missing(item: Item, *, abort: bool) -> PathOutcome:
     """The path is not there."""
     reason = "it is not there"
@@ -43,13 +48,17 @@ def missing(item: Item, *, abort: bool) -> PathOutcome:
 def refused(item: Item, error: OSError | StorageError, doing: str) -> PathOutcome:
     """What the system or a target refused."""
     if isinstance(error, StorageError):
-        return failed(item, error.reason, error.error_class)
-    return failed(item, reason_of(error, doing), class_of_errno(error.errno))
+        return _unstored(item, error)
+    number = error.errno
+    named = name_of_errno(number)
+    return PathOutcome(
+        item.index, Code.FAILED, reason_of(error, doing), class_of_errno(number), error_name=named
+    )
 
 
 def all_failed(context: Context, error: StorageError) -> Iterator[PathOutcome]:
     """What cannot be done to any path, such as for want of the target."""
-    return (failed(item, error.reason, error.error_class) for item in context.items)
+    return (_unstored(item, error) for item in context.items)
 
 
 def kind_in_words(kind: Kind) -> str:

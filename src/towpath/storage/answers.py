@@ -6,6 +6,7 @@ from typing import Final
 
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
+from towpath.domain.error_table import class_of_names
 from towpath.domain.paths import ErrorClass
 from towpath.storage.protocol import Corrupt, StorageError
 
@@ -21,16 +22,9 @@ _KIND: Final = re.compile(r"kind: (Connect|Timeout|Request|Interrupted|Decode|Un
 _DEEPEST: Final = re.compile(r'(?:message|error): "([^"]+)"')
 _URI: Final = re.compile(r"https?://[^\s/,]+")
 
-_NO_SPACE: Final = frozenset(
-    {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "InsufficientCapacity", "NoSpaceLeft"}
-)
 _NOT_WHAT_WAS_SENT: Final = frozenset(
     {"BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "Md5Mismatch", "IncompleteBody"}
 )
-_NO_PERMISSION: Final = frozenset({"AccessDenied", "AllAccessDisabled", "AccountProblem", "ExpiredToken"})
-_TRANSIENT_CODES: Final = frozenset({"RequestTimeout", "SlowDown", "OperationAborted"})
-_TRANSIENT_STATUS: Final = frozenset({408, 409, 425, 429})
-
 _HTTP: Final = {
     "Connect": "no connection",
     "Timeout": "no answer in time",
@@ -46,6 +40,12 @@ class Answer:
     status: int
     code: str
     words: str
+
+    @property
+    def name(self) -> str:
+        """What the error is called, the most exact word last: `503 SlowDown`."""
+        spoken = (str(self.status) if self.status else "", self.code if " " not in self.code else "")
+        return " ".join(word for word in spoken if word)
 
     @property
     def past_the_end(self) -> bool:
@@ -79,17 +79,12 @@ def answer_of(error: Exception) -> Answer:
 
 
 def class_of(error: Exception, answer: Answer) -> ErrorClass:
-    """What the answer means for what should be done next."""
-    if answer.status == 507 or answer.code in _NO_SPACE:
-        return ErrorClass.NO_SPACE
-    if answer.code in _TRANSIENT_CODES or answer.status in _TRANSIENT_STATUS or answer.status >= 500:
-        return ErrorClass.TRANSIENT
+    """What the answer means for what should be done next: the store's own code says more than its status."""
+    known = class_of_names((answer.code, str(answer.status)))
+    if known is not None:
+        return known
     denied = isinstance(error, PermissionDeniedError | UnauthenticatedError)
-    if denied or answer.status in (401, 403) or answer.code in _NO_PERMISSION:
-        return ErrorClass.NO_PERMISSION
-    if answer.status == 0 and answer.code in (*_HTTP, "Request", "Unknown"):
-        return ErrorClass.TRANSIENT
-    return ErrorClass.PERMANENT
+    return ErrorClass.NO_PERMISSION if denied else ErrorClass.PERMANENT
 
 
 def storage_error(doing: str, error: Exception) -> StorageError:
@@ -100,4 +95,4 @@ def storage_error(doing: str, error: Exception) -> StorageError:
         words = words[:LONGEST_DETAIL] + "…"
     if answer.code in _NOT_WHAT_WAS_SENT:
         return Corrupt(f"{doing}: the store refused what arrived there: {words}")
-    return StorageError(f"{doing}: {words}", class_of(error, answer))
+    return StorageError(f"{doing}: {words}", class_of(error, answer), answer.name)

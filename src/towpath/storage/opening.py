@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from obstore.store import AzureStore, GCSStore, ObjectStore, S3Store
 
+from towpath.domain.error_table import class_of_errno, name_of_errno
 from towpath.domain.errors import Mistake
-from towpath.domain.paths import ErrorClass, class_of_errno, printable, reason_of
+from towpath.domain.paths import ErrorClass, printable, reason_of
 from towpath.domain.targets import TargetUrl, check_credentials, parse_target_url
 from towpath.storage.answers import OBSTORE_ERRORS
 from towpath.storage.objects import ObjectStorage
@@ -175,7 +176,7 @@ def _open_directory(directory: bytes, allowed: Sequence[bytes]) -> DirectoryStor
         storage = DirectoryStorage(directory)
     except OSError as error:
         reason = reason_of(error, f"target directory '{name}'")
-        raise StorageError(reason, class_of_errno(error.errno)) from None
+        raise StorageError(reason, class_of_errno(error.errno), name_of_errno(error.errno)) from None
     if not _is_allowed(storage.real_path, allowed):
         # A component became a symbolic link since it was looked at.
         storage.close()

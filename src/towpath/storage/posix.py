@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Final, NoReturn
 
-from towpath.domain.paths import class_of_errno, reason_of
+from towpath.domain.error_table import class_of_errno, name_of_errno
+from towpath.domain.paths import reason_of
 from towpath.storage.durable import Durable
 from towpath.storage.protocol import (
     PRIVATE_PREFIX,
@@ -309,7 +310,8 @@ def _told(doing: str) -> Iterator[None]:
 
 
 def _tell(doing: str, error: OSError) -> NoReturn:
-    raise StorageError(reason_of(error, doing), class_of_errno(error.errno)) from error
+    number = error.errno
+    raise StorageError(reason_of(error, doing), class_of_errno(number), name_of_errno(number)) from error
 
 
 def _write(fd: int, piece: bytes, offset: int) -> None:

@@ -76,12 +76,14 @@ class ObjectFound:
 
 
 class StorageError(Exception):
-    """An object could not be put, read, listed or deleted: one sentence for people, and the error's class."""
+    """An object could not be put, read, listed or deleted: one sentence for people, the error's class, and what the
+    place calls it (`ENOSPC`, `503 SlowDown`; "" where it has no name)."""
 
-    def __init__(self, reason: str, error_class: ErrorClass) -> None:
+    def __init__(self, reason: str, error_class: ErrorClass, error_name: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.error_class = error_class
+        self.error_name = error_name
 
 
 class ObjectMissing(StorageError):

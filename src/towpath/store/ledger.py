@@ -113,6 +113,18 @@ class Ledger:
         self.count(task, "not_run", paths)
         self.jobs[task.job_id].add("not_run", paths)
 
+    def park(self, task: Task, parking: tasks.Parking) -> None:
+        """Put a pending task off until a time: it may not be granted before."""
+        self._tally(task, -1)
+        self.touch(task)
+        task.park(parking, self.tx.now)
+        self._tally(task, 1)
+
+    def unpark(self, task_ids: Collection[int]) -> None:
+        """Let parked tasks be granted, whose jobs are locked; one that is parked no longer is left as it is."""
+        for lane in tasks.unpark(self.tx.conn, task_ids):
+            self._lanes[lane] = self._lanes.get(lane, 0) + 1
+
     def touch(self, task: Task) -> None:
         """Have a task written that was changed in other ways than by a move."""
         self._change(task, tasks.CHANGING)

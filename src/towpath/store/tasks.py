@@ -38,6 +38,19 @@ class GuardBroken(RuntimeError):
     """A task was not in the state in which it had just been read: a bug in the locking."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parking:
+    """Until when a task is put off (microseconds since 1970), and for what: a class of error, or `LOST`."""
+
+    until: int
+    kind: str
+    why: str
+
+
+LOST = "lost"
+"""What a task is parked for that is kept apart from others, since it lost its worker together with them."""
+
+
 @dataclass(slots=True)
 class Task:
     """A row of `tasks`, changed in memory by the ledger and written back at its end."""
@@ -88,6 +101,13 @@ class Task:
     def is_ready(self) -> bool:
         """It may be granted as soon as its stage is open."""
         return self.state is PENDING and self.blocked == READY
+
+    def park(self, parking: "Parking", now: int) -> None:
+        """Wait until a time; where it was put off for the same before, it has been so since then."""
+        self.blocked, self.not_before = PARKED, parking.until
+        if self.parked != parking.kind:
+            self.parked_at = now
+        self.parked, self.parked_why = parking.kind, parking.why
 
     @property
     def is_over(self) -> bool:
@@ -254,6 +274,30 @@ def next_ids(conn: Connection, kind: str, count: int) -> int:
     else:
         taken = conn.execute(_NEXT_IDS, {"kind": kind, "count": count}).scalar_one()
     return int(taken) - count + 1
+
+
+_DUE = (
+    sa.select(tasks.c.id, tasks.c.job_id)
+    .where(tasks.c.state == PENDING, tasks.c.blocked == PARKED, tasks.c.not_before <= sa.bindparam("now"))
+    .order_by(tasks.c.not_before)
+    .limit(sa.bindparam("most"))
+)
+_UNPARK = (
+    sa.update(tasks)
+    .where(tasks.c.id.in_(_IDS), tasks.c.state == PENDING, tasks.c.blocked == PARKED)
+    .values(blocked=READY, not_before=None)
+    .returning(*(tasks.c[name] for name in LANE))
+)
+
+
+def parked_until(conn: Connection, now: int, most: int) -> list[tuple[int, int]]:
+    """Parked tasks whose time has come, the longest due first, each with its job; not locked."""
+    return [(row.id, row.job_id) for row in conn.execute(_DUE, {"now": now, "most": most})]
+
+
+def unpark(conn: Connection, task_ids: Collection[int]) -> list[tuple[int, str, str, str, int]]:
+    """Let those of the tasks that are still parked be granted: the lane of each. Lock their jobs before."""
+    return [tuple(row) for row in conn.execute(_UNPARK, {"ids": list(task_ids)})]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from enum import Enum
 from queue import Empty, SimpleQueue
 
-from towpath.domain.paths import Code, PathOutcome, class_of_errno, reason_of
+from towpath.domain.paths import PathOutcome
+from towpath.steps.outcomes import refused
 from towpath.steps.protocol import HandedBack, Item
 from towpath.storage.protocol import StorageError
 from towpath.worker.pool import Hands
@@ -53,11 +54,8 @@ class _Task:
             return self.work(item)
         except HandedBack:
             return _Sign.HANDED_BACK
-        except StorageError as error:
-            return PathOutcome(item.index, Code.FAILED, error.reason, error.error_class)
-        except OSError as error:
-            reason = reason_of(error, self.doing)
-            return PathOutcome(item.index, Code.FAILED, reason, class_of_errno(error.errno))
+        except (StorageError, OSError) as error:
+            return refused(item, error, self.doing)
 
 
 class _Gang:

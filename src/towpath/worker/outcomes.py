@@ -119,7 +119,8 @@ def _remembered(codes: bytes) -> bytes:
 def _note(outcome: PathOutcome) -> wire.Note:
     """Why a path was not processed; a failed one without a class is taken for permanent."""
     error_class: str = outcome.error_class or (ErrorClass.PERMANENT if outcome.code is Code.FAILED else "")
-    return wire.Note(outcome.index, str(error_class), shortened(outcome.reason or "no reason was given"))
+    reason = shortened(outcome.reason or "no reason was given")
+    return wire.Note(outcome.index, str(error_class), reason, outcome.error_name)
 
 
 def shortened(reason: str, longest: int = LONGEST_REASON) -> str:
@@ -136,7 +137,10 @@ def _encodable(text: str) -> str:
 def _cut(notes: list[wire.Note], longest: int) -> list[wire.Note]:
     if longest == LONGEST_REASON:
         return notes
-    return [wire.Note(note.index, note.error_class, shortened(note.reason, longest)) for note in notes]
+    return [
+        wire.Note(note.index, note.error_class, shortened(note.reason, longest), note.error_name)
+        for note in notes
+    ]
 
 
 def carried_on(carry: bytes) -> Mapping[int, bytes]:

@@ -29,7 +29,7 @@ from towpath.domain.states import (
 from towpath.store import batches, tables
 from towpath.store.counters import PATH_COUNTS
 from towpath.store.jobs import COUNTERS, TOTALS
-from towpath.store.tasks import DISCOVERY, READY, WAITS_FOR_CHAIN
+from towpath.store.tasks import DISCOVERY, PARKED, READY, WAITS_FOR_CHAIN
 
 OVER = frozenset(str(state) for state in TERMINAL)
 WITH_OUTCOMES = (TaskState.SUCCESS, TaskState.ERROR)
@@ -181,6 +181,8 @@ def _audit_chains(books: Books, name: str) -> None:
         assert task.state != PENDING or all(held), f"task {task.id}: pending, and held"
         assert task.state != STARTED or not any(held), f"task {task.id}: started, and nobody's"
         assert (task.ended_at is not None) == (task.state in OVER), f"task {task.id}: end"
+        waits = task.state == PENDING and task.blocked == PARKED
+        assert not waits or (task.parked and task.parked_why and task.not_before), f"task {task.id}: parked"
     for members in chains.values():
         first = members[0]
         assert first.id == first.chain_id, f"{name}: a chain without its first task"

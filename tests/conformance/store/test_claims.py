@@ -7,8 +7,8 @@ from towpath import wire
 from towpath.domain.paths import Code
 from towpath.domain.states import Wanted
 from towpath.engine import nodes
-from towpath.engine.nodes import MOST_ATTEMPTS, Unknown
-from towpath.store.tables import quarantine, tasks
+from towpath.engine.nodes import Unknown
+from towpath.store.tables import quarantine
 
 
 def runs(grants: wire.Grants) -> list[bytes]:
@@ -128,21 +128,6 @@ def test_what_an_earlier_life_reports_before_its_hello_still_counts(hub: Hub, os
     oslo.replay(report)
     oslo.hello()
     assert hub.job(job).state == "SUCCESS"
-
-
-def test_a_task_that_keeps_killing_its_worker_is_given_up(hub: Hub, oslo: Node) -> None:
-    job = hub.given("two", 1)
-    for _ in range(MOST_ATTEMPTS):
-        assert oslo.claim().grants
-        oslo.hello()
-    assert not oslo.claim().grants
-    view = hub.job(job)
-    assert (view.state, view.totals["unknown"]) == ("FAILURE", 1)
-    with hub.database.reading() as conn:
-        (error,) = conn.scalars(
-            tasks.select().with_only_columns(tasks.c.error).where(tasks.c.error.is_not(None))
-        )
-    assert error == f"its worker was lost {MOST_ATTEMPTS} times while it ran"
 
 
 @pytest.mark.parametrize(

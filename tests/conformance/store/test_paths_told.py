@@ -38,7 +38,7 @@ def job(hub: Hub, oslo: Node) -> int:
     )
     first, second, third, _ = oslo.claim().grants
     mixed = bytes([Code.PROCESSED, Code.FAILED, Code.SKIPPED, Code.ALREADY, Code.NONE, Code.NONE])
-    notes = [wire.Note(1, "no_space", "full"), wire.Note(2, "", "a socket")]
+    notes = [wire.Note(1, "no_permission", "denied"), wire.Note(2, "", "a socket")]
     oslo.report(
         wire.Ended(first.task, first.run, wire.compress(mixed), notes, handed_back=True),
         wire.Failed(second.task, second.run, "stumbled"),
@@ -68,10 +68,10 @@ def test_each_path_is_told_once_for_each_step_that_it_reached(hub: Hub, job: int
 
 def test_a_path_that_did_not_succeed_is_told_with_its_reason(hub: Hub, job: int) -> None:
     by_name = {p.path: p for p in told(hub, job) if p.step != "checksum"}
-    full, closed = by_name[b"a1"], by_name[b"closed"]
-    assert (full.error_class, full.reason, full.root, full.site) == (
-        ErrorClass.NO_SPACE,
-        "full",
+    denied, closed = by_name[b"a1"], by_name[b"closed"]
+    assert (denied.error_class, denied.reason, denied.root, denied.site) == (
+        ErrorClass.NO_PERMISSION,
+        "denied",
         "data",
         "oslo",
     )

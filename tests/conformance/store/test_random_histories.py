@@ -13,6 +13,7 @@ from tests.hub_desk import Hub, Node, ended, found, group, mask_of
 from towpath import wire
 from towpath.domain.errors import Conflict
 from towpath.domain.paths import Code, Kind
+from towpath.domain.patience import SECOND
 from towpath.domain.plan import plan_from_document
 from towpath.domain.states import JOB_OVER, TERMINAL, IllegalWish, JobState, Wanted, stage
 from towpath.engine import nodes
@@ -52,6 +53,7 @@ class History:
         """Something happens."""
         happenings: list[Callable[[], None]] = [
             self.submit, self.wish, self.retry, self.beat, self.replay, self.die, self.fall_silent,
+            self.pass_time,
             self.hub.upkeep,
         ]  # fmt: skip
         self.dice.choice([self.walk, self.claim, self.end, self.end, self.dice.choice(happenings)])()
@@ -182,8 +184,18 @@ class History:
     def mixed(self, one: wire.Grant) -> wire.Ended:
         """Any outcome for each path, and something to hand on."""
         codes = bytes(self.dice.choice(CODES) if mine else Code.NONE for mine in mask_of(one))
-        noted = [wire.Note(i, "permanent", "because") for i, code in enumerate(codes) if code > Code.ALREADY]
-        return wire.Ended(one.task, one.run, wire.compress(codes), noted, b"carry", self.dice.randint(0, 99))
+        classes = ["permanent", "no_permission", "transient", "no_space"]
+        noted = [
+            wire.Note(i, self.dice.choice(classes), "because", self.dice.choice(["", "EIO", "503"]))
+            for i, code in enumerate(codes)
+            if code > Code.ALREADY
+        ]
+        back = self.dice.random() < 0.1
+        if back:
+            codes = bytes(code if self.dice.random() < 0.5 else Code.NONE for code in codes)
+            noted = [note for note in noted if codes[note.index]]
+        size = self.dice.randint(0, 99)
+        return wire.Ended(one.task, one.run, wire.compress(codes), noted, b"carry", size, handed_back=back)
 
     def say(self, node: Node, *events: wire.Event) -> None:
         """Report; the report may come again much later, and its answer may be lost."""
@@ -208,9 +220,17 @@ class History:
         node.beat(answered=self.dice.choice([node.claims, max(0, node.claims - 1)]))
 
     def die(self) -> None:
-        """A node dies and comes back."""
+        """A node dies and comes back, perhaps several times; it may know what it had begun."""
         if self.dice.random() < 0.3:
-            self.dice.choice(self.nodes).hello()
+            node = self.dice.choice(self.nodes)
+            for _ in range(self.dice.choice([1, 1, 1, 4])):
+                begun = [run for run in node.runs if self.dice.random() < 0.5]
+                node.hello(begun=self.dice.choice([None, begun, begun[:1]]))
+                node.claim("worker", 3)
+
+    def pass_time(self) -> None:
+        """Time goes by, and what was put off until then may go on."""
+        self.hub.pass_time(self.dice.choice([1, 10, 300]) * SECOND)
 
     def fall_silent(self) -> None:
         """A node's leases run out; it knows nothing of it."""
@@ -228,6 +248,7 @@ class History:
         for node in self.nodes:
             node.hello()
         for _ in range(200):
+            self.hub.pass_time(300 * SECOND)
             self.hub.upkeep()
             for node in self.nodes:
                 for one in node.claim("discovery", 4).grants:

@@ -321,7 +321,7 @@ def test_a_task_can_be_split_again_and_again(hub: Hub, oslo: Node) -> None:
     for _ in range(4):
         one = next(grant for grant in oslo.claim().grants if grant.step == "noop")
         oslo.report(ended(one, only=1))
-        oslo.hello()
+        oslo.hello(begun=[])
     oslo.work()
     assert (hub.job(job).state, hub.job(job).totals["done"]) == ("SUCCESS", 4)
 
