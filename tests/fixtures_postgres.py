@@ -18,13 +18,13 @@ import psycopg
 import pytest
 
 from towpath.store import schema
-from towpath.store.tables import SEQUENCES, ids, metadata
+from towpath.store.tables import SEQUENCES, conductor, ids, metadata
 
 PATIENCE = 60.0
 NOBODY = 65534
 OWNER = "towpath"
 TEMPLATE = "fresh"
-BEFORE_ANYTHING = (ids,)
+BEFORE_ANYTHING = (conductor, ids)
 """Tables that have rows in a new database."""
 
 BECOME = """
@@ -194,6 +194,7 @@ class Databases:
         with self.server.connect(name) as admin, admin.transaction():
             admin.execute(b"SET LOCAL lock_timeout = '10s'")
             admin.execute(f"TRUNCATE {emptied} RESTART IDENTITY".encode())
+            admin.execute(b"UPDATE conductor SET epoch = 0, holder = '', beats = 0")
             for sequence in SEQUENCES.values():
                 admin.execute(f"ALTER SEQUENCE {sequence.name} RESTART".encode())
 

@@ -1,5 +1,6 @@
 """The settings of the hub's process: read once, then passed."""
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,11 @@ class HubSettings:
     """Bytes that the body of a request may have."""
     drain_seconds: float = 10.0
     """How long a stopping hub waits for requests under way."""
+
+    @property
+    def name(self) -> str:
+        """By what other hubs on the same database know this one; the same after a restart."""
+        return f"{socket.gethostname()}:{self.home}"[:300]
 
     @property
     def key_file(self) -> Path:

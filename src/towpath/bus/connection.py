@@ -16,6 +16,8 @@ from towpath.bus.line import Ear, Line, LinePlan
 from towpath.bus.settings import BusSettings
 from towpath.bus.subjects import (
     HUB_INBOX,
+    HUBS,
+    NUDGE,
     REQUESTS,
     Request,
     inbox,
@@ -52,6 +54,10 @@ class Refused(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Unanswered(Exception):
+    """The hub can give no answer now; whoever asks hears none, and asks again."""
 
 
 class NodeLink:
@@ -156,7 +162,12 @@ class HubLink:
         self._self = f"{HUB_INBOX}.{secrets.token_hex(8)}"
         self._tokens = itertools.count()
         self._echoes: dict[str, asyncio.Future[None]] = {}
-        ears = (Ear(REQUESTS, self._hear_request), Ear(f"{self._self}.*", self._hear_echo))
+        self._nudged: Callable[[], None] = _nothing
+        ears = (
+            Ear(REQUESTS, self._hear_request, HUBS),
+            Ear(f"{self._self}.*", self._hear_echo),
+            Ear(NUDGE, self._hear_nudge),
+        )
         self._line = Line(settings, LinePlan("hub", HUB_INBOX, ears, _nothing, _nothing))
 
     async def serve(self, handler: Handler) -> None:
@@ -174,6 +185,14 @@ class HubLink:
             answerer.cancel()
         await asyncio.gather(*self._answerers, return_exceptions=True)
         await self._line.close()
+
+    def on_nudge(self, callback: Callable[[], None]) -> None:
+        """Call that when a hub hints that the one which conducts has something to do; the hint may be lost."""
+        self._nudged = callback
+
+    async def nudge(self) -> None:
+        """Hint to all hubs that the one which conducts has something to do; lost where the bus is away."""
+        await self._say(NUDGE, b"")
 
     async def wake(self, site: str) -> None:
         """Hint to the nodes of a site that there may be work; the hint is lost where the bus is away."""
@@ -200,6 +219,9 @@ class HubLink:
         echo = self._echoes.get(message.subject.rpartition(".")[2])
         if echo is not None and not echo.done():
             echo.set_result(None)
+
+    async def _hear_nudge(self, message: Msg) -> None:
+        self._nudged()
 
     async def _hear_request(self, message: Msg) -> None:
         request = parse_request(message.subject)
@@ -245,6 +267,8 @@ class HubLink:
             await self._say(message.reply, answer)
         except Refused as refusal:
             await self._refuse(message, refusal.reason)
+        except Unanswered:
+            return
         except Exception:
             # A boundary: one request that the hub fails on must not end its answers to all the others.
             _log.exception("bus: request failed", subject=message.subject)

@@ -35,6 +35,8 @@ class Ear:
 
     subject: str
     hear: Callable[[Msg], Awaitable[None]]
+    group: str = ""
+    """Of all that listen in a group, one hears a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,9 @@ class Line:
         came_at = None
         try:
             await self._connect(client, lost)
-            subscriptions += [await client.subscribe(ear.subject, cb=ear.hear) for ear in self._plan.ears]
+            subscriptions += [
+                await client.subscribe(ear.subject, ear.group, cb=ear.hear) for ear in self._plan.ears
+            ]
             came_at = clock()
             self._came(client)
             await _until_lost(client, lost)

@@ -5,7 +5,10 @@
 | `hub.<site>.<node>.<verb>` | that node | the hub |
 | `_INBOX.<site>.<node>.<anything>` | the hub | that node |
 | `site.<site>.wake` | the hub | the nodes of that site |
-| `_HUB.<anything>` | the hub | the hub |
+| `_HUB.<anything>` | a hub | that hub |
+| `_HUB.nudge` | a hub | all hubs |
+
+Several hubs share the questions of nodes among them (a queue group): each question is answered by one.
 
 Names stand in subjects as tokens of their own: joined by another character, the names `a_b` and `c` would share an
 inbox with `a` and `b_c`.
@@ -20,8 +23,14 @@ from towpath.domain.values import NAME, name_fault
 REQUESTS = "hub.*.*.*"
 """What the hub subscribes to."""
 
+HUBS = "hubs"
+"""The queue group in which hubs subscribe to it."""
+
 HUB_INBOX = "_HUB"
 """Where the hub hears itself; no node has a right to it."""
+
+NUDGE = f"{HUB_INBOX}.nudge"
+"""Where hubs are told that the one which conducts has something to do."""
 
 _TAIL = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 

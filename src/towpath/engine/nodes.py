@@ -77,6 +77,7 @@ def hello(tx: Tx, site: str, name: str, said: Hello) -> NodeWishes:
         "box_key": said.box_key,
         "queues": said.queues,
         "heard_at": tx.now,
+        "beats": nodes.c.beats + 1,
         "lost": False,
         "silent": False,
         "draining": False,
@@ -119,7 +120,8 @@ def beat(tx: Tx, site: str, name: str, said: Beat) -> Verdicts:
 
 
 def _heard(tx: Tx, said: Beat) -> dict[str, object]:
-    return {"heard_at": tx.now, "draining": said.draining, "lost": False, "silent": False}
+    heard = {"heard_at": tx.now, "beats": nodes.c.beats + 1, "lost": False, "silent": False}
+    return heard | {"draining": said.draining}
 
 
 def _is_to_stop(ledger: Ledger, node: Node, task: Task, standing: Sequence[Hold]) -> bool:
@@ -133,9 +135,10 @@ def _is_to_stop(ledger: Ledger, node: Node, task: Task, standing: Sequence[Hold]
     return any(hold.keeps(task.queue) and (hold.hand_back or task.is_discovery) for hold in standing)
 
 
-def watched(conn: Connection) -> list[int]:
-    """The nodes whose heartbeats are awaited."""
-    return list(conn.scalars(sa.select(nodes.c.id).where(nodes.c.incarnation.is_not(None), ~nodes.c.lost)))
+def watched(conn: Connection) -> dict[int, int]:
+    """The nodes whose heartbeats are awaited, by id: how many each has given, to whichever hub."""
+    awaited = sa.select(nodes.c.id, nodes.c.beats).where(nodes.c.incarnation.is_not(None), ~nodes.c.lost)
+    return {row[0]: row[1] for row in conn.execute(awaited)}
 
 
 def silence(tx: Tx, node_id: int) -> list[int]:

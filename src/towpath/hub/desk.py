@@ -2,32 +2,38 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
 
 from towpath import wire
-from towpath.bus.connection import Refused
+from towpath.bus.connection import Refused, Unanswered
 from towpath.config import HubSettings
 from towpath.domain.errors import Mistake
 from towpath.engine import grant, nodes, receive, registry, workflows
-from towpath.hub.leases import Leases
+from towpath.hub.conductor import Candidate
 from towpath.hub.link import Link
 from towpath.hub.rounds import Rounds
 from towpath.store.database import Database, Tx
+from towpath.store.engines import Away
 
 T = TypeVar("T")
 log = structlog.get_logger()
+
+
+def monotonic() -> float:
+    """Seconds since the machine started, its sleep included: who slept must know that he did."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
     """What the hub takes from the machine it runs on: all of it can be a simulation's."""
 
-    monotonic: Callable[[], float] = time.monotonic
-    """Seconds since some fixed moment; a clock that somebody sets must not move it."""
+    monotonic: Callable[[], float] = monotonic
+    """Seconds since some fixed moment; a clock that somebody sets must not move it, and a machine's sleep must."""
     run_ids: grant.RunIds = grant.run_ids
     """Fresh names for that many runs."""
 
@@ -49,10 +55,8 @@ class Desk:
         self._settings = settings
         self._hub_key = hub_key
         self._run_ids = machine.run_ids
-        self._leases = Leases(settings.lease_beats)
-        self._rounds = Rounds(
-            database, link.is_reachable, self._leases, settings.heartbeat, machine.monotonic
-        )
+        candidate = Candidate(settings.name, settings.heartbeat, machine.monotonic)
+        self._rounds = Rounds(database, link.is_reachable, candidate, settings.lease_beats)
         self._verbs: dict[str, Callable[[str, str, bytes], Callable[[Tx], object]]] = {
             "hello": self._hello,
             "claim": self._claim,
@@ -67,6 +71,7 @@ class Desk:
         await self._database.write(workflows.install)
         loop = asyncio.get_running_loop()
         self._database.on_wake = lambda sites: _from_thread(loop, self._wake, sites)
+        self._link.on_nudge(self._rounds.nudge)
         await self._link.serve(self._answer)
         self._rounds.start()
 
@@ -85,6 +90,8 @@ class Desk:
             reply = await self._database.write(ask(site, name, payload))
         except (wire.Malformed, Mistake, nodes.Unknown) as error:
             raise Refused(str(error)) from error
+        except Away as error:
+            raise Unanswered from error
         return wire.pack(reply, wire.MAX_MESSAGE)
 
     def _hello(self, site: str, name: str, payload: bytes) -> Callable[[Tx], object]:
@@ -94,7 +101,6 @@ class Desk:
 
         def work(tx: Tx) -> wire.Welcome:
             nodes.hello(tx, site, name, said)
-            self._leases.heard(nodes.find_node(tx, site, name).id)
             return wire.Welcome(wire.VERSION, self._settings.heartbeat, self._settings.lease_beats)
 
         return work
@@ -105,12 +111,7 @@ class Desk:
 
     def _beat(self, site: str, name: str, payload: bytes) -> Callable[[Tx], object]:
         said = wire.unpack(payload, wire.Beat)
-
-        def work(tx: Tx) -> wire.Verdicts:
-            self._leases.heard(nodes.find_node(tx, site, name).id)
-            return nodes.beat(tx, site, name, said)
-
-        return work
+        return lambda tx: nodes.beat(tx, site, name, said)
 
     def _report(self, site: str, name: str, payload: bytes) -> Callable[[Tx], object]:
         report = wire.unpack(payload, wire.Report)
@@ -122,10 +123,16 @@ class Desk:
 
     def _wake(self, sites: set[str]) -> None:
         for site in sorted(sites):
-            task = asyncio.ensure_future(self._link.wake(site))
-            self._wakes.add(task)
-            task.add_done_callback(self._wakes.discard)
-        self._rounds.nudge()
+            self._say(self._link.wake(site))
+        if self._rounds.conducts:
+            self._rounds.nudge()
+        else:
+            self._say(self._link.nudge())
+
+    def _say(self, hint: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(hint)
+        self._wakes.add(task)
+        task.add_done_callback(self._wakes.discard)
 
 
 def _from_thread(loop: asyncio.AbstractEventLoop, call: Callable[[set[str]], None], sites: set[str]) -> None:

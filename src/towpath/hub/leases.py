@@ -1,6 +1,6 @@
 """Leases: heartbeats that a node missed while the hub could have heard them, never time on a clock."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
 
 class Leases:
@@ -9,25 +9,26 @@ class Leases:
     def __init__(self, beats: int) -> None:
         self.beats = beats
         self._missed: dict[int, int] = {}
-        self._heard: set[int] = set()
+        self._given: dict[int, int] = {}
 
-    def heard(self, node_id: int) -> None:
-        """A node said something."""
-        self._heard.add(node_id)
+    def renew(self) -> None:
+        """Give every lease its full length again."""
+        self._missed.clear()
 
-    def period(self, holders: Collection[int], could_hear: bool) -> list[int]:
-        """One heartbeat's time has passed: the nodes among `holders` whose leases have now run out.
+    def period(self, given: Mapping[int, int], could_hear: bool) -> list[int]:
+        """One heartbeat's time has passed: the nodes whose leases have now run out.
 
-        `could_hear` False: the hub was not reachable, or slept, for a part of it, so nobody has missed anything.
+        `given` says of each node that holds any how many heartbeats it has given in all, to whichever hub.
+        `could_hear` False: no hub was reachable, or this one slept, for a part of it, so nobody has missed anything.
         """
-        run_out = []
-        for node_id in holders:
-            if node_id in self._heard:
-                self._missed[node_id] = 0
+        before, self._given = self._given, dict(given)
+        missed = {node_id: self._missed.get(node_id, 0) for node_id in given}
+        for node_id, beats in given.items():
+            # One that was not awaited before may have said hello just now.
+            if before.get(node_id) != beats:
+                missed[node_id] = 0
             elif could_hear:
-                self._missed[node_id] = self._missed.get(node_id, 0) + 1
-            if self._missed.get(node_id, 0) >= self.beats:
-                run_out.append(node_id)
-                self._missed[node_id] = 0
-        self._heard.clear()
+                missed[node_id] += 1
+        run_out = [node_id for node_id, number in missed.items() if number >= self.beats]
+        self._missed = {node_id: number for node_id, number in missed.items() if number < self.beats}
         return run_out

@@ -16,6 +16,12 @@ class Link(Protocol):
     async def close(self) -> None:
         """Leave the bus for good."""
 
+    def on_nudge(self, callback: Callable[[], None], /) -> None:
+        """Call that when another hub hints that the conductor has something to do; the hint may be lost."""
+
+    async def nudge(self) -> None:
+        """Hint to all hubs that the conductor has something to do; the hint may be lost."""
+
     async def wake(self, site: str) -> None:
         """Hint to the nodes of a site that there is news; the hint may be lost."""
 

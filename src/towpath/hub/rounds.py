@@ -8,39 +8,49 @@ from functools import partial
 import structlog
 
 from towpath.engine import nodes, parking, upkeep
+from towpath.hub.conductor import Candidate, Conductor
 from towpath.hub.leases import Leases
+from towpath.store.conductor import Deposed
 from towpath.store.database import Database
+from towpath.store.engines import Away
 
 log = structlog.get_logger()
 
 REPAIR_EVERY = 60.0
 UNPARK_EVERY = 1.0
 FORGET_EVERY = 3600.0
+AGAIN = 1.0
+"""Seconds until a round that failed is tried again."""
 
 
 class Rounds:
-    """Runs upkeep: at once when nudged, and lease by lease, heartbeat by heartbeat."""
+    """Runs upkeep, where this hub conducts: at once when nudged, and lease by lease, heartbeat by heartbeat."""
 
     def __init__(
         self,
         database: Database,
         is_reachable: Callable[[], Awaitable[bool]],
-        leases: Leases,
-        heartbeat: float,
-        monotonic: Callable[[], float],
+        candidate: Candidate,
+        lease_beats: int,
     ) -> None:
         self._database = database
         self._is_reachable = is_reachable
-        self._leases = leases
-        self._heartbeat = heartbeat
-        self._monotonic = monotonic
+        self._leases = Leases(lease_beats)
+        self._heartbeat = candidate.heartbeat
+        self._monotonic = candidate.monotonic
+        self._conductor = Conductor(database, candidate, self._begin)
         self._nudged = asyncio.Event()
+        self._watched_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def conducts(self) -> bool:
+        """Whether this hub does the upkeep."""
+        return self._conductor.conducts
 
     def start(self) -> None:
         """Begin the rounds."""
-        self._nudged.set()
-        rounds = (self._sweep, self._unpark, self._watch, self._mend, self._forget)
+        rounds = (self._hold_office, self._sweep, self._unpark, self._watch, self._mend, self._forget)
         self._tasks = [asyncio.create_task(self._for_ever(one), name=one.__name__) for one in rounds]
 
     async def stop(self) -> None:
@@ -48,57 +58,81 @@ class Rounds:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(Away):
+            await self._conductor.leave()
 
     def nudge(self) -> None:
         """Something was asked of a job: look at once."""
+        self._nudged.set()
+
+    def _begin(self) -> None:
+        """This hub has become the conductor: it looks at everything, and every lease has its full length."""
+        self._leases.renew()
+        self._watched_at = self._monotonic()
         self._nudged.set()
 
     async def _for_ever(self, one_round: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 await one_round()
+            except Deposed:
+                continue
+            except Away as error:
+                log.warning("upkeep waits for the database", round=one_round.__name__, error=str(error))
+                await asyncio.sleep(AGAIN)
             except Exception:
                 # A boundary: a round that fails is tried again, since how things stand says what is due.
                 log.exception("a round of upkeep failed", round=one_round.__name__)
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(AGAIN)
+
+    async def _hold_office(self) -> None:
+        await self._conductor.look()
+        await asyncio.sleep(self._heartbeat)
 
     async def _sweep(self) -> None:
         """Resume what is due, empty the queues of cancelled jobs, and run the hub's own discoveries."""
+        await self._conductor.in_office()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._nudged.wait(), timeout=self._heartbeat)
         self._nudged.clear()
-        while not await self._database.write(upkeep.resume_due):
+        do = self._conductor.do
+        while not await do(upkeep.resume_due):
             pass
-        for job_id in await self._database.write(upkeep.cancelled_jobs):
-            while not await self._database.write(partial(upkeep.dequeue, job_id=job_id)):
+        for job_id in await do(upkeep.cancelled_jobs):
+            while not await do(partial(upkeep.dequeue, job_id=job_id)):
                 pass
-        for task_id in await self._database.write(upkeep.own_discoveries):
-            while not await self._database.write(partial(upkeep.discover, task_id=task_id)):
+        for task_id in await do(upkeep.own_discoveries):
+            while not await do(partial(upkeep.discover, task_id=task_id)):
                 pass
 
     async def _unpark(self) -> None:
         """Let go on what was put off until now."""
-        while not await self._database.write(parking.unpark):
+        await self._conductor.in_office()
+        while not await self._conductor.do(parking.unpark):
             pass
         await asyncio.sleep(UNPARK_EVERY)
 
     async def _watch(self) -> None:
         """One heartbeat's time: nodes that were silent while the hub could hear have missed one."""
-        began = self._monotonic()
+        await self._conductor.in_office()
         await asyncio.sleep(self._heartbeat)
         reachable = await self._is_reachable()
-        on_time = self._monotonic() - began < 2 * self._heartbeat + 1
-        holders = await self._database.read(nodes.watched)
-        for node_id in self._leases.period(holders, could_hear=reachable and on_time):
-            released = await self._database.write(partial(nodes.silence, node_id=node_id))
+        given = await self._database.read(nodes.watched)
+        before, self._watched_at = self._watched_at, self._monotonic()
+        if self._watched_at - before >= 2 * self._heartbeat + 1:
+            self._leases.renew()
+        for node_id in self._leases.period(given, could_hear=reachable):
+            released = await self._conductor.do(partial(nodes.silence, node_id=node_id))
             log.warning("a node fell silent", node=node_id, beats=self._leases.beats, released=len(released))
 
     async def _mend(self) -> None:
+        await self._conductor.in_office()
         last: int | None = 0
         while last is not None:
-            last = await self._database.write(partial(upkeep.repair, after=last))
+            last = await self._conductor.do(partial(upkeep.repair, after=last))
         await asyncio.sleep(REPAIR_EVERY)
 
     async def _forget(self) -> None:
-        await self._database.write(upkeep.forget)
+        await self._conductor.in_office()
+        await self._conductor.do(upkeep.forget)
         await asyncio.sleep(FORGET_EVERY)

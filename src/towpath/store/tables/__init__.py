@@ -5,7 +5,17 @@ came, compressed, and never unpacked on the way from one node to the next.
 """
 
 from towpath.store.tables.base import Count, Id, Time, metadata
-from towpath.store.tables.places import api_keys, holds, limits, nodes, quarantine, sites, streams, targets
+from towpath.store.tables.places import (
+    api_keys,
+    conductor,
+    holds,
+    limits,
+    nodes,
+    quarantine,
+    sites,
+    streams,
+    targets,
+)
 from towpath.store.tables.work import (
     SEQUENCES,
     batches,
@@ -31,6 +41,7 @@ __all__ = [
     "Time",
     "api_keys",
     "batches",
+    "conductor",
     "holds",
     "idempotency",
     "ids",

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from towpath.store.tables.base import Count, Id, Time, flag, metadata
+from towpath.store.tables.base import Count, Id, Time, count, flag, metadata
 
 sites = sa.Table(
     "sites",
@@ -37,6 +37,7 @@ nodes = sa.Table(
     sa.Column("drain_at", Time),
     sa.Column("drain_by", sa.String(100)),
     sa.Column("drain_why", sa.Text),
+    count("beats"),
     sa.UniqueConstraint("site", "name"),
 )
 """A node. `last_claim` is the highest claim number of its incarnation; `lost` is set when its leases are taken, and
@@ -127,3 +128,13 @@ quarantine = sa.Table(
     sa.Column("at", Time, nullable=False),
 )
 """Events that could not be applied: kept for a person to look at, so that they stall nobody."""
+
+conductor = sa.Table(
+    "conductor",
+    metadata,
+    sa.Column("epoch", Count, primary_key=True, autoincrement=False),
+    sa.Column("holder", sa.String(300), nullable=False),
+    sa.Column("beats", Count, nullable=False),
+    sa.Column("since", Time, nullable=False),
+)
+"""One row: the hub that does the upkeep. `beats` grows while it lives; each that takes the office raises `epoch`."""

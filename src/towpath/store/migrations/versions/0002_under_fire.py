@@ -108,6 +108,7 @@ def _jobs_stay_small_and_counted() -> None:
     _wishes_that_end()
     _keys_of_owners()
     _numbers_without_waiting()
+    _one_conductor()
 
 
 def downgrade() -> None:
@@ -187,3 +188,17 @@ def _numbers_without_waiting() -> None:
             "SELECT setval(CAST(:sequence AS regclass), last) FROM ids WHERE name = :kind AND last > 0"
         )
         op.execute(last.bindparams(sequence=f"ids_{kind}", kind=kind))
+
+
+def _one_conductor() -> None:
+    """Which of several hubs does the upkeep, and how any of them sees that a node is silent."""
+    op.add_column("nodes", sa.Column("beats", sa.BigInteger(), server_default="0", nullable=False))
+    op.create_table(
+        "conductor",
+        sa.Column("epoch", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("holder", sa.String(length=300), nullable=False),
+        sa.Column("beats", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("epoch", name=op.f("pk_conductor")),
+    )
+    op.execute("INSERT INTO conductor (epoch, holder, beats, since) VALUES (0, '', 0, 0)")
