@@ -7,7 +7,19 @@ from fastapi import Depends, FastAPI
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from towpath import __version__
-from towpath.api import health, jobs, paths, problems, sites, submissions, targets, tasks, workflows
+from towpath.api import (
+    health,
+    jobs,
+    limits,
+    nodes,
+    paths,
+    problems,
+    sites,
+    submissions,
+    targets,
+    tasks,
+    workflows,
+)
 from towpath.api.bodies import LimitBodies
 from towpath.api.context import Context, caller_of
 from towpath.config import HubSettings
@@ -33,6 +45,8 @@ FOR_CALLERS = (
     paths.router,
     workflows.router,
     sites.router,
+    nodes.router,
+    limits.router,
     targets.router,
 )
 

@@ -13,9 +13,10 @@ from towpath.api.context import Caller, Hub
 from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_of
 from towpath.api.times import at, maybe_at
 from towpath.domain.errors import NotFound
+from towpath.domain.fairness import HIGHEST, LOWEST, MOST_TASKS
 from towpath.domain.states import JobState, TaskState, Wanted
 from towpath.domain.wishes import Wish
-from towpath.engine import control
+from towpath.engine import control, turns
 from towpath.engine.retry import Retry
 from towpath.engine.retry import retry as retry_job
 from towpath.store import views
@@ -46,6 +47,10 @@ class Job(BaseModel):
     site: str = Field(examples=["oslo"])
     queue: str = Field(examples=["default"])
     owner: str = Field(description="The name of the API key that started it.", examples=["local"])
+    priority: int = Field(description="The higher goes first.", examples=[0])
+    max_tasks: int | None = Field(
+        description="How many of its tasks may run at once, discovery apart; null: any number."
+    )
     state: JobState = Field(examples=["STARTED"])
     wanted: Wanted = Field(description="What people asked of it.", examples=["run"])
     wish_by: str | None
@@ -74,6 +79,8 @@ class Job(BaseModel):
             site=job.site,
             queue=job.queue,
             owner=job.owner,
+            priority=job.priority,
+            max_tasks=job.max_tasks,
             state=JobState(job.state),
             wanted=Wanted(job.wanted),
             wish_by=job.wish_by,
@@ -140,6 +147,17 @@ class WishAsked(BaseModel):
     reason: str = Field(default="", max_length=1000)
 
 
+class TurnAsked(BaseModel):
+    """What to change of a job's turn; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    priority: int | None = Field(default=None, ge=LOWEST, le=HIGHEST, description="The higher goes first.")
+    max_tasks: int | None = Field(
+        default=None, ge=1, le=MOST_TASKS, description="Tasks that may run at once; null: any number."
+    )
+
+
 class RetryAsked(BaseModel):
     """Which paths to try again."""
 
@@ -196,6 +214,20 @@ async def list_jobs(
 async def show_job(job_id: int, hub: Hub) -> Job:
     """How a job stands."""
     return Job.of(await hub.database.read(lambda conn: job_of(conn, job_id)))
+
+
+@router.patch("/{job_id}/", summary="Change a job's priority and cap")
+async def change_turn(job_id: int, body: TurnAsked, hub: Hub) -> Job:
+    """Holds for whatever is granted from now on; what runs goes on."""
+
+    def write(tx: Tx) -> Job:
+        if body.priority is not None:
+            turns.set_priority(tx, job_id, body.priority)
+        if "max_tasks" in body.model_fields_set:
+            turns.set_max_tasks(tx, job_id, body.max_tasks)
+        return job_after(tx, job_id)
+
+    return await hub.database.write(write)
 
 
 @router.get("/{job_id}/steps/", summary="Show a job's steps with their counts")

@@ -1,49 +1,27 @@
 """Sites: their nodes, their health, and where they send data by default."""
 
-from datetime import datetime
 from typing import Self
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from towpath.api.context import Hub
-from towpath.api.times import maybe_at
+from towpath.api.context import Caller, Hub
+from towpath.api.nodes import DrainAsked, Node
 from towpath.domain.errors import NotFound, did_you_mean
-from towpath.engine import registry
-from towpath.engine.registry import NodeView, SiteView
+from towpath.domain.nodes import Health
+from towpath.engine import node_wishes, registry
+from towpath.engine.registry import SiteView
 
 router = APIRouter(prefix="/api/sites", tags=["sites"])
-
-
-class Node(BaseModel):
-    """A node: one worker of a site."""
-
-    name: str
-    online: bool
-    draining: bool = Field(description="It finishes what it has and takes no more.")
-    heard_at: datetime | None
-    queues: dict[str, dict[str, int]] = Field(description="Queue → function → slots.")
-    software: str
-
-    @classmethod
-    def of(cls, node: NodeView) -> Self:
-        """The node as the API shows it."""
-        return cls(
-            name=node.name,
-            online=node.online,
-            draining=node.draining,
-            heard_at=maybe_at(node.heard_at),
-            queues={queue: dict(functions) for queue, functions in node.queues.items()},
-            software=node.software,
-        )
 
 
 class Site(BaseModel):
     """A site: all nodes that bear its name."""
 
     name: str = Field(examples=["oslo"])
-    health: str = Field(
-        description="ok: all nodes are heard; warning: some are not; critical: none is.", examples=["ok"]
+    health: Health = Field(
+        description="ok: all nodes are online; warning: some are not; critical: none is heard.",
+        examples=["ok"],
     )
     roots: dict[str, str] = Field(description="Name of each root → its directory.")
     default_target: str | None = Field(description="Where steps send data that name no endpoint.")
@@ -104,4 +82,19 @@ async def show_site(name: str, hub: Hub) -> Site:
 async def change_site(name: str, change: SiteChange, hub: Hub) -> Site:
     """Sets the site's default target."""
     await hub.database.write(lambda tx: registry.set_default_target(tx, name, change.default_target))
+    return await _site(hub, name)
+
+
+@router.post("/{name}/drain/", summary="Drain all nodes of a site")
+async def drain_site(name: str, hub: Hub, caller: Caller, body: DrainAsked | None = None) -> Site:
+    """None of them is granted anything more; what runs ends."""
+    why = (body or DrainAsked()).reason
+    await hub.database.write(lambda tx: node_wishes.drain_site(tx, name, caller, why))
+    return await _site(hub, name)
+
+
+@router.post("/{name}/undrain/", summary="Let all nodes of a site work again")
+async def undrain_site(name: str, hub: Hub) -> Site:
+    """They are granted tasks again."""
+    await hub.database.write(lambda tx: node_wishes.undrain_site(tx, name))
     return await _site(hub, name)

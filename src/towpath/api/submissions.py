@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from towpath.api.context import Caller, Hub
 from towpath.api.jobs import Job, job_after
+from towpath.domain.fairness import HIGHEST, LOWEST, MOST_TASKS, Turn
 from towpath.engine import control
 from towpath.engine.inputs import Asked
 from towpath.store.database import Tx
@@ -77,6 +78,13 @@ class Submission(BaseModel):
         description="How many of these paths go into a task, where discovery is null.",
     )
     fields: dict[str, bool | int | str] = Field(default={}, examples=[{"destinationsite": "bergen"}])
+    priority: int = Field(default=0, ge=LOWEST, le=HIGHEST, description="The higher goes first.")
+    max_tasks: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_TASKS,
+        description="How many of its tasks may run at once, its discovery apart; null: any number.",
+    )
 
 
 REPEATED = "Idempotent-Replayed"
@@ -113,6 +121,7 @@ async def submit(
         owner=caller,
         discovery=body.discovery,
         paths_per_task=body.paths_per_task,
+        turn=Turn(body.priority, body.max_tasks),
         idempotency_key=idempotency_key,
         body_digest=hashlib.sha256(body.model_dump_json().encode()).digest() if idempotency_key else b"",
     )

@@ -75,6 +75,10 @@ class Hub:
         """Change what is at that path."""
         return self._send(httpx.Request("PATCH", self._at(path), json=body), repeatable=True)
 
+    def put(self, path: str, body: object) -> bytes:
+        """Put that at that path."""
+        return self._send(httpx.Request("PUT", self._at(path), json=body), repeatable=True)
+
     def delete(self, path: str) -> None:
         """Delete what is at that path."""
         self._send(httpx.Request("DELETE", self._at(path)), repeatable=False)

@@ -8,7 +8,7 @@ import typer
 
 from towpath.cli.errors import Exit
 from towpath.cli.hubs import open_hub, segment
-from towpath.cli.job_tables import JOBS, PATHS, TASKS, print_job
+from towpath.cli.job_tables import JOBS, PATHS, TASKS, print_job, turn_of
 from towpath.cli.output import Format, Json, Jsonl, Limit, print_document, print_list
 from towpath.cli.progress import summary
 from towpath.cli.report import Kind, write_report
@@ -146,6 +146,28 @@ def cancel(job_id: Id, reason: Reason = "", as_json: Json = False) -> None:
     _wish(job_id, "cancel", {"reason": reason}, as_json)
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+def priority(
+    job_id: Id,
+    value: Annotated[int, typer.Argument(metavar="N", help="-1000 to 1000; the higher goes first.")],
+    as_json: Json = False,
+) -> None:
+    """Let a job go before those of a lower priority from now on."""
+    _change(job_id, {"priority": value}, as_json)
+
+
+@app.command("max-tasks")
+def max_tasks(
+    job_id: Id,
+    most: Annotated[str, typer.Argument(metavar="N", help="Tasks at once; `-` = any number.")],
+    as_json: Json = False,
+) -> None:
+    """Let a job run at most N of its tasks at once from now on; its discovery is not counted."""
+    if most != "-" and not (most.isascii() and most.isdigit()):
+        raise Mistake(f"N: expected a number, or - for any number, found '{most}'")
+    _change(job_id, {"max_tasks": None if most == "-" else int(most)}, as_json)
+
+
 @app.command()
 def retry(
     job_id: Id,
@@ -172,6 +194,16 @@ def retry(
     if as_json:
         print_document(document)
     return Exit.OK
+
+
+def _change(job_id: int, body: object, as_json: bool) -> None:
+    with open_hub() as hub:
+        document = hub.patch(f"/api/jobs/{segment(job_id)}/", body)
+    if as_json:
+        print_document(document)
+    else:
+        job = msgspec.json.decode(document, type=Job)
+        print(f"{summary(job)}, {turn_of(job)}")
 
 
 def _wish(job_id: int, verb: str, body: object, as_json: bool) -> None:

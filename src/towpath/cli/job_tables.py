@@ -72,6 +72,7 @@ def _facts(job: Job) -> list[tuple[str, str]]:
     facts = [
         ("site", f"{job.site}, queue {job.queue}"),
         ("paths", _paths(job.totals)),
+        ("turn", turn_of(job) if job.priority or job.max_tasks else ""),
         ("bytes", f"{size(job.bytes_done)} done, {size(job.bytes_found)} found"),
         ("created", f"{moment(job.created_at)} UTC by {job.owner}"),
         ("started", moment(job.started_at)),
@@ -83,6 +84,12 @@ def _facts(job: Job) -> list[tuple[str, str]]:
         ("note", "it found nothing to do" if job.noop else ""),
     ]
     return [(head, text) for head, text in facts if text]
+
+
+def turn_of(job: Job) -> str:
+    """What a job was given for its turn."""
+    most = "any number of tasks" if job.max_tasks is None else f"at most {job.max_tasks} tasks"
+    return f"priority {job.priority}, {most} at once"
 
 
 def _paths(totals: Totals) -> str:

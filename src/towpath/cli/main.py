@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from towpath.cli import hub_command, job, run, site, supervise, target, up, worker_command, workflow
+from towpath.cli import (
+    hub_command,
+    job,
+    limit,
+    node,
+    run,
+    site,
+    supervise,
+    target,
+    up,
+    worker_command,
+    workflow,
+)
 from towpath.cli.errors import Exit, HubBug
 from towpath.domain.errors import Mistake
 
@@ -46,7 +58,9 @@ app.command("run")(run.run)
 app.add_typer(job.app, name="job")
 app.add_typer(workflow.app, name="workflow")
 app.add_typer(site.app, name="site")
+app.add_typer(node.app, name="node")
 app.add_typer(target.app, name="target")
+app.add_typer(limit.app, name="limit")
 
 
 def main() -> None:

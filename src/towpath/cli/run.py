@@ -24,8 +24,16 @@ if TYPE_CHECKING:
 
 Wait = Annotated[bool, typer.Option("--wait", help="Wait; exit 0 SUCCESS, 3 FAILURE, 4 CANCELLED, 5 PAUSED.")]
 
+Priority = Annotated[
+    int, typer.Option("--priority", metavar="N", help="Jobs of a higher one go first; -1000 to 1000.")
+]
+MaxTasks = Annotated[
+    int | None,
+    typer.Option("--max-tasks", metavar="N", min=1, help="At most so many of its tasks run at once."),
+]
 
-def run(
+
+def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     workflow: Annotated[str, typer.Argument(metavar="WORKFLOW", help="See `towpath workflow list`.")],
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Beneath a root of the site.")],
     site: Annotated[str, typer.Option("--site", metavar="SITE", help="Where the paths are.")],
@@ -33,6 +41,8 @@ def run(
     field: Annotated[
         list[str] | None, typer.Option("--field", metavar="NAME=VALUE", help="A runtime field; repeatable.")
     ] = None,
+    priority: Priority = 0,
+    max_tasks: MaxTasks = None,
     wait_for_it: Wait = False,
     as_json: Json = False,
 ) -> int:
@@ -43,6 +53,8 @@ def run(
         "queue": queue,
         "paths": [asked(path) for path in paths],
         "fields": fields_of(field or []),
+        **({"priority": priority} if priority else {}),
+        **({"max_tasks": max_tasks} if max_tasks else {}),
     }
     with open_hub() as hub:
         document = hub.post("/api/file/workflow/", order, key=uuid.uuid4().hex)

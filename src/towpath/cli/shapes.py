@@ -42,6 +42,8 @@ class Job(msgspec.Struct, frozen=True):
     retry_of: int | None = None
     noop: bool = False
     waiting: str | None = None
+    priority: int = 0
+    max_tasks: int | None = None
     fields: dict[str, object] = {}
 
 
@@ -104,12 +106,18 @@ class Path(msgspec.Struct, frozen=True):
 class Node(msgspec.Struct, frozen=True):
     """A node of a site."""
 
+    site: str
     name: str
+    state: str
     online: bool
-    draining: bool
     heard_at: str | None
+    running: int
     queues: dict[str, dict[str, int]]
+    started_with: dict[str, dict[str, int]]
     software: str
+    drain_at: str | None = None
+    drain_by: str | None = None
+    drain_why: str | None = None
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -127,6 +135,16 @@ class Sites(msgspec.Struct, frozen=True):
     """All sites."""
 
     results: list[Site]
+
+
+class OwnerLimit(msgspec.Struct, frozen=True):
+    """How many tasks of all jobs of a user may run at once, and how many do."""
+
+    owner: str
+    max_tasks: int
+    running: int
+    set_by: str
+    set_at: str
 
 
 class Target(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ import msgspec
 import typer
 
 from towpath.cli.hubs import open_hub, segment
+from towpath.cli.node import Reason, slots_of
 from towpath.cli.output import (
     Column,
     Format,
@@ -73,6 +74,22 @@ def set_site(
     print_document(document) if as_json else _print_site(document)
 
 
+@app.command()
+def drain(name: Name, reason: Reason = "", as_json: Json = False) -> None:
+    """Give all nodes of a site nothing more; what they run ends."""
+    with open_hub() as hub:
+        document = hub.post(f"/api/sites/{segment(name)}/drain/", {"reason": reason})
+    print_document(document) if as_json else _print_site(document)
+
+
+@app.command()
+def undrain(name: Name, as_json: Json = False) -> None:
+    """Let all nodes of a site work again."""
+    with open_hub() as hub:
+        document = hub.post(f"/api/sites/{segment(name)}/undrain/", {})
+    print_document(document) if as_json else _print_site(document)
+
+
 def _print_site(document: bytes) -> None:
     site = msgspec.json.decode(document, type=Site)
     out = console()
@@ -86,14 +103,9 @@ def _print_site(document: bytes) -> None:
             soft_wrap=True,
         )
     for node in site.nodes:
-        out.print("  node", node.name, styled("up" if node.online else "down"), _about(node), soft_wrap=True)
+        out.print("  node", node.name, styled(node.state), _about(node), soft_wrap=True)
 
 
 def _about(node: Node) -> str:
-    slots = [
-        f"{queue}: " + ", ".join(f"{function} {count}" for function, count in functions.items())
-        for queue, functions in node.queues.items()
-    ]
-    parts = ["draining"] if node.draining else []
-    parts += [f"heard {moment(node.heard_at)} UTC"] if node.heard_at else ["never heard"]
-    return "; ".join([*parts, *slots])
+    heard = f"heard {moment(node.heard_at)} UTC" if node.heard_at else "never heard"
+    return "; ".join(filter(None, [heard, slots_of(node)]))

@@ -1,19 +1,21 @@
 """What a node tells of itself: its hello, its heartbeats, and what the hub makes of its silence."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from towpath.domain.fairness import Bulk, kept
+from towpath.domain.slots import effective
 from towpath.domain.states import STARTED, TaskEvent, Wanted
 from towpath.engine.losing import lose, pardon
 from towpath.store import holds, tasks
 from towpath.store.database import Tx
 from towpath.store.holds import Hold
 from towpath.store.ledger import Ledger
-from towpath.store.tables import nodes, sites
+from towpath.store.tables import lanes, nodes, sites
 from towpath.store.tables import tasks as task_rows
 from towpath.store.tasks import Task
 from towpath.wire import Beat, Hello, NodeWishes, Verdicts
@@ -35,8 +37,10 @@ class Node:
     name: str
     incarnation: bytes | None
     last_claim: int
+    queues: dict[str, dict[str, int]]
+    """The slots that it was started with."""
     slots: dict[str, dict[str, int]] | None
-    """What people wish, in place of what it was started with."""
+    """Those that people wish in place of them."""
     drain_at: int | None
 
     @property
@@ -112,11 +116,13 @@ def beat(tx: Tx, site: str, name: str, said: Beat) -> Verdicts:
     with Ledger(tx) as ledger:
         ledger.lock_jobs({task.job_id for task in held})
         standing = holds.list_holds(tx.conn, site)
-        back = [task.run for task in held if task.run in listed and _is_to_stop(ledger, node, task, standing)]
+        stopping = [task for task in held if _is_to_stop(ledger, node, task, standing)]
+        stopping += _in_the_way(ledger, node, held)
+        back = {task.run for task in stopping} & listed
     dropped = [run for run in said.runs if run not in known]
     if dropped:
         pardon(tx, dropped)
-    return Verdicts([run for run in back if run], dropped, wishes=node.wishes)
+    return Verdicts(sorted(run for run in back if run), dropped, wishes=node.wishes)
 
 
 def _heard(tx: Tx, said: Beat) -> dict[str, object]:
@@ -133,6 +139,37 @@ def _is_to_stop(ledger: Ledger, node: Node, task: Task, standing: Sequence[Hold]
     if job.hand_back or (task.is_discovery and (job.wanted is not Wanted.RUN or node.drains)):
         return True
     return any(hold.keeps(task.queue) and (hold.hand_back or task.is_discovery) for hold in standing)
+
+
+def _in_the_way(ledger: Ledger, node: Node, held: Collection[Task]) -> list[Task]:
+    """Walks that have turned out large and hold a slot which a small job waits for: they go on later at no cost."""
+    found: list[Task] = []
+    queues = effective(node.queues, node.slots or {})
+    for queue in {task.queue for task in held if task.is_discovery}:
+        walks = [task for task in held if task.is_discovery and task.queue == queue]
+        large = [task for task in walks if ledger.jobs[task.job_id].kept_bulk is Bulk.LARGE]
+        size = queues.get(queue, {}).get("discovery", 0)
+        excess = len(large) - (size - kept(size))
+        if excess > 0 and len(walks) >= size:
+            large.sort(key=lambda task: (ledger.jobs[task.job_id].priority, -task.id))
+            waiting = _WAITING.where(lanes.c.priority >= ledger.jobs[large[0].job_id].priority)
+            due = ledger.tx.conn.execute(waiting, {"of_site": node.site, "of_queue": queue}).first()
+            found += large[:excess] if due else []
+    return found
+
+
+_WAITING = (
+    sa.select(lanes.c.job_id)
+    .where(lanes.c.site == sa.bindparam("of_site"), lanes.c.queue == sa.bindparam("of_queue"))
+    .where(lanes.c.function == "discovery", lanes.c.open, lanes.c.ready > 0, lanes.c.small)
+    .limit(1)
+)
+
+
+def mark_silent(tx: Tx, node_id: int, beats: int) -> None:
+    """A node missed so many heartbeats that it counts as offline, unless it has given another; its leases go on."""
+    unheard = (nodes.c.id == node_id, nodes.c.beats == beats, ~nodes.c.silent)
+    tx.conn.execute(sa.update(nodes).where(*unheard).values(silent=True))
 
 
 def watched(conn: Connection) -> dict[int, int]:

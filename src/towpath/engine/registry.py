@@ -14,8 +14,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from towpath.domain.errors import Conflict, Mistake, NotFound, did_you_mean
+from towpath.domain.nodes import Health, site_health
 from towpath.domain.targets import check_credentials, parse_target_url
 from towpath.domain.values import name_fault
+from towpath.engine import node_wishes
+from towpath.engine.node_wishes import NodeView
 from towpath.engine.nodes import Unknown
 from towpath.engine.workflows import (
     WorkflowView,
@@ -48,23 +51,11 @@ def _check_name(kind: str, name: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class NodeView:
-    """A node as people see it."""
-
-    name: str
-    online: bool
-    draining: bool
-    heard_at: int | None
-    queues: Mapping[str, Mapping[str, int]]
-    software: str
-
-
-@dataclass(frozen=True, slots=True)
 class SiteView:
-    """A site as people see it; `health` is ok, warning (some nodes are off) or critical (all are)."""
+    """A site as people see it."""
 
     name: str
-    health: str
+    health: Health
     roots: Mapping[str, str]
     default_target: str | None
     unguarded: bool
@@ -106,17 +97,14 @@ def list_nodes(conn: Connection) -> list[NodeName]:
 def list_sites(conn: Connection) -> list[SiteView]:
     """All sites with their nodes, by name."""
     members: dict[str, list[NodeView]] = {}
-    for row in conn.execute(sa.select(nodes).order_by(nodes.c.name)):
-        online = row.incarnation is not None and not row.lost
-        view = NodeView(row.name, online, row.draining, row.heard_at, row.queues, row.software)
-        members.setdefault(row.site, []).append(view)
+    for view in node_wishes.list_nodes(conn):
+        members.setdefault(view.site, []).append(view)
     rows = conn.execute(sa.select(sites).order_by(sites.c.name))
     return [_site(row, tuple(members.get(row.name, ()))) for row in rows]
 
 
 def _site(row: Any, members: tuple[NodeView, ...]) -> SiteView:
-    online = sum(node.online for node in members)
-    health = "critical" if not online else "ok" if online == len(members) else "warning"
+    health = site_health([node.state for node in members])
     return SiteView(row.name, health, row.roots, row.default_target, row.unguarded, members)
 
 

@@ -100,8 +100,9 @@ class Desk:
             raise wire.Malformed(f"hello: expected version {wire.VERSION}, found {said.version}")
 
         def work(tx: Tx) -> wire.Welcome:
-            nodes.hello(tx, site, name, said)
-            return wire.Welcome(wire.VERSION, self._settings.heartbeat, self._settings.lease_beats)
+            wishes = nodes.hello(tx, site, name, said)
+            heartbeat, beats = self._settings.heartbeat, self._settings.lease_beats
+            return wire.Welcome(wire.VERSION, heartbeat, beats, wishes)
 
         return work
 

@@ -15,6 +15,10 @@ class Leases:
         """Give every lease its full length again."""
         self._missed.clear()
 
+    def quiet(self, beats: int) -> list[int]:
+        """The nodes that have missed at least so many heartbeats one after the other, and keep their leases yet."""
+        return [node_id for node_id, missed in self._missed.items() if missed >= beats]
+
     def period(self, given: Mapping[int, int], could_hear: bool) -> list[int]:
         """One heartbeat's time has passed: the nodes whose leases have now run out.
 

@@ -7,6 +7,7 @@ from functools import partial
 
 import structlog
 
+from towpath.domain.nodes import SILENT_AFTER
 from towpath.engine import nodes, parking, upkeep
 from towpath.hub.conductor import Candidate, Conductor
 from towpath.hub.leases import Leases
@@ -124,6 +125,8 @@ class Rounds:
         for node_id in self._leases.period(given, could_hear=reachable):
             released = await self._conductor.do(partial(nodes.silence, node_id=node_id))
             log.warning("a node fell silent", node=node_id, beats=self._leases.beats, released=len(released))
+        for node_id in self._leases.quiet(SILENT_AFTER):
+            await self._conductor.do(partial(nodes.mark_silent, node_id=node_id, beats=given[node_id]))
 
     async def _mend(self) -> None:
         await self._conductor.in_office()

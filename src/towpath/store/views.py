@@ -46,6 +46,8 @@ class JobView:
     site: str
     queue: str
     owner: str
+    priority: int
+    max_tasks: int | None
     state: str
     wanted: str
     wish_by: str | None
@@ -145,6 +147,8 @@ def _job(conn: Connection, row: Any) -> JobView:
         site=row.site,
         queue=row.queue,
         owner=row.owner,
+        priority=row.priority,
+        max_tasks=row.max_tasks,
         state=row.state,
         wanted=row.wanted,
         wish_by=row.wish_by,
