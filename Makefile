@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint format docs bench lock clean
+.PHONY: help setup demo test test-long chaos lint format docs bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ test: lint ## Lint, then all tests but the long ones; ends with "N passed, N fai
 
 test-long: $(READY) ## The long tests
 	@$(PYTEST) -q -m long
+
+chaos: $(READY) ## N rounds in which real processes die, from SEED on; FILES, KILLS: in a round
+	@$(BIN)/python -m tests.chaos --rounds $(or $(N),1) $(if $(SEED),--seed $(SEED)) \
+		$(if $(FILES),--files $(FILES)) $(if $(KILLS),--kills $(KILLS))
 
 lint: $(READY) ## Style, types and the walls between the rooms
 	@$(BIN)/ruff check --quiet .

@@ -123,9 +123,9 @@ def until(holds: Callable[[], object], what: str, patience: float = PATIENCE) ->
         time.sleep(0.05)
 
 
-@pytest.fixture(scope="session")
-def reaper() -> Iterator[Callable[[Path], None]]:
-    """Takes homes whose hub is stopped at the end, even where the tests are killed."""
+@contextmanager
+def reaping() -> Iterator[Callable[[Path], None]]:
+    """Takes homes whose hub is stopped at the end, even where this process is killed."""
     with subprocess.Popen(
         [sys.executable, "-c", REAPER],
         stdin=subprocess.PIPE,
@@ -142,6 +142,13 @@ def reaper() -> Iterator[Callable[[Path], None]]:
         yield take
         process.stdin.close()
         process.wait(PATIENCE)
+
+
+@pytest.fixture(scope="session")
+def reaper() -> Iterator[Callable[[Path], None]]:
+    """Takes homes whose hub is stopped when the tests are over, however they end."""
+    with reaping() as take:
+        yield take
 
 
 MakeHub = Callable[[], Hub]

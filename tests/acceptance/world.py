@@ -203,7 +203,9 @@ class MakeWorld(Protocol):
 
 RIG_FILES = {
     "METADATA": "Metadata-Version: 2.1\nName: towpath-rig\nVersion: 1.0\n",
-    "entry_points.txt": "[towpath.steps]\ngate = towpath_rig:Gate\nstumble = towpath_rig:Stumble\n",
+    "entry_points.txt": (
+        "[towpath.steps]\ngate = towpath_rig:Gate\nstroll = towpath_rig:Stroll\nstumble = towpath_rig:Stumble\n"
+    ),
     "INSTALLER": "the tests\n",
 }
 
@@ -232,7 +234,6 @@ CHAINS = (
     chain("gated-premigrate", GATE, {"name": "migrate", "premigrate": True}),
     chain("checksum-noop", {"name": "checksum"}, {"name": "noop"}),
     chain("checksum-migrate", {"name": "checksum"}, {"name": "migrate", "premigrate": True}),
-    chain("haul", {"name": "migrate", "premigrate": True}, GATE, {"name": "checksum"}),
     chain("stumble", {"name": "noop"}, {"name": "stumble"}, {"name": "checksum"}, {"name": "noop"}),
 )
 """The workflows that every world has besides the installed ones."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -107,12 +108,11 @@ def environment(env: Mapping[str, str]) -> dict[str, str]:
 
 def trim_log(log: Path) -> None:
     """Put a log that has grown too long aside as `.1`; the child goes on writing at the start of the file."""
-    try:
+    # A log that is not there yet, or a disk with no room for a copy: it is looked at again soon.
+    with suppress(OSError):
         if log.stat().st_size > LOG_LIMIT:
             shutil.copyfile(log, log.with_name(f"{log.name}.1"))
             os.truncate(log, 0)
-    except FileNotFoundError:
-        return
 
 
 class Slot:

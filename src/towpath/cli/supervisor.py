@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -68,6 +69,8 @@ class Supervisor:
         self._nats_slot = Slot("nats", None, self._nats, home.nats / NATS_LOG)
         self._hub = self._command("hub", None, self._hub_arguments())
         self._workers = [self._worker(site, place) for site, place in self._remembered.sites.items()]
+        self._untold = False
+        """What runs has changed, and the status does not say so yet."""
 
     def run(self) -> int:
         """Start everything, keep it alive, and stop it in order: workers, hub, NATS."""
@@ -98,7 +101,7 @@ class Supervisor:
         news = [said for slot in self._slots if (said := slot.look(now))]
         for said in news:
             _log(said)
-        if news:
+        if news or self._untold:
             self._tell()
         for slot in self._slots:
             trim_log(slot.log)
@@ -160,7 +163,14 @@ class Supervisor:
             )
             for slot in self._slots
         ]
-        write_status(self._home, Status(os.getpid(), self._listen.url, children))
+        try:
+            write_status(self._home, Status(os.getpid(), self._listen.url, children))
+        except OSError as error:
+            # A full disk passes, and what is kept alive must not die of it: told again at the next turn.
+            _log(f"the status could not be written: {error}")
+            self._untold = True
+        else:
+            self._untold = False
 
     def _command(self, role: str, site: str | None, arguments: Iterable[str]) -> Slot:
         log = self._home.log(role, site)
@@ -180,4 +190,5 @@ class Supervisor:
 
 def _log(text: str) -> None:
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    print(f"{moment} {text}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # A full disk takes no line; nobody must die for want of one.
+        print(f"{moment} {text}", file=sys.stderr, flush=True)

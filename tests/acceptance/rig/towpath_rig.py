@@ -1,4 +1,4 @@
-"""A plugin for the tests: a step that waits until it is let go on, and one that fails in a way nobody foresaw."""
+"""A plugin for the tests: steps that wait until they are let go on, that take their time, and that fail unforeseen."""
 
 import time
 from collections.abc import Iterator
@@ -29,6 +29,25 @@ class Gate:
                 time.sleep(GLANCE)
             if not context.proceed():
                 return
+            yield PathOutcome(item.index, Code.PROCESSED)
+
+
+class Stroll:
+    """Takes as long over each path as a file says, which is read anew before each; can be handed back at each."""
+
+    spec: ClassVar[StepSpec] = StepSpec(
+        "stroll",
+        "take time over each path",
+        (Argument("pace", "string", "", "the file with the seconds"),),
+    )
+
+    def run(self, context: Context) -> Iterator[PathOutcome]:
+        """Let time pass, then say of each path that it was processed."""
+        pace = Path(context.arguments["pace"])
+        for item in context.items:
+            if not context.proceed():
+                return
+            time.sleep(float(pace.read_text() or 0))
             yield PathOutcome(item.index, Code.PROCESSED)
 
 
