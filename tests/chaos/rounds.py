@@ -203,7 +203,9 @@ def play(root: Path, tale: Tale, kills: int) -> None:
     chance = Random(f"work {tale.seed}")
     with standing(root) as ground:
         tale.tell("up")
-        played = Round(ground, script(tale.seed, kills), kills, tale, errands(ground, tale.files, chance), chance)
+        played = Round(
+            ground, script(tale.seed, kills), kills, tale, errands(ground, tale.files, chance), chance
+        )
         played.begin()
         tale.tell("begun")
         played.storm()

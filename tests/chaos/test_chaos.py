@@ -23,6 +23,7 @@ def rounds(*arguments: str) -> str:
     return played.stdout
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_jobs_at_two_sites_end_as_they_must_whatever_happens_in_their_midst(seed: int) -> None:
     assert "; ok\n" in rounds("--seed", str(seed), "--files", "1500")
