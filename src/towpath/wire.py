@@ -5,7 +5,7 @@ not see them. A message is at most `MAX_MESSAGE` bytes; its first byte says whet
 """
 
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 import zstandard
@@ -364,9 +364,15 @@ def unpack(data: bytes, kind: type[T], limit: int = 64 * 1024 * 1024) -> T:
             body = decompress(body, limit)
         elif flag != PLAIN:
             raise Malformed(f"{kind}: expected a message's first byte, found {flag!r}")
-        return msgspec.msgpack.decode(body, type=kind)
+        return cast(T, _decoder(kind).decode(body))  # type: ignore[arg-type]  # classes are hashable
     except (msgspec.MsgspecError, zstandard.ZstdError) as error:
         raise Malformed(f"{getattr(kind, '__name__', kind)}: {error}") from error
+
+
+@lru_cache(maxsize=64)
+def _decoder(kind: Any) -> msgspec.msgpack.Decoder[Any]:
+    """Made once for each kind: to make one for a union of messages takes longer than to read one."""
+    return msgspec.msgpack.Decoder(kind)
 
 
 def compress(raw: bytes) -> bytes:

@@ -48,15 +48,7 @@ def add_batches(ledger: Ledger, job: Job, found: Sequence[tuple[Group, Batch]]) 
     first_id = tasks.next_ids(ledger.tx.conn, "batches", len(found))
     rows, new = [], []
     for batch_id, (group, batch) in enumerate(found, first_id):
-        rows.append(
-            {
-                "id": batch_id,
-                "job_id": job.id,
-                "count": group.count,
-                "bytes": bounded(group.bytes),
-                "paths": group.batch,
-            }
-        )
+        rows.append(batches.BatchRow(batch_id, job.id, group.count, group.batch, bounded(group.bytes)))
         new += _chains(job.plan.branches[group.rule], group, batch, batch_id)
         job.add("discovered", group.count)
         job.add("bytes_found", bounded(group.bytes))
@@ -71,8 +63,8 @@ def bounded(number: int) -> int:
 
 def _chains(branch: Branch, group: Group, batch: Batch, batch_id: int) -> list[NewChain]:
     """One chain; for directories that are to be deleted one per depth, so that the deepest can go first."""
-    deletes = any(call.phase is Phase.DELETES for call in branch.chain)
-    if not deletes or Kind.DIRECTORY not in batch.kinds:
+    deletes = Kind.DIRECTORY in batch.kinds and any(call.phase is Phase.DELETES for call in branch.chain)
+    if not deletes:
         return [NewChain(group.rule, batch_id, group.count)]
     by_depth: defaultdict[int | None, list[int]] = defaultdict(list)
     for index, path in enumerate(batch.paths):

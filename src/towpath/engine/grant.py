@@ -21,7 +21,7 @@ from towpath.store.tables import tasks as task_rows
 from towpath.store.tasks import HUB, LANE, Task
 from towpath.wire import Claim, Grant, Grants, Walk, Want
 
-MOST = 64
+MOST = 256
 """Tasks in one answer."""
 
 RunIds = Callable[[int], Sequence[bytes]]

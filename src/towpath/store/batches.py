@@ -1,12 +1,15 @@
 """Batches in the database: immutable lists of paths, and the masks by which tasks refer to them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from towpath.domain.paths import Code
+from towpath.store.many import run_many
 from towpath.store.tables import batches
 from towpath.wire import compress, decompress
 
@@ -23,10 +26,26 @@ _LENGTHS = sa.select(batches.c.id, sa.func.length(batches.c.paths)).where(_IDS)
 _PACKED = sa.select(batches.c.id, batches.c.paths).where(_IDS)
 
 
-def insert(conn: Connection, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write new batches: rows of `id`, `job_id`, `count`, `bytes`, `paths`."""
+@dataclass(frozen=True, slots=True)
+class BatchRow:
+    """A new batch: `count` paths of together `bytes` bytes, packed as `paths`."""
+
+    id: int
+    job_id: int
+    count: int
+    paths: bytes
+    bytes: int
+
+
+_COLUMNS = tuple(f.name for f in fields(BatchRow))
+_INSERT = sa.insert(batches).values({name: sa.bindparam(name) for name in _COLUMNS})
+_values = attrgetter(*_COLUMNS)
+
+
+def insert(conn: Connection, rows: Sequence[BatchRow]) -> None:
+    """Write new batches."""
     if rows:
-        conn.execute(sa.insert(batches), list(rows))
+        run_many(conn, _INSERT, _COLUMNS, [_values(row) for row in rows])
 
 
 def sizes(conn: Connection, batch_ids: Collection[int]) -> dict[int, int]:

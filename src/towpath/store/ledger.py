@@ -59,8 +59,11 @@ class Ledger:
         """The tasks of these ids, their jobs locked before them."""
         missing = [task_id for task_id in task_ids if task_id not in self._tasks]
         if missing:
-            self.lock_jobs(counters.jobs_of(self.tx.conn, missing))
-            self.take(tasks.load(self.tx.conn, missing))
+            if self.tx.conn.dialect.name != "sqlite":  # There a writer is alone: it locks all by beginning.
+                self.lock_jobs(counters.jobs_of(self.tx.conn, missing))
+            found = tasks.load(self.tx.conn, missing)
+            self.lock_jobs({task.job_id for task in found})
+            self.take(found)
         return {task_id: self._tasks[task_id] for task_id in task_ids if task_id in self._tasks}
 
     def chains(self, chain_ids: Collection[int]) -> dict[int, list[Task]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -151,6 +152,8 @@ ENDING = (
 """What a move changes that ends a task."""
 CHANGING = tuple(name for name in COLUMNS if name not in FIXED)
 """All that may change of a task."""
+ONLY_BY_MOVES = frozenset({"cause", "codes", *HOLDING, *ENDING}) - {"state", "attempts", "error"}
+"""What a task that has not moved yet cannot have: a new one need not write it."""
 
 # Statements are made once: making one costs more than running it.
 _IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
@@ -167,7 +170,10 @@ _LOAD_READY = (
     .limit(sa.bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-_INSERT = sa.insert(tasks).values({name: sa.bindparam(name) for name in COLUMNS})
+_NEW = tuple(name for name in COLUMNS if name not in ONLY_BY_MOVES)
+_INSERTS = {
+    names: sa.insert(tasks).values({name: sa.bindparam(name) for name in names}) for names in (_NEW, COLUMNS)
+}
 _NEXT_IDS = (
     sa.update(ids)
     .where(ids.c.name == sa.bindparam("kind"))
@@ -198,10 +204,6 @@ def _task(row: Any) -> Task:
     found.state = _STATES[found.state]
     found.cause = _CAUSES[found.cause]
     return found
-
-
-def _row(task: Task) -> dict[str, Any]:
-    return {name: getattr(task, name) for name in COLUMNS}
 
 
 def load(conn: Connection, task_ids: Collection[int]) -> list[Task]:
@@ -240,8 +242,12 @@ def load_after(conn: Connection, chain_ids: Collection[int]) -> dict[int, list[T
 
 def insert(conn: Connection, new: Sequence[Task]) -> None:
     """Write new tasks."""
-    if new:
-        run_many(conn, _INSERT, [_row(task) for task in new])
+    unmoved = [task for task in new if task.state is PENDING]
+    moved = [task for task in new if task.state is not PENDING]
+    for names, written in ((_NEW, unmoved), (COLUMNS, moved)):
+        if written:
+            values = attrgetter(*names)
+            run_many(conn, _INSERTS[names], names, [values(task) for task in written])
 
 
 def update(
@@ -251,14 +257,11 @@ def update(
 
     `names` are the columns written: `CHANGING`, or `HOLDING` or `ENDING` where nothing else has changed.
     """
-    rows = []
-    for task, was in changed:
-        row = {name: getattr(task, name) for name in names}
-        row["row_id"], row["row_was"] = task.id, was
-        rows.append(row)
+    values = attrgetter("id", *names)
+    rows = [(was, *values(task)) for task, was in changed]
     if not rows:
         return
-    written = run_many(conn, _UPDATES[names], rows)
+    written = run_many(conn, _UPDATES[names], ("row_was", "row_id", *names), rows)
     if written not in (len(rows), -1):
         raise GuardBroken(f"expected {len(rows)} tasks in the states they were read in, found {written}")
 
