@@ -13,7 +13,7 @@ WAIT_AT_MOST = 0.5
 """Seconds that a task that was granted ahead should wait for a slot: another node might run it meanwhile."""
 
 MOST_AHEAD = 512
-"""Tasks at hand beyond the slots, at most: a hub answers with 64, so that a claim is under way while as many run."""
+"""Tasks at hand beyond the slots, at most: a hub answers with 256, so that a claim is under way while as many run."""
 
 OVERDUE = 2.0
 """Seconds after which a task that waits behind others, all longer than expected, is given back."""
