@@ -23,6 +23,7 @@ from towpath.domain.paths import Code, Kind, PathOutcome
 from towpath.steps.protocol import Context, Item, Site, Step
 from towpath.storage.opening import open_storage
 from towpath.storage.roots import Root, Roots
+from towpath.worker.begun import BegunFile
 from towpath.worker.clock import Clock
 from towpath.worker.crew import Crew
 from towpath.worker.link import Link
@@ -210,4 +211,6 @@ class Node:
             steps=[],
             box_key=bytes(PrivateKey(BOX_KEY).public_key),
         )
-        return Worker(link, Machine(self.clock, Random(7), outbox, disk, Pool), means, hello, self.grace)
+        begun = BegunFile(self.home / "begun")
+        machine = Machine(self.clock, Random(7), outbox, disk, Pool, begun=begun)
+        return Worker(link, machine, means, hello, self.grace)

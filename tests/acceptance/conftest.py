@@ -13,7 +13,7 @@ __all__ = ["bucket", "make_hub", "make_shared_hub", "reaper", "seaweed"]
 
 @pytest.fixture(scope="session")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with an installed plugin: the steps `gate` and `stumble`."""
+    """A directory with an installed plugin: the steps of `towpath_rig`."""
     return plant_rig(tmp_path_factory.mktemp("rig"))
 
 

@@ -201,11 +201,12 @@ class MakeWorld(Protocol):
     def __call__(self, *sites: str, weak: bool = False) -> World: ...
 
 
+STEPS = ("Gate", "Stroll", "Stumble", "Deadly", "Brim")
+"""The steps of the tests' plugin."""
+
 RIG_FILES = {
     "METADATA": "Metadata-Version: 2.1\nName: towpath-rig\nVersion: 1.0\n",
-    "entry_points.txt": (
-        "[towpath.steps]\ngate = towpath_rig:Gate\nstroll = towpath_rig:Stroll\nstumble = towpath_rig:Stumble\n"
-    ),
+    "entry_points.txt": "[towpath.steps]\n" + "".join(f"{s.lower()} = towpath_rig:{s}\n" for s in STEPS),
     "INSTALLER": "the tests\n",
 }
 
@@ -234,6 +235,12 @@ CHAINS = (
     chain("gated-premigrate", GATE, {"name": "migrate", "premigrate": True}),
     chain("checksum-noop", {"name": "checksum"}, {"name": "noop"}),
     chain("checksum-migrate", {"name": "checksum"}, {"name": "migrate", "premigrate": True}),
+    chain("deadly", {"name": "deadly"}, {"name": "noop"}),
+    chain(
+        "brim",
+        {"name": "brim", "until": "*gate", "patience": {"space_first": 1, "space_longest": 1}},
+        {"name": "noop"},
+    ),
     chain("stumble", {"name": "noop"}, {"name": "stumble"}, {"name": "checksum"}, {"name": "noop"}),
 )
 """The workflows that every world has besides the installed ones."""

@@ -255,8 +255,10 @@ async def test_a_run_that_was_dropped_reports_nothing_and_confirm_raises(
         await held_back(5)
         step.pass_on(2)
         await until(lambda: step.stopped == ["Stopped"], "the step was stopped")
-        clock.advance(5)
-        await until(lambda: hub.of(wire.Beat)[-1].runs == [], "a heartbeat without the run")
+        while hub.of(wire.Beat)[-1].runs:
+            # A heartbeat may come between the step's end and the run's.
+            clock.advance(5)
+            await held_back(5)
     assert not hub.of(wire.Report)
     assert step.confirmed == []
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from towpath.domain.paths import Code, ErrorClass, Outcome
 from towpath.domain.patience import apart, spread
 from towpath.domain.states import SPENDS_ATTEMPT, STARTED, TaskEvent, Wanted
+from towpath.domain.suspicion import SUSPECT, WALKS, is_to_blame
 from towpath.engine import chains
 from towpath.store import batches, notes
 from towpath.store.database import Tx
@@ -14,21 +15,6 @@ from towpath.store.ledger import Ledger
 from towpath.store.notes import NoteRow
 from towpath.store.tables import tasks as task_rows
 from towpath.store.tasks import LOST, Parking, Task
-
-SUSPECT = 2
-"""Workers that a task may lose before it is halved: once is anybody's bad luck."""
-
-BLAMED = 3
-"""Workers that a task of one path loses before that path has failed, where it was alone with the last one."""
-
-IN_COMPANY = 10
-"""Workers that a task of one path may lose in the company of others: of old nodes, which leave no task alone."""
-
-WALKS = 5
-"""Workers that a discovery may lose before it is given up."""
-
-ALONE_FROM = BLAMED
-"""The attempt from which a node runs a task of one path alone, so that the loss is its own or nobody's."""
 
 
 def lose(tx: Tx, held: Collection[Task], event: TaskEvent, begun: Collection[bytes] | None = None) -> None:
@@ -59,7 +45,8 @@ def _suspect(ledger: Ledger, lost: Sequence[Task], *, is_known: bool) -> None:
     company = [task for task in lost if not task.is_discovery]
     suspects = [task for task in company if task.attempts + 1 >= SUSPECT]
     for task in lost:
-        if _is_to_blame(task, alone=len(company) == 1):
+        has_one = task.paths == 1 and not task.is_discovery
+        if has_one and is_to_blame(task.attempts + 1, alone=len(company) == 1):
             _blame(ledger, task)
             continue
         task.lost_run = task.run
@@ -71,11 +58,6 @@ def _suspect(ledger: Ledger, lost: Sequence[Task], *, is_known: bool) -> None:
             parts = _halve(ledger, task) if task.paths > 1 else [task]
             if len(suspects) > 1 and not is_known:
                 _part(ledger, parts)
-
-
-def _is_to_blame(task: Task, *, alone: bool) -> bool:
-    losses = task.attempts + 1
-    return task.paths == 1 and not task.is_discovery and losses >= (BLAMED if alone else IN_COMPANY)
 
 
 def _give_up_walk(ledger: Ledger, task: Task) -> None:

@@ -5,18 +5,21 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from typing import Any
 
 import structlog
+from msgspec import structs
 
 from towpath import wire
 from towpath.worker.backoff import Persistent
 from towpath.worker.beating import Beating
+from towpath.worker.begun import Begun, Unnoted
 from towpath.worker.claiming import Claiming
 from towpath.worker.clock import Clock
+from towpath.worker.company import Company
 from towpath.worker.fence import Condition, Fence, Hold
 from towpath.worker.held import Held, Run
 from towpath.worker.lanes import Lanes
@@ -53,6 +56,8 @@ class Machine:
     """Makes, for a name, that many hands."""
     condition: Callable[[], Condition] = threading.Condition
     """Makes what the hands wait at."""
+    begun: Begun = field(default_factory=Unnoted)
+    """Where the runs are noted that have begun."""
 
 
 class Worker:
@@ -61,8 +66,10 @@ class Worker:
     def __init__(self, link: Link, machine: Machine, means: Means, hello: wire.Hello, grace: float) -> None:
         clock, random = machine.clock, machine.random
         self._clock, self._outbox, self._means = clock, machine.outbox, means
-        self._hello, self._grace = hello, grace
+        self._hello, self._grace = structs.replace(hello, begun=machine.begun.before), grace
         self._fence, self._held = Fence(clock.now, machine.condition()), Held()
+        self._begun = machine.begun
+        self._company = Company(self._fence, machine.begun)
         self._lanes = Lanes(hello.queues, machine.hands, clock.now)
         self._disk = Disk(machine.outbox, machine.disk, clock)
         self._posting = Posting(self._disk, self._fence, self._kept)
@@ -107,6 +114,8 @@ class Worker:
             await self._drained()
             for task in tasks:
                 task.cancel()
+        # It ends because it was told to: what it leaves behind is to blame for nothing.
+        self._begun.forget()
         return not self._leaving and not self._held.open()
 
     # Beginning ------------------------------------------------------------------------------------------------
@@ -115,6 +124,7 @@ class Worker:
         """What an earlier life left goes first: its runs are ended before the hub takes them for lost."""
         await self._reporting.send_all(lambda parcel, applied: None)
         await self._say_hello()
+        self._begun.forget()
 
     async def _say_hello(self) -> None:
         sent_at = self._clock.now()
@@ -170,7 +180,16 @@ class Worker:
             stages = partial(walk, run, self._means, self._posting.put_out)
         else:
             stages = partial(step_through, run, self._means)
-        self._posting.say(Said(run, carry_out(run, stages), ends=True))
+        self._posting.say(Said(run, carry_out(run, partial(self._in_company, run, stages)), ends=True))
+
+    def _in_company(self, run: Run, stages: Callable[[], bytes]) -> bytes:
+        """Run the stages beside what else runs, or alone where it must."""
+        if not self._company.enter(run):
+            return given_back(run.grant)
+        try:
+            return stages()
+        finally:
+            self._company.leave(run)
 
     def _kept(self, kept: Sequence[Kept]) -> None:
         """The outbox has what runs said."""

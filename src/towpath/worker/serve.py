@@ -29,6 +29,7 @@ from towpath.storage.roots import Root, Roots
 from towpath.storage.wrappers import Retrying, Surroundings
 from towpath.worker import keys, plugins
 from towpath.worker.backoff import ANSWER_WITHIN
+from towpath.worker.begun import BegunFile
 from towpath.worker.buslink import BusLink
 from towpath.worker.clock import BootClock
 from towpath.worker.crew import Crew
@@ -95,7 +96,8 @@ def _worker(
         unguarded=settings.unguarded,
         software=f"towpath {__version__}",
     )
-    machine = Machine(clock, random.Random(), outbox, disk, Pool)  # noqa: S311 (for the jitter of waits alone)
+    jitter = random.Random()  # noqa: S311 (for waits alone)
+    machine = Machine(clock, jitter, outbox, disk, Pool, begun=BegunFile(settings.home / "begun"))
     return Worker(link, machine, means, hello, settings.grace.total_seconds())
 
 

@@ -1,5 +1,7 @@
-"""A plugin for the tests: steps that wait until they are let go on, that take their time, and that fail unforeseen."""
+"""A plugin for the tests: steps that wait, stroll, stumble, end their worker, and find no room."""
 
+import errno
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +9,7 @@ from typing import ClassVar
 
 from towpath.domain.catalogue import Argument, StepSpec
 from towpath.domain.paths import Code, PathOutcome
-from towpath.steps.protocol import Context
+from towpath.steps.protocol import Context, Item
 
 GLANCE = 0.02
 
@@ -62,3 +64,35 @@ class Stumble:
             if item.path.endswith(b"7"):
                 raise ValueError("the press is jammed")
             yield PathOutcome(item.index, Code.PROCESSED)
+
+
+class Deadly:
+    """Ends the worker's whole process at a path that is called `deadly`, as a crash in some library would."""
+
+    spec: ClassVar[StepSpec] = StepSpec("deadly", "end the worker at some paths")
+
+    def run(self, context: Context) -> Iterator[PathOutcome]:
+        """All goes well until then."""
+        for item in context.items:
+            if item.path.endswith(b"deadly"):
+                os._exit(9)
+            yield PathOutcome(item.index, Code.PROCESSED)
+
+
+class Brim:
+    """Finds no room until a file is there."""
+
+    spec: ClassVar[StepSpec] = StepSpec(
+        "brim", "find no room until a file is there", (Argument("until", "string", "", "the file"),)
+    )
+
+    def run(self, context: Context) -> Iterator[PathOutcome]:
+        """What the system says of a full disk, for every path of which the name has an even end."""
+        room = Path(context.arguments["until"])
+
+        def put(item: Item) -> PathOutcome:
+            if not room.exists() and item.path[-1] % 2 == 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return PathOutcome(item.index, Code.PROCESSED)
+
+        return context.each(put, context.items)

@@ -9,7 +9,7 @@ from tests.hub_desk import Hub, Node, ended
 from towpath import wire
 from towpath.domain.paths import Code
 from towpath.domain.states import Wanted
-from towpath.engine.losing import ALONE_FROM, BLAMED, IN_COMPANY, SUSPECT, WALKS
+from towpath.domain.suspicion import BLAMED, IN_COMPANY, SUSPECT, WALKS, runs_alone
 from towpath.store import tables
 
 
@@ -30,7 +30,7 @@ class Mortal:
     def turn(self) -> None:
         """Claim, run side by side what may, then the suspects one by one; die where something kills."""
         granted = list(self.node.claim().grants)
-        alone = [one for one in granted if one.attempt >= ALONE_FROM and len(paths_of(one)) == 1]
+        alone = [one for one in granted if runs_alone(one.attempt)]
         for together in ([one for one in granted if one not in alone], *([one] for one in alone)):
             if any(self.deadly & set(paths_of(one)) for one in together):
                 self.node.hello(begun=[one.run for one in together])
