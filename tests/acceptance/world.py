@@ -201,7 +201,7 @@ class MakeWorld(Protocol):
     def __call__(self, *sites: str, weak: bool = False) -> World: ...
 
 
-STEPS = ("Gate", "Stroll", "Stumble", "Deadly", "Brim")
+STEPS = ("Gate", "Hang", "Stroll", "Stumble", "Deadly", "Brim")
 """The steps of the tests' plugin."""
 
 RIG_FILES = {
@@ -228,9 +228,11 @@ def chain(name: str, *action: Mapping[str, object], kinds: Sequence[str] = ("fil
 
 
 GATE = {"name": "gate", "until": "*gate"}
+HANG = {"name": "hang", "until": "*gate"}
 
 CHAINS = (
     chain("gated", GATE),
+    chain("hung", HANG),
     chain("gated-checksum", GATE, {"name": "checksum"}),
     chain("gated-premigrate", GATE, {"name": "migrate", "premigrate": True}),
     chain("checksum-noop", {"name": "checksum"}, {"name": "noop"}),

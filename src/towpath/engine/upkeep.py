@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from towpath.domain.states import PENDING, TERMINAL, JobState, Wanted
-from towpath.engine import chains, control, holds, retry
+from towpath.domain.states import PENDING, TERMINAL, JobState, TaskEvent, Wanted
+from towpath.engine import chains, control, holds, nodes, retry
 from towpath.store import tasks
 from towpath.store.database import Tx
 from towpath.store.ledger import Ledger
@@ -33,6 +33,24 @@ def dequeue(tx: Tx, job_id: int) -> bool:
         swept = tasks.cancel_some(tx.conn, job_id, tx.now, SWEEP)
         ledger.sweep(job, swept)
     return sum(kind.tasks for kind in swept) < SWEEP
+
+
+def take_back(tx: Tx, beats: int) -> list[int]:
+    """One more heartbeat's time has passed: take what nodes still hold of jobs that have waited so long as cancelled.
+
+    A node that is dead, or whose step hangs while its heart beats, holds up no cancel; what it reports later is
+    refused. Counted here and not on a clock, and kept, so that no restart begins anew. Returns the tasks' ids.
+    """
+    waiting = sa.select(jobs.c.id, jobs.c.beats_waited).where(jobs.c.state == JobState.DEQUEUING)
+    rows = tx.conn.execute(waiting.order_by(jobs.c.id).with_for_update()).all()
+    if not rows:
+        return []
+    mine = jobs.c.id.in_([row.id for row in rows])
+    tx.conn.execute(sa.update(jobs).where(mine).values(beats_waited=jobs.c.beats_waited + 1))
+    overdue = [row.id for row in rows if row.beats_waited + 1 >= beats]
+    taken = [task for job_id in overdue for task in tasks.load_held(tx.conn, job_id)]
+    nodes.lose(tx, taken, TaskEvent.LOSE_LEASE)
+    return [task.id for task in taken]
 
 
 def resume_due(tx: Tx) -> bool:

@@ -128,6 +128,12 @@ class Rounds:
         for node_id in self._leases.quiet(SILENT_AFTER):
             await self._conductor.do(partial(nodes.mark_silent, node_id=node_id, beats=given[node_id]))
 
+        taken = await self._database.write(partial(upkeep.take_back, beats=self._leases.beats))
+        if taken:
+            log.warning(
+                "tasks of cancelled jobs were taken from nodes that did not give them back", tasks=taken
+            )
+
     async def _mend(self) -> None:
         await self._conductor.in_office()
         last: int | None = 0

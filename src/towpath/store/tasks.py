@@ -12,6 +12,7 @@ from towpath.domain.states import (
     CAUSE_OF,
     PENDING,
     SPENDS_ATTEMPT,
+    STARTED,
     TERMINAL,
     Cause,
     TaskEvent,
@@ -220,6 +221,12 @@ def load_where(conn: Connection, *conditions: sa.ColumnElement[bool], limit: int
     """The tasks that meet the conditions, locked, in order of id."""
     query = _SELECT.where(*conditions).order_by(tasks.c.id).limit(limit)
     return [_task(row) for row in conn.execute(query.with_for_update()).all()]
+
+
+def load_held(conn: Connection, job_id: int) -> list[Task]:
+    """The running tasks of a job, locked, in order of id."""
+    # All running tasks are looked through, which are few: not all tasks of the job, which may be millions.
+    return load_where(conn, tasks.c.job_id + 0 == job_id, tasks.c.state == STARTED)
 
 
 def load_ready(conn: Connection, lane: Any, most: int) -> list[Task]:

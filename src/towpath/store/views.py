@@ -1,6 +1,6 @@
 """What lists and pages show of jobs, tasks and paths: readers that return frozen rows, and never count."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,10 +174,13 @@ def _waiting(conn: Connection, row: Any) -> str | None:
     """Why nothing of a job runs, in one sentence; None where something does."""
     if row.wanted == Wanted.PAUSE:
         return paused("", row.wish_by, row.wish_why, row.resume_at) + _still(conn, row)
+    if row.wanted == Wanted.CANCEL:
+        held = _holders(conn, row.id)
+        return f"cancelled by {row.wish_by}; waits for {_named(held)} to stop" if held else None
     running = sa.select(tallies.c.tasks).where(
         tallies.c.job_id == row.id, tallies.c.state == TaskState.STARTED, tallies.c.tasks > 0
     )
-    if row.wanted == Wanted.CANCEL or conn.execute(running.limit(1)).first():
+    if conn.execute(running.limit(1)).first():
         return None
     lane = conn.execute(
         sa.select(lanes)
@@ -193,8 +196,12 @@ def _still(conn: Connection, row: Any) -> str:
         return ""
     if not row.hand_back:
         return "; running tasks still finish"
-    held = ", ".join(f"node {name} of site {site}" for site, name in _holders(conn, row.id))
-    return f"; asked for its running tasks back, which are still held by {held}"
+    return f"; asked for its running tasks back, which are still held by {_named(_holders(conn, row.id))}"
+
+
+def _named(held: Sequence[tuple[str, str]]) -> str:
+    """Nodes, for people."""
+    return ", ".join(f"node {name} of site {site}" for site, name in held)
 
 
 def _holders(conn: Connection, job_id: int) -> list[tuple[str, str]]:

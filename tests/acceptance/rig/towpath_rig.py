@@ -53,6 +53,22 @@ class Stroll:
             yield PathOutcome(item.index, Code.PROCESSED)
 
 
+class Hang:
+    """As a step that is stuck in a call of the system: it asks nobody whether to go on until a file is there."""
+
+    spec: ClassVar[StepSpec] = StepSpec(
+        "hang",
+        "hear nothing until a file is there",
+        (Argument("until", "string", "", "the file"),),
+    )
+
+    def run(self, context: Context) -> Iterator[PathOutcome]:
+        """Hang, then say of each path that it was processed."""
+        while not Path(context.arguments["until"]).exists():
+            time.sleep(GLANCE)
+        yield from (PathOutcome(item.index, Code.PROCESSED) for item in context.items)
+
+
 class Stumble:
     """Fails without an outcome for any path."""
 

@@ -128,6 +128,9 @@ def test_who_wished_what_and_why_is_remembered(hub: Hub, oslo: Node) -> None:
     assert rows[0].at < rows[1].at
 
 
+BEATS = 3
+"""Heartbeats that a lease lasts."""
+
 # Pause --------------------------------------------------------------------------------------------------------
 
 
@@ -240,6 +243,46 @@ def test_a_cancel_ends_whatever_becomes_of_the_node_that_held_a_task(hub: Hub, o
     else:
         oslo.beat([])
     assert (hub.job(job).state, hub.job(job).totals["not_run"]) == ("CANCELLED", 2)
+
+
+def test_a_cancel_takes_a_task_from_a_node_that_beats_and_does_not_give_it_back(hub: Hub, oslo: Node) -> None:
+    job = hub.given("two", 2)
+    (hung,) = oslo.claim(slots=1).grants
+    hub.wish(job, Wanted.CANCEL)
+    hub.upkeep()
+    for _ in range(BEATS - 1):
+        assert oslo.beat().hand_back == [hung.run]
+        assert hub.tell(lambda tx: upkeep.take_back(tx, BEATS)) == []
+    view = hub.job(job)
+    assert (view.state, view.waiting) == (
+        "DEQUEUING",
+        "cancelled by ana; waits for node n1 of site oslo to stop",
+    )
+    assert hub.tell(lambda tx: upkeep.take_back(tx, BEATS)) == [hung.task]
+    assert (hub.job(job).state, hub.job(job).totals["not_run"]) == ("CANCELLED", 2)
+    assert oslo.beat([hung.run]).drop == [hung.run]
+    (refusal,) = oslo.report(ended(hung)).refusals
+    assert (refusal.run, hub.job(job).totals["not_run"]) == (hung.run, 2)
+
+
+def test_a_cancel_takes_a_walk_from_a_node_that_does_not_give_it_back(hub: Hub, oslo: Node) -> None:
+    job = hub.submit("noop")
+    (walk,) = oslo.claim("discovery").grants
+    oslo.report(found(walk, b"", b"1", "a"))
+    hub.wish(job, Wanted.CANCEL)
+    hub.upkeep()
+    taken = [hub.tell(lambda tx: upkeep.take_back(tx, BEATS)) for _ in range(BEATS)]
+    assert (taken[-1], hub.job(job).state) == ([walk.task], "CANCELLED")
+
+
+def test_nothing_is_taken_from_the_nodes_of_a_job_that_is_not_cancelled(hub: Hub, oslo: Node) -> None:
+    hub.given("noop", 1)
+    paused = hub.given("noop", 1)
+    oslo.claim()
+    hub.wish(paused, Wanted.PAUSE, now=True)
+    for _ in range(3 * BEATS):
+        assert hub.tell(lambda tx: upkeep.take_back(tx, BEATS)) == []
+    assert hub.job(paused).state == "PAUSING"
 
 
 def test_a_walk_that_is_handed_back_to_a_cancelled_job_is_cancelled(hub: Hub, oslo: Node) -> None:
