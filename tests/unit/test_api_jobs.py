@@ -3,10 +3,14 @@
 import base64
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 from tests.fixtures_api import ROOT, SITE, Api, api, laid
+
+from towpath.engine import registry
 
 __all__ = ["api", "laid"]
 
@@ -167,8 +171,71 @@ def test_the_same_idempotency_key_and_body_start_one_job(api: Api) -> None:
     # Spelled differently, it is the same order.
     again = api.http.post("/api/file/workflow/", json=dict(reversed(order.items())), headers=headers)
     assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
     other = api.http.post("/api/file/workflow/", json=order | {"queue": "q"}, headers=headers)
     assert other.status_code == 409
+    assert f"the key belongs to job {first.json()['id']}" in other.json()["detail"]
+
+
+def test_the_same_request_sent_many_times_at_once_starts_one_job(api: Api) -> None:
+    order = {"workflow": "noop", "site": SITE, "paths": [ROOT]}
+
+    def send(_number: int) -> httpx.Response:
+        headers = dict(api.http.headers) | {"Idempotency-Key": "k1"}
+        return httpx.post(f"{api.url}/api/file/workflow/", json=order, headers=headers, trust_env=False)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send, range(8)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert sum("Idempotent-Replayed" not in answer.headers for answer in answers) == 1
+
+
+def test_two_owners_may_draw_the_same_key(api: Api) -> None:
+    order = {"workflow": "noop", "site": SITE, "paths": [ROOT]}
+    with api.database.writing() as tx:
+        key = registry.make_api_key(tx, "bea")
+    ids = [
+        api.http.post(
+            "/api/file/workflow/",
+            json=order,
+            headers={"Idempotency-Key": "k1", "Authorization": f"Api-Key {whose}"},
+        ).json()["id"]
+        for whose in (api.key, key)
+    ]
+    assert ids[0] != ids[1]
+
+
+def test_a_pause_until_a_time_is_shown_with_who_why_and_since(api: Api) -> None:
+    job = api.start("noop", [ROOT])
+    body = {"reason": "no tapes", "resume_at": "2100-01-01T14:00:00+01:00"}
+    shown = api.http.post(f"/api/jobs/{job}/pause/", json=body).json()
+    assert (shown["state"], shown["wanted"], shown["wish_by"]) == ("PAUSED", "pause", "ana")
+    assert (shown["wish_why"], shown["resume_at"]) == ("no tapes", "2100-01-01T13:00:00Z")
+    assert shown["waiting"] == "paused by ana until 2100-01-01 13:00:00 UTC: no tapes"
+    assert api.http.post(f"/api/jobs/{job}/resume/").json()["resume_at"] is None
+    made = api.http.get(f"/api/jobs/{job}/wishes/").json()
+    assert [(wish["wanted"], wish["by"], wish["resume_at"]) for wish in made] == [
+        ("pause", "ana", "2100-01-01T13:00:00Z"),
+        ("run", "ana", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("when", "status", "text"),
+    [
+        ("2001-01-01T00:00:00Z", 400, "resume_at: expected a time to come, found 2001-01-01 00:00:00 UTC"),
+        ("2100-01-01T00:00:00", 422, "resume_at: Input should have timezone info"),
+        ("tomorrow", 422, "resume_at:"),
+    ],
+)
+def test_a_pause_until_no_time_to_come_is_refused(api: Api, when: str, status: int, text: str) -> None:
+    job = api.start("noop", [ROOT])
+    answer = api.http.post(f"/api/jobs/{job}/pause/", json={"resume_at": when})
+    assert answer.status_code == status
+    assert text in answer.json()["detail"]
+    assert api.http.get(f"/api/jobs/{job}/").json()["state"] == "PENDING"
 
 
 @pytest.mark.parametrize(
@@ -203,6 +270,7 @@ def test_what_is_not_there_is_not_found(api: Api) -> None:
     for path in (
         "jobs/7/",
         "jobs/7/steps/",
+        "jobs/7/wishes/",
         "jobs/7/tasks/",
         "jobs/7/paths/",
         "jobs/7/paths/?format=jsonl",

@@ -46,6 +46,73 @@ def test_a_definition_is_told_where_it_is_wrong(api: Api) -> None:
         assert api.http.post("/api/workflows/check/", json=document).json()["valid"] is False
 
 
+def test_a_site_is_paused_and_resumed_and_shows_it(api: Api) -> None:
+    job = api.start("noop", [f"{ROOT}/a"])
+    body = {"reason": "no tapes", "resume_at": "2100-01-01T00:00:00Z", "now": True}
+    (shown,) = api.http.post(f"/api/sites/{SITE}/pause/", json=body).json()["paused"]
+    assert (shown["queue"], shown["by"], shown["why"], shown["now"]) == ("", "ana", "no tapes", True)
+    assert shown["resume_at"] == "2100-01-01T00:00:00Z"
+    assert api.claim() == []
+    waiting = api.http.get(f"/api/jobs/{job}/").json()
+    assert (waiting["state"], waiting["waiting"]) == (
+        "PENDING",
+        "site oslo paused by ana until 2100-01-01 00:00:00 UTC: no tapes",
+    )
+    assert api.http.post(f"/api/sites/{SITE}/resume/").json()["paused"] == []
+    assert len(api.claim()) == 1
+
+
+def test_a_queue_is_paused_alone(api: Api) -> None:
+    api.start("noop", [f"{ROOT}/a"])
+    (shown,) = api.http.post(f"/api/sites/{SITE}/pause/", json={"queue": "default"}).json()["paused"]
+    assert shown["queue"] == "default"
+    assert api.claim() == []
+    conflict = api.http.post(f"/api/sites/{SITE}/resume/")
+    assert conflict.status_code == 409
+    assert conflict.json()["detail"] == "site oslo is not paused; queue default of site oslo is"
+    api.http.post(f"/api/sites/{SITE}/resume/", json={"queue": "default"})
+    assert len(api.claim()) == 1
+
+
+def test_all_jobs_of_a_workflow_are_paused_resumed_and_cancelled(api: Api) -> None:
+    jobs = [api.start("noop", [f"{ROOT}/a"]) for _ in range(3)]
+    other = api.start("checksum", [f"{ROOT}/a"])
+    assert api.http.post("/api/workflows/noop/pause/", json={"reason": "audit"}).json() == {"jobs": 3}
+    assert api.http.post("/api/workflows/noop/pause/").json() == {"jobs": 0}
+    states = {job["id"]: job["state"] for job in api.http.get("/api/jobs/").json()["results"]}
+    assert states == dict.fromkeys(jobs, "PAUSED") | {other: "PENDING"}
+    assert api.http.post("/api/workflows/noop/resume/").json() == {"jobs": 3}
+    assert api.http.post("/api/workflows/noop/cancel/").json() == {"jobs": 3}
+    assert api.http.get(f"/api/jobs/{jobs[0]}/").json()["state"] == "DEQUEUING"
+
+
+def test_all_jobs_of_a_site_or_queue_are_cancelled(api: Api) -> None:
+    for _ in range(2):
+        api.start("noop", [f"{ROOT}/a"])
+    assert api.http.post(f"/api/sites/{SITE}/cancel/", json={"queue": "default"}).json() == {"jobs": 2}
+    api.start("noop", [f"{ROOT}/a"])
+    assert api.http.post(f"/api/sites/{SITE}/cancel/").json() == {"jobs": 1}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "text"),
+    [
+        ("sites/olso/pause/", {}, "no site 'olso', did you mean 'oslo'?"),
+        ("sites/olso/cancel/", {}, "no site 'olso', did you mean 'oslo'?"),
+        ("sites/oslo/pause/", {"queue": "q"}, "site oslo has no queue 'q'; expected one of: default"),
+        ("sites/oslo/cancel/", {"queue": "q"}, "site oslo has no queue 'q'; expected one of: default"),
+        ("workflows/nop/pause/", {}, "no workflow 'nop', did you mean 'noop'?"),
+        ("workflows/nop/resume/", {}, "no workflow 'nop', did you mean 'noop'?"),
+        ("workflows/nop/cancel/", {}, "no workflow 'nop', did you mean 'noop'?"),
+    ],
+)
+def test_a_wish_of_what_nobody_knows_is_not_found(
+    api: Api, path: str, body: dict[str, object], text: str
+) -> None:
+    answer = api.http.post(f"/api/{path}", json=body)
+    assert (answer.status_code, answer.json()["detail"]) == (404, text)
+
+
 def test_a_site_shows_its_roots_and_nodes(api: Api) -> None:
     site = api.http.get(f"/api/sites/{SITE}/").json()
     assert (site["health"], site["roots"], site["unguarded"]) == ("ok", {"data": ROOT}, True)

@@ -1,6 +1,6 @@
 """Jobs: their list, how each stands, and what people may wish of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from towpath.api.context import Caller, Hub
 from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_of
 from towpath.api.times import at, maybe_at
+from towpath.api.wishes import PauseAsked, WishAsked, WishMade
 from towpath.domain.errors import NotFound
 from towpath.domain.fairness import HIGHEST, LOWEST, MOST_TASKS
 from towpath.domain.states import JobState, TaskState, Wanted
@@ -21,7 +22,7 @@ from towpath.engine.retry import Retry
 from towpath.engine.retry import retry as retry_job
 from towpath.store import views
 from towpath.store.database import Tx
-from towpath.store.views import JobFilter, JobView, StepView
+from towpath.store.views import JobFilter, JobView, StepView, WishView
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 
@@ -56,6 +57,9 @@ class Job(BaseModel):
     wish_by: str | None
     wish_why: str | None
     wish_at: datetime | None
+    resume_at: datetime | None = Field(
+        description="When it is resumed by itself, where it is paused until a time."
+    )
     fields: Mapping[str, object]
     discovery: str | None = Field(examples=["recursive"])
     retry_of: int | None
@@ -86,6 +90,7 @@ class Job(BaseModel):
             wish_by=job.wish_by,
             wish_why=job.wish_why,
             wish_at=maybe_at(job.wish_at),
+            resume_at=maybe_at(job.resume_at),
             fields=job.fields,
             discovery=job.discovery,
             retry_of=job.retry_of,
@@ -126,25 +131,6 @@ class Steps(BaseModel):
 
     count: int
     results: list[Step]
-
-
-class PauseAsked(BaseModel):
-    """How and why to pause."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    now: bool = Field(
-        default=False, description="Running tasks stop at their next path and hand back the rest."
-    )
-    reason: str = Field(default="", max_length=1000, examples=["tape library down until 14:00"])
-
-
-class WishAsked(BaseModel):
-    """Why it is wished."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    reason: str = Field(default="", max_length=1000)
 
 
 class TurnAsked(BaseModel):
@@ -242,9 +228,9 @@ async def list_steps(job_id: int, hub: Hub) -> Steps:
     return Steps(count=len(steps), results=steps)
 
 
-async def _wish(hub: Hub, job_id: int, wish: Callable[[Tx], None]) -> Job:
+async def _wish(hub: Hub, job_id: int, asked: Wish) -> Job:
     def write(tx: Tx) -> Job:
-        wish(tx)
+        control.wish(tx, job_id, asked)
         return job_after(tx, job_id)
 
     return await hub.database.write(write)
@@ -253,26 +239,36 @@ async def _wish(hub: Hub, job_id: int, wish: Callable[[Tx], None]) -> Job:
 @router.post("/{job_id}/pause/", summary="Pause a job")
 async def pause(job_id: int, hub: Hub, caller: Caller, body: PauseAsked | None = None) -> Job:
     """No more tasks start; the job is PAUSING until the running ones have ended, then PAUSED."""
-    asked = body or PauseAsked()
-    return await _wish(
-        hub,
-        job_id,
-        lambda tx: control.wish(tx, job_id, Wish(Wanted.PAUSE, caller, asked.reason, asked.now)),
-    )
+    return await _wish(hub, job_id, (body or PauseAsked()).wish(caller))
 
 
 @router.post("/{job_id}/resume/", summary="Resume a job")
 async def resume(job_id: int, hub: Hub, caller: Caller, body: WishAsked | None = None) -> Job:
     """The job goes on where it was paused."""
-    reason = (body or WishAsked()).reason
-    return await _wish(hub, job_id, lambda tx: control.wish(tx, job_id, Wish(Wanted.RUN, caller, reason)))
+    return await _wish(hub, job_id, (body or WishAsked()).wish(Wanted.RUN, caller))
 
 
 @router.post("/{job_id}/cancel/", summary="Cancel a job")
 async def cancel(job_id: int, hub: Hub, caller: Caller, body: WishAsked | None = None) -> Job:
-    """Running tasks stop at their next path; the job is DEQUEUING until nothing is left, then CANCELLED."""
-    reason = (body or WishAsked()).reason
-    return await _wish(hub, job_id, lambda tx: control.wish(tx, job_id, Wish(Wanted.CANCEL, caller, reason)))
+    """Running tasks stop at their next path; the job is DEQUEUING until nothing is left, then CANCELLED.
+
+    What a node does not give back within a lease is taken from it.
+    """
+    return await _wish(hub, job_id, (body or WishAsked()).wish(Wanted.CANCEL, caller))
+
+
+@router.get("/{job_id}/wishes/", summary="Show what was wished of a job")
+async def list_wishes(job_id: int, hub: Hub) -> list[WishMade]:
+    """Each pause, resume and cancel, the oldest first: by whom, when and why."""
+
+    def read(conn: Connection) -> list[WishView]:
+        job_of(conn, job_id)
+        return views.list_wishes(conn, job_id)
+
+    return [
+        WishMade(wanted=Wanted(w.wanted), by=w.by, why=w.why, at=at(w.at), resume_at=maybe_at(w.resume_at))
+        for w in await hub.database.read(read)
+    ]
 
 
 @router.post("/{job_id}/retry/", status_code=201, summary="Retry a job's paths as a new job")

@@ -1,5 +1,6 @@
 """Sites: their nodes, their health, and where they send data by default."""
 
+from datetime import datetime
 from typing import Self
 
 from fastapi import APIRouter
@@ -7,12 +8,40 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from towpath.api.context import Caller, Hub
 from towpath.api.nodes import DrainAsked, Node
+from towpath.api.times import at, maybe_at
+from towpath.api.wishes import QueuePause, QueueWish, Wished, wish_all
 from towpath.domain.errors import NotFound, did_you_mean
 from towpath.domain.nodes import Health
-from towpath.engine import node_wishes, registry
+from towpath.domain.states import Wanted
+from towpath.engine import holds, node_wishes, registry
+from towpath.engine.bulk import Which
 from towpath.engine.registry import SiteView
+from towpath.store.holds import Hold
 
 router = APIRouter(prefix="/api/sites", tags=["sites"])
+
+
+class Paused(BaseModel):
+    """A pause of a site, or of one queue of it, that stands."""
+
+    queue: str = Field(description='The queue; "" is the whole site.')
+    by: str
+    why: str
+    at: datetime
+    resume_at: datetime | None
+    now: bool = Field(description="What ran there was asked back.")
+
+    @classmethod
+    def of(cls, hold: Hold) -> Self:
+        """The pause as the API shows it."""
+        return cls(
+            queue=hold.queue,
+            by=hold.by,
+            why=hold.why,
+            at=at(hold.at),
+            resume_at=maybe_at(hold.until),
+            now=hold.hand_back,
+        )
 
 
 class Site(BaseModel):
@@ -29,6 +58,9 @@ class Site(BaseModel):
         description="Stubs may be made although no recall daemon guards them: root reads zeros there."
     )
     nodes: list[Node]
+    paused: list[Paused] = Field(
+        description="Nothing is granted here, or on these queues, until it is resumed."
+    )
 
     @classmethod
     def of(cls, site: SiteView) -> Self:
@@ -40,6 +72,7 @@ class Site(BaseModel):
             default_target=site.default_target,
             unguarded=site.unguarded,
             nodes=[Node.of(node) for node in site.nodes],
+            paused=[Paused.of(hold) for hold in site.holds],
         )
 
 
@@ -98,3 +131,28 @@ async def undrain_site(name: str, hub: Hub) -> Site:
     """They are granted tasks again."""
     await hub.database.write(lambda tx: node_wishes.undrain_site(tx, name))
     return await _site(hub, name)
+
+
+@router.post("/{name}/pause/", summary="Pause a site or a queue")
+async def pause_site(name: str, hub: Hub, caller: Caller, body: QueuePause | None = None) -> Site:
+    """Nothing more starts there, whatever job it is of; jobs keep their states, and say what they wait for."""
+    asked = body or QueuePause()
+    await hub.database.write(lambda tx: holds.pause(tx, name, asked.queue, asked.wish(caller)))
+    return await _site(hub, name)
+
+
+@router.post("/{name}/resume/", summary="Resume a site or a queue")
+async def resume_site(name: str, hub: Hub, caller: Caller, body: QueueWish | None = None) -> Site:
+    """Ends the pause of the site, or of that queue; a pause of the other stays."""
+    asked = body or QueueWish()
+    wish = asked.wish(Wanted.RUN, caller)
+    await hub.database.write(lambda tx: holds.resume(tx, name, asked.queue, wish))
+    return await _site(hub, name)
+
+
+@router.post("/{name}/cancel/", summary="Cancel all jobs of a site or a queue")
+async def cancel_site(name: str, hub: Hub, caller: Caller, body: QueueWish | None = None) -> Wished:
+    """Cancels each job that was started at the site, or on that queue of it, and is not over."""
+    asked = body or QueueWish()
+    which = Which(site=name, queue=asked.queue)
+    return await wish_all(hub, which, asked.wish(Wanted.CANCEL, caller))

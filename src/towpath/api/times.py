@@ -10,6 +10,11 @@ def at(microseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=microseconds)
 
 
+def microseconds(moment: datetime) -> int:
+    """An aware time as the store keeps it: microseconds since 1970."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
 def maybe_at(microseconds: int | None) -> datetime | None:
     """The same for a time that may not have come."""
     return None if microseconds is None else at(microseconds)

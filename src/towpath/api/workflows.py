@@ -6,10 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from towpath.api.context import Hub
+from towpath.api.context import Caller, Hub
 from towpath.api.problems import Fault
+from towpath.api.wishes import PauseAsked, WishAsked, Wished, wish_all
 from towpath.domain.errors import NotFound, did_you_mean
+from towpath.domain.states import Wanted
 from towpath.engine import registry
+from towpath.engine.bulk import Which
 from towpath.engine.registry import WorkflowView
 
 router = APIRouter(prefix="/api/workflows", tags=["workflows"])
@@ -102,3 +105,21 @@ async def delete_workflow(name: str, hub: Hub) -> Response:
     """No new job can run it; jobs that did keep their version."""
     await hub.database.write(lambda tx: registry.delete_workflow(tx, name))
     return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+@router.post("/{name}/pause/", summary="Pause all jobs of a workflow")
+async def pause_workflow(name: str, hub: Hub, caller: Caller, body: PauseAsked | None = None) -> Wished:
+    """Pauses each job that runs it and is not over; one that is paused already stays as it is."""
+    return await wish_all(hub, Which(name), (body or PauseAsked()).wish(caller))
+
+
+@router.post("/{name}/resume/", summary="Resume all jobs of a workflow")
+async def resume_workflow(name: str, hub: Hub, caller: Caller, body: WishAsked | None = None) -> Wished:
+    """Resumes each job that runs it and is paused, whoever paused it."""
+    return await wish_all(hub, Which(name), (body or WishAsked()).wish(Wanted.RUN, caller))
+
+
+@router.post("/{name}/cancel/", summary="Cancel all jobs of a workflow")
+async def cancel_workflow(name: str, hub: Hub, caller: Caller, body: WishAsked | None = None) -> Wished:
+    """Cancels each job that runs it and is not over."""
+    return await wish_all(hub, Which(name), (body or WishAsked()).wish(Wanted.CANCEL, caller))

@@ -9,17 +9,18 @@ import typer
 from towpath.cli.errors import Exit
 from towpath.cli.hubs import open_hub, segment
 from towpath.cli.job_tables import JOBS, PATHS, TASKS, print_job, turn_of
-from towpath.cli.output import Format, Json, Jsonl, Limit, print_document, print_list
+from towpath.cli.output import Format, Json, Jsonl, Limit, moment, print_document, print_list
 from towpath.cli.progress import summary
 from towpath.cli.report import Kind, write_report
 from towpath.cli.run import Wait, print_id, wait_and_tell
-from towpath.cli.shapes import Job
+from towpath.cli.shapes import Job, Wish
+from towpath.cli.until import Until
+from towpath.cli.wishing import Now, Reason, pause_asked
 from towpath.domain.errors import Mistake
 
 app = typer.Typer(help="Show jobs, and pause, resume, cancel or retry them.", no_args_is_help=True)
 
 Id = Annotated[int, typer.Argument(metavar="ID", min=1, help="The id that `towpath run` printed.")]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; shown with the job.")]
 Outcome = Annotated[
     str | None,
     typer.Option(
@@ -126,12 +127,13 @@ def wait(job_id: Id, as_json: Json = False) -> int:
 @app.command()
 def pause(
     job_id: Id,
-    now: Annotated[bool, typer.Option("--now", help="Running tasks stop at their next path.")] = False,
+    now: Now = False,
     reason: Reason = "",
+    until: Until = None,
     as_json: Json = False,
 ) -> None:
     """Start no more tasks of a job; those that run still finish."""
-    _wish(job_id, "pause", {"now": now, "reason": reason}, as_json)
+    _wish(job_id, "pause", pause_asked(now, reason, until), as_json)
 
 
 @app.command()
@@ -166,6 +168,21 @@ def max_tasks(
     if most != "-" and not (most.isascii() and most.isdigit()):
         raise Mistake(f"N: expected a number, or - for any number, found '{most}'")
     _change(job_id, {"max_tasks": None if most == "-" else int(most)}, as_json)
+
+
+@app.command()
+def wishes(job_id: Id, as_json: Json = False) -> None:
+    """Show what was wished of a job: each pause, resume and cancel, by whom, when and why."""
+    with open_hub() as hub:
+        document = hub.get(f"/api/jobs/{job_id}/wishes/")
+    if as_json:
+        print_document(document)
+        return
+    for wish in msgspec.json.decode(document, type=list[Wish]):
+        until = f" until {moment(wish.resume_at)} UTC" if wish.resume_at else ""
+        print(
+            f"{moment(wish.at)} UTC  {wish.wanted}{until}, by {wish.by}{f': {wish.why}' if wish.why else ''}"
+        )
 
 
 @app.command()

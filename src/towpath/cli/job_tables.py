@@ -101,7 +101,9 @@ def _paths(totals: Totals) -> str:
 def _wish(job: Job) -> str:
     if job.wish_by is None:
         return ""
-    return f"{job.wanted}, by {job.wish_by}" + (f": {job.wish_why}" if job.wish_why else "")
+    until = f", until {moment(job.resume_at)} UTC" if job.resume_at else ""
+    since = f" since {moment(job.wish_at)} UTC" if job.wish_at else ""
+    return f"{job.wanted}, by {job.wish_by}{since}{until}" + (f": {job.wish_why}" if job.wish_why else "")
 
 
 WIDE = 200

@@ -39,12 +39,30 @@ class Job(msgspec.Struct, frozen=True):
     wanted: str = "run"
     wish_by: str | None = None
     wish_why: str | None = None
+    wish_at: str | None = None
+    resume_at: str | None = None
     retry_of: int | None = None
     noop: bool = False
     waiting: str | None = None
     priority: int = 0
     max_tasks: int | None = None
     fields: dict[str, object] = {}
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """A wish that was made of a job."""
+
+    wanted: str
+    by: str
+    why: str
+    at: str
+    resume_at: str | None
+
+
+class Wished(msgspec.Struct, frozen=True):
+    """Of how many jobs something was asked."""
+
+    jobs: int
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -120,6 +138,16 @@ class Node(msgspec.Struct, frozen=True):
     drain_why: str | None = None
 
 
+class Paused(msgspec.Struct, frozen=True):
+    """A pause of a site, or of one queue of it."""
+
+    queue: str
+    by: str
+    why: str
+    at: str
+    resume_at: str | None
+
+
 class Site(msgspec.Struct, frozen=True):
     """A site."""
 
@@ -129,6 +157,7 @@ class Site(msgspec.Struct, frozen=True):
     default_target: str | None
     unguarded: bool
     nodes: list[Node]
+    paused: list[Paused] = []
 
 
 class Sites(msgspec.Struct, frozen=True):

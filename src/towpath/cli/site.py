@@ -6,7 +6,7 @@ import msgspec
 import typer
 
 from towpath.cli.hubs import open_hub, segment
-from towpath.cli.node import Reason, slots_of
+from towpath.cli.node import slots_of
 from towpath.cli.output import (
     Column,
     Format,
@@ -22,11 +22,16 @@ from towpath.cli.output import (
     styled,
 )
 from towpath.cli.shapes import Node, Site
+from towpath.cli.until import Until
+from towpath.cli.wishing import Now, Reason, pause_asked, wish_of_all
 from towpath.domain.errors import Mistake
 
-app = typer.Typer(help="List sites, and set where they send data by default.", no_args_is_help=True)
+app = typer.Typer(
+    help="List sites, pause or resume them, and set where they send data by default.", no_args_is_help=True
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
+Queue = Annotated[str, typer.Option("--queue", metavar="QUEUE", help="Only this queue of the site.")]
 
 SITES = Rows(
     Site,
@@ -77,16 +82,43 @@ def set_site(
 @app.command()
 def drain(name: Name, reason: Reason = "", as_json: Json = False) -> None:
     """Give all nodes of a site nothing more; what they run ends."""
-    with open_hub() as hub:
-        document = hub.post(f"/api/sites/{segment(name)}/drain/", {"reason": reason})
-    print_document(document) if as_json else _print_site(document)
+    _ask(name, "drain", {"reason": reason}, as_json)
 
 
 @app.command()
 def undrain(name: Name, as_json: Json = False) -> None:
     """Let all nodes of a site work again."""
+    _ask(name, "undrain", {}, as_json)
+
+
+@app.command()
+def pause(
+    name: Name,
+    queue: Queue = "",
+    now: Now = False,
+    reason: Reason = "",
+    until: Until = None,
+    as_json: Json = False,
+) -> None:
+    """Start nothing more at a site, or on one queue of it, whatever job it is of."""
+    _ask(name, "pause", pause_asked(now, reason, until) | {"queue": queue}, as_json)
+
+
+@app.command()
+def resume(name: Name, queue: Queue = "", reason: Reason = "", as_json: Json = False) -> None:
+    """Let a paused site or queue go on."""
+    _ask(name, "resume", {"queue": queue, "reason": reason}, as_json)
+
+
+@app.command()
+def cancel(name: Name, queue: Queue = "", reason: Reason = "", as_json: Json = False) -> None:
+    """Cancel every job that was started at a site, or on one queue of it, and is not over."""
+    wish_of_all(f"/api/sites/{segment(name)}/cancel/", {"queue": queue, "reason": reason}, as_json)
+
+
+def _ask(name: str, verb: str, body: object, as_json: bool) -> None:
     with open_hub() as hub:
-        document = hub.post(f"/api/sites/{segment(name)}/undrain/", {})
+        document = hub.post(f"/api/sites/{segment(name)}/{verb}/", body)
     print_document(document) if as_json else _print_site(document)
 
 
@@ -102,6 +134,11 @@ def _print_site(document: bytes) -> None:
             "  unguarded: stubs keep unprivileged readers out, but root (so a backup) reads zeros",
             soft_wrap=True,
         )
+    for hold in site.paused:
+        until = f" until {moment(hold.resume_at)} UTC" if hold.resume_at else ""
+        what = f"queue {hold.queue} paused" if hold.queue else "paused"
+        why = f": {hold.why}" if hold.why else ""
+        out.print(f"  {what} by {hold.by} since {moment(hold.at)} UTC{until}{why}", soft_wrap=True)
     for node in site.nodes:
         out.print("  node", node.name, styled(node.state), _about(node), soft_wrap=True)
 

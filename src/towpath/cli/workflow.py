@@ -25,9 +25,14 @@ from towpath.cli.output import (
     say,
 )
 from towpath.cli.shapes import Check, Workflow
+from towpath.cli.until import Until
+from towpath.cli.wishing import Now, Reason, pause_asked, wish_of_all
 from towpath.domain.errors import Mistake
 
-app = typer.Typer(help="List, check, import and export workflows.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, check, import and export workflows; pause, resume or cancel all jobs of one.",
+    no_args_is_help=True,
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 File = Annotated[str, typer.Argument(metavar="FILE", help="JSON or YAML; - for standard input.")]
@@ -128,6 +133,26 @@ def delete(name: Name) -> None:
     """Delete a workflow; jobs that run it go on."""
     with open_hub() as hub:
         hub.delete(f"/api/workflows/{segment(name)}/")
+
+
+@app.command()
+def pause(
+    name: Name, now: Now = False, reason: Reason = "", until: Until = None, as_json: Json = False
+) -> None:
+    """Pause every job that runs a workflow and is not over."""
+    wish_of_all(f"/api/workflows/{segment(name)}/pause/", pause_asked(now, reason, until), as_json)
+
+
+@app.command()
+def resume(name: Name, reason: Reason = "", as_json: Json = False) -> None:
+    """Resume every job of a workflow that is paused."""
+    wish_of_all(f"/api/workflows/{segment(name)}/resume/", {"reason": reason}, as_json)
+
+
+@app.command()
+def cancel(name: Name, reason: Reason = "", as_json: Json = False) -> None:
+    """Cancel every job that runs a workflow and is not over."""
+    wish_of_all(f"/api/workflows/{segment(name)}/cancel/", {"reason": reason}, as_json)
 
 
 def _as_yaml(definition: dict[str, object]) -> str:

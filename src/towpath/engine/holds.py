@@ -16,7 +16,7 @@ def pause(tx: Tx, site: str, queue: str, asked: Wish) -> None:
 
     A later pause takes the place of an earlier one. Raises `NotFound`, or `Mistake` for an end that has passed.
     """
-    _check_place(tx.conn, site, queue)
+    check_place(tx.conn, site, queue)
     asked.check(tx.now)
     if (before := _standing(tx.conn, site, queue)) is not None:
         holds.end(tx.conn, before, asked.by, "paused anew", tx.now)
@@ -27,7 +27,7 @@ def pause(tx: Tx, site: str, queue: str, asked: Wish) -> None:
 
 def resume(tx: Tx, site: str, queue: str, asked: Wish) -> None:
     """Grant again at a site, or on that queue of it; raises `NotFound`, or `Conflict` where it is not paused."""
-    _check_place(tx.conn, site, queue)
+    check_place(tx.conn, site, queue)
     hold = _standing(tx.conn, site, queue)
     if hold is None:
         others = [f"{other.place} is" for other in holds.list_holds(tx.conn, site)]
@@ -51,7 +51,8 @@ def _standing(conn: Connection, site: str, queue: str) -> Hold | None:
     return next((hold for hold in holds.list_holds(conn, site) if hold.queue == queue), None)
 
 
-def _check_place(conn: Connection, site: str, queue: str) -> None:
+def check_place(conn: Connection, site: str, queue: str) -> None:
+    """Raise `NotFound` for a site, or a queue of it, that nobody knows; `queue` "" is none in particular."""
     known = conn.scalars(sa.select(sites.c.name)).all()
     if site not in known:
         raise NotFound(f"no site '{site}'{did_you_mean(site, known)}")

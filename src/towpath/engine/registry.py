@@ -28,7 +28,9 @@ from towpath.engine.workflows import (
     find_workflow,
     list_workflows,
 )
+from towpath.store import holds
 from towpath.store.database import Tx
+from towpath.store.holds import Hold
 from towpath.store.tables import api_keys, nodes, sites, targets
 from towpath.wire import TargetAsked, TargetTold
 
@@ -60,6 +62,8 @@ class SiteView:
     default_target: str | None
     unguarded: bool
     nodes: tuple[NodeView, ...]
+    holds: tuple[Hold, ...]
+    """The pauses of it, and of its queues, that stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +104,13 @@ def list_sites(conn: Connection) -> list[SiteView]:
     for view in node_wishes.list_nodes(conn):
         members.setdefault(view.site, []).append(view)
     rows = conn.execute(sa.select(sites).order_by(sites.c.name))
-    return [_site(row, tuple(members.get(row.name, ()))) for row in rows]
+    standing = holds.list_all(conn)
+    return [_site(row, tuple(members.get(row.name, ())), tuple(standing.get(row.name, ()))) for row in rows]
 
 
-def _site(row: Any, members: tuple[NodeView, ...]) -> SiteView:
+def _site(row: Any, members: tuple[NodeView, ...], paused: tuple[Hold, ...]) -> SiteView:
     health = site_health([node.state for node in members])
-    return SiteView(row.name, health, row.roots, row.default_target, row.unguarded, members)
+    return SiteView(row.name, health, row.roots, row.default_target, row.unguarded, members, paused)
 
 
 def set_default_target(tx: Tx, site: str, target: str | None) -> None:

@@ -119,10 +119,11 @@ def delete_workflow(tx: Tx, name: str) -> None:
     w = workflows.c
     done = tx.conn.execute(sa.update(workflows).where(w.name == name, w.current).values(current=False))
     if done.rowcount == 0:
-        raise NotFound(f"no workflow '{name}'{did_you_mean(name, _names(tx.conn))}")
+        raise NotFound(f"no workflow '{name}'{did_you_mean(name, names(tx.conn))}")
 
 
-def _names(conn: Connection) -> Sequence[str]:
+def names(conn: Connection) -> Sequence[str]:
+    """The names of the workflows that can be run."""
     return conn.scalars(sa.select(workflows.c.name).where(workflows.c.current)).all()
 
 
@@ -132,7 +133,7 @@ def current(conn: Connection, name: str) -> tuple[Definition, int]:
     w = workflows.c
     row = conn.execute(sa.select(workflows).where(w.current, w.name == name)).first()
     if row is None:
-        raise NotFound(f"no workflow '{name}'{did_you_mean(name, _names(conn))}")
+        raise NotFound(f"no workflow '{name}'{did_you_mean(name, names(conn))}")
     try:
         return parse_definition(row.definition, catalogue(conn)), row.version
     except InvalidDefinition as error:

@@ -59,6 +59,14 @@ def list_holds(conn: Connection, site: str) -> list[Hold]:
     return [Hold(*row) for row in conn.execute(_AT_SITE, {"of_site": site})]
 
 
+def list_all(conn: Connection) -> dict[str, list[Hold]]:
+    """The holds that stand anywhere, by site."""
+    found: dict[str, list[Hold]] = {}
+    for row in conn.execute(_STANDING.order_by(holds.c.site, holds.c.queue)):
+        found.setdefault(row.site, []).append(Hold(*row))
+    return found
+
+
 def find_hold(conn: Connection, site: str, queue: str) -> Hold | None:
     """What keeps the tasks of a queue of a site from being granted; that of the whole site before its queue's."""
     return next((hold for hold in list_holds(conn, site) if hold.keeps(queue)), None)

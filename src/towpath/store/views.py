@@ -12,7 +12,7 @@ from towpath.domain.states import JobState, TaskState, Wanted
 from towpath.domain.wishes import paused
 from towpath.store.holds import find_hold
 from towpath.store.jobs import TOTALS
-from towpath.store.tables import job_counts, jobs, lanes, nodes, path_tallies, tallies, tasks
+from towpath.store.tables import job_counts, jobs, lanes, nodes, path_tallies, tallies, tasks, wishes
 from towpath.store.tasks import DISCOVERY, HUB
 
 
@@ -256,6 +256,24 @@ def _step(plan: Plan, place: tuple[int, int], states: Mapping[str, int], counts:
         counts.reached, counts.processed, counts.failed, counts.skipped,
         counts.aborted, counts.unknown, counts.not_run, counts.bytes,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class WishView:
+    """A wish that was made of a job; times are microseconds since 1970, UTC."""
+
+    wanted: str
+    by: str
+    why: str
+    at: int
+    resume_at: int | None
+
+
+def list_wishes(conn: Connection, job_id: int) -> list[WishView]:
+    """What was wished of a job, the oldest first: as many as people made."""
+    w = wishes.c
+    query = sa.select(w.wanted, w.by, w.why, w.at, w.resume_at).where(w.job_id == job_id).order_by(w.id)
+    return [WishView(*row) for row in conn.execute(query)]
 
 
 _TASK = (

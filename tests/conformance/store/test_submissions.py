@@ -1,5 +1,8 @@
 """Submissions: what an order becomes, what is a mistake in one, and workflows as they are kept."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from tests.hub_desk import ROOT, TWO_STEPS, Hub, Node
 
@@ -10,6 +13,7 @@ from towpath.engine import control, registry, upkeep, workflows
 from towpath.engine.inputs import Asked
 from towpath.engine.retry import Retry
 from towpath.store import views
+from towpath.store.database import Database
 from towpath.store.tables import idempotency, jobs, tasks
 from towpath.store.tables import workflows as rows_of_workflows
 
@@ -244,3 +248,27 @@ def test_the_newest_jobs_come_first_and_a_page_ends_where_it_was_asked_to(hub: H
         assert views.count_jobs(conn, views.JobFilter(site="bergen")) == 0
         assert views.find_job(conn, 77) is None
         assert views.list_steps(conn, 77) == []
+
+
+def test_the_same_order_handed_in_at_two_hubs_at_once_makes_one_job(hub: Hub, oslo: Node) -> None:
+    other = Hub(Database(hub.database.engine.url.render_as_string(hide_password=False), hub.clock), hub.clock)
+    both_ready = threading.Barrier(2)
+
+    def hand_in(at: Hub) -> control.Submitted:
+        both_ready.wait(20)
+        return at.tell(lambda tx: control.submit(tx, order(idempotency_key="k", body_digest=b"1")))
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(5):
+            said = list(pool.map(hand_in, (hub, other)))
+            assert len({one.job_id for one in said}) == 1
+            assert sorted(one.repeated for one in said) == [False, True]
+            hub.pass_time(upkeep.DAY + 1)
+            hub.tell(upkeep.forget)
+    other.database.stop()
+    assert counts(hub) == (5, 5)
+
+
+def test_a_key_is_its_owners_own(hub: Hub, oslo: Node) -> None:
+    anas = submit(hub, idempotency_key="k", body_digest=b"1")
+    assert submit(hub, idempotency_key="k", body_digest=b"2", owner="bea") != anas
