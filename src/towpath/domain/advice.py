@@ -107,12 +107,14 @@ STAYING_JOB: Mapping[JobState, str] = MappingProxyType(
             " job retry ID` runs what failed in a new job, with `--unfinished` also what was not run."
         ),
         JobState.PAUSING: (
-            "Tasks that ran when it was paused still run. `towpath job pause --now ID` makes them stop at their next"
-            " path. A node that is not heard loses them after six heartbeats; then the job is PAUSED."
+            "Tasks that ran when it was paused still run; `towpath job show ID` says which nodes hold them. `towpath"
+            " job pause --now ID` makes them stop at their next path, or at the next part of a large file. A node that"
+            " is not heard loses them after six heartbeats; then the job is PAUSED. One that is heard while its step"
+            " hangs keeps them: restart that worker, or cancel the job."
         ),
         JobState.PAUSED: (
-            "It stays so until somebody says otherwise: `towpath job show ID` tells who paused it, when and why;"
-            " `towpath job resume ID` or `towpath job cancel ID`."
+            "It stays so until somebody says otherwise, or until the time that was set: `towpath job show ID` tells"
+            " who paused it, when, why and until when; `towpath job resume ID` or `towpath job cancel ID`."
         ),
         JobState.CANCELLED: (
             "There is nothing to do: it is over. `towpath job retry --unfinished ID` runs what was not run in a new"
@@ -120,8 +122,9 @@ STAYING_JOB: Mapping[JobState, str] = MappingProxyType(
         ),
         JobState.DEQUEUING: (
             "Its pending tasks are taken from the queue at tens of thousands a second; tasks that run stop at their"
-            " next path, and those of a node that is not heard are taken from it after six heartbeats. It ends by"
-            " itself as long as the hub runs; where it does not, look at the hub's log."
+            " next path, or at the next part of a large file, and what a node has not given back after six heartbeats"
+            " is taken from it, whether it is heard or not. It ends by itself as long as the hub runs; where it does"
+            " not, look at the hub's log."
         ),
     }
 )

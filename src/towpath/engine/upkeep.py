@@ -3,7 +3,8 @@
 import sqlalchemy as sa
 
 from towpath.domain.states import PENDING, TERMINAL, JobState, TaskEvent, Wanted
-from towpath.engine import chains, control, holds, nodes, retry
+from towpath.engine import chains, control, holds, retry
+from towpath.engine.losing import lose
 from towpath.store import tasks
 from towpath.store.database import Tx
 from towpath.store.ledger import Ledger
@@ -49,7 +50,7 @@ def take_back(tx: Tx, beats: int) -> list[int]:
     tx.conn.execute(sa.update(jobs).where(mine).values(beats_waited=jobs.c.beats_waited + 1))
     overdue = [row.id for row in rows if row.beats_waited + 1 >= beats]
     taken = [task for job_id in overdue for task in tasks.load_held(tx.conn, job_id)]
-    nodes.lose(tx, taken, TaskEvent.LOSE_LEASE)
+    lose(tx, taken, TaskEvent.LOSE_LEASE)
     return [task.id for task in taken]
 
 
