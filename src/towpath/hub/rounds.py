@@ -127,12 +127,9 @@ class Rounds:
             log.warning("a node fell silent", node=node_id, beats=self._leases.beats, released=len(released))
         for node_id in self._leases.quiet(SILENT_AFTER):
             await self._conductor.do(partial(nodes.mark_silent, node_id=node_id, beats=given[node_id]))
-
-        taken = await self._database.write(partial(upkeep.take_back, beats=self._leases.beats))
+        taken = await self._conductor.do(partial(upkeep.take_back, beats=self._leases.beats))
         if taken:
-            log.warning(
-                "tasks of cancelled jobs were taken from nodes that did not give them back", tasks=taken
-            )
+            log.warning("tasks of cancelled jobs were taken from nodes that kept them", tasks=taken)
 
     async def _mend(self) -> None:
         await self._conductor.in_office()
