@@ -61,6 +61,15 @@ def test_a_wish_that_cannot_be_is_a_mistake(cli: Cli, arguments: tuple[str, ...]
     assert text in cli.mistake(*arguments)
 
 
+def whole(stream: socket.socket) -> bytes:
+    """The next message of a connection: its head, and a body that is a JSON object."""
+    stream.settimeout(30)
+    message = stream.recv(65536)
+    while b"\r\n\r\n" not in message or not message.endswith(b"}"):
+        message += stream.recv(65536)
+    return message
+
+
 @contextmanager
 def losing_the_first_answer(url: str) -> Iterator[str]:
     """A way to the API on which the first answer is lost; its URL."""
@@ -71,12 +80,8 @@ def losing_the_first_answer(url: str) -> Iterator[str]:
         for lost in (True, False):
             caller, _ = listener.accept()
             with caller, socket.create_connection((upstream.host, upstream.port or 80)) as hub:
-                caller.settimeout(10)
-                request = caller.recv(65536)
-                while b"\r\n\r\n" not in request or not request.endswith(b"}"):
-                    request += caller.recv(65536)
-                hub.sendall(request)
-                answer = hub.recv(65536)
+                hub.sendall(whole(caller))
+                answer = whole(hub)
                 if not lost:
                     caller.sendall(answer)
 
