@@ -66,6 +66,8 @@ class HubSettings:
     """Bytes that the body of a request may have."""
     drain_seconds: float = 10.0
     """How long a stopping hub waits for requests under way."""
+    keep_days: float = 90.0
+    """Days for which jobs that are over are kept; 0 = for ever."""
 
     @property
     def name(self) -> str:
@@ -81,6 +83,18 @@ class HubSettings:
     def seed_file(self) -> Path:
         """The NKEY seed with which the hub joins the bus."""
         return self.home / "hub.nk"
+
+
+def read_keep_days(env: Mapping[str, str]) -> float:
+    """Days for which jobs that are over are kept: `TOWPATH_KEEP_DAYS`, 90 by default; raises `Mistake`."""
+    text = env.get("TOWPATH_KEEP_DAYS", "90")
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1.0
+    if not 0 <= days <= 100_000:
+        raise Mistake(f"TOWPATH_KEEP_DAYS: expected days, 0 for ever, found '{text}'")
+    return days
 
 
 def read_heartbeat(env: Mapping[str, str]) -> float:

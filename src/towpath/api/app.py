@@ -14,6 +14,7 @@ from towpath.api import (
     nodes,
     paths,
     problems,
+    pruning,
     sites,
     submissions,
     targets,
@@ -47,6 +48,7 @@ FOR_CALLERS = (
     sites.router,
     nodes.router,
     limits.router,
+    pruning.router,
     targets.router,
 )
 

@@ -10,7 +10,7 @@ import typer
 
 from towpath.cli.home import home_of
 from towpath.cli.logs import log_as_json
-from towpath.config import HubSettings, Listen, read_heartbeat
+from towpath.config import HubSettings, Listen, read_heartbeat, read_keep_days
 from towpath.domain.errors import Mistake
 
 HomeOption = Annotated[
@@ -37,6 +37,7 @@ def hub(
         bus_url=bus,
         listen=Listen.parse(listen),
         heartbeat=read_heartbeat(os.environ),
+        keep_days=read_keep_days(os.environ),
     )
     log_as_json()
     sockets = [bind(settings.listen)]

@@ -13,12 +13,15 @@ from towpath.cli.output import Format, Json, Jsonl, Limit, moment, print_documen
 from towpath.cli.progress import summary
 from towpath.cli.report import Kind, write_report
 from towpath.cli.run import Wait, print_id, wait_and_tell
-from towpath.cli.shapes import Job, Wish
+from towpath.cli.shapes import Job, Pruned, Wish
 from towpath.cli.until import Until
 from towpath.cli.wishing import Now, Reason, pause_asked
 from towpath.domain.errors import Mistake
 
 app = typer.Typer(help="Show jobs, and pause, resume, cancel or retry them.", no_args_is_help=True)
+
+AGES = {"d": 24 * 3600, "h": 3600, "m": 60, "s": 1}
+"""Seconds of each unit in which an age may be given."""
 
 Id = Annotated[int, typer.Argument(metavar="ID", min=1, help="The id that `towpath run` printed.")]
 Outcome = Annotated[
@@ -211,6 +214,30 @@ def retry(
     if as_json:
         print_document(document)
     return Exit.OK
+
+
+@app.command()
+def prune(
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="AGE", help="Since they ended: 30d, 12h, 90m or 0s.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Forget jobs that ended long ago, each together with its retries, once all of these are as old."""
+    with open_hub() as hub:
+        document = hub.post("/api/jobs/prune/", {"older_than": seconds_of(older_than)})
+    if as_json:
+        print_document(document)
+    else:
+        print(f"{msgspec.json.decode(document, type=Pruned).jobs} jobs forgotten")
+
+
+def seconds_of(age: str) -> int:
+    """An age such as 30d, 12h, 90m or 0s in seconds; raises `Mistake`."""
+    number, unit = age[:-1], age[-1:]
+    if unit not in AGES or not (number.isascii() and number.isdigit()):
+        raise Mistake(f"--older-than: expected an age such as 30d, 12h, 90m or 0s, found '{age}'")
+    return int(number) * AGES[unit]
 
 
 def _change(job_id: int, body: object, as_json: bool) -> None:

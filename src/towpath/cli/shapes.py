@@ -209,3 +209,9 @@ class Check(msgspec.Struct, frozen=True):
 
     valid: bool
     problems: list[Fault]
+
+
+class Pruned(msgspec.Struct):
+    """How many jobs were forgotten."""
+
+    jobs: int

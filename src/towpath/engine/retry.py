@@ -43,7 +43,7 @@ class Retry(StrEnum):
 
 def retry(tx: Tx, job_id: int, which: Retry, by: str) -> int:
     """Start the retry of a job that is over, and return the new job's id."""
-    row = tx.conn.execute(sa.select(jobs).where(jobs.c.id == job_id)).first()
+    row = _of_a_kept_family(tx, job_id)
     if row is None:
         raise NotFound(f"no job {job_id}")
     if JobState(row.state) not in JOB_OVER:
@@ -63,6 +63,16 @@ def retry(tx: Tx, job_id: int, which: Retry, by: str) -> int:
         for walk in _walks_again(tx, source, which):
             add_walk(ledger, new_id, plan, walk, "discovery")
     return new_id
+
+
+def _of_a_kept_family(tx: Tx, job_id: int) -> Any | None:
+    """The job, and its family's first job locked: pruning hides families whole, and none comes to one meanwhile."""
+    query = sa.select(jobs).where(jobs.c.id == job_id)
+    row = tx.conn.execute(query).first()
+    if row is None:
+        return None
+    first = sa.select(jobs.c.pruned).where(jobs.c.id == _first_of(tx, row)).with_for_update()
+    return None if tx.conn.scalar(first) is not False else row
 
 
 def _inputs(tx: Tx, job_id: int) -> bytes:

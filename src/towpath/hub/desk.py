@@ -56,7 +56,9 @@ class Desk:
         self._hub_key = hub_key
         self._run_ids = machine.run_ids
         candidate = Candidate(settings.name, settings.heartbeat, machine.monotonic)
-        self._rounds = Rounds(database, link.is_reachable, candidate, settings.lease_beats)
+        self._rounds = Rounds(
+            database, link.is_reachable, candidate, settings.lease_beats, settings.keep_days
+        )
         self._verbs: dict[str, Callable[[str, str, bytes], Callable[[Tx], object]]] = {
             "hello": self._hello,
             "claim": self._claim,

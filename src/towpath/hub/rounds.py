@@ -8,12 +8,13 @@ from functools import partial
 import structlog
 
 from towpath.domain.nodes import SILENT_AFTER
-from towpath.engine import nodes, parking, upkeep
+from towpath.engine import nodes, parking, pruning, upkeep
 from towpath.hub.conductor import Candidate, Conductor
 from towpath.hub.leases import Leases
 from towpath.store.conductor import Deposed
-from towpath.store.database import Database
+from towpath.store.database import Database, Tx
 from towpath.store.engines import Away
+from towpath.store.pruning import Place
 
 log = structlog.get_logger()
 
@@ -33,10 +34,13 @@ class Rounds:
         is_reachable: Callable[[], Awaitable[bool]],
         candidate: Candidate,
         lease_beats: int,
+        keep_days: float,
     ) -> None:
         self._database = database
         self._is_reachable = is_reachable
         self._leases = Leases(lease_beats)
+        self._keep = int(keep_days * upkeep.DAY)
+        """Microseconds for which jobs that are over are kept; 0 = for ever."""
         self._heartbeat = candidate.heartbeat
         self._monotonic = candidate.monotonic
         self._conductor = Conductor(database, candidate, self._begin)
@@ -51,7 +55,15 @@ class Rounds:
 
     def start(self) -> None:
         """Begin the rounds."""
-        rounds = (self._hold_office, self._sweep, self._unpark, self._watch, self._mend, self._forget)
+        rounds = (
+            self._hold_office,
+            self._sweep,
+            self._unpark,
+            self._watch,
+            self._mend,
+            self._forget,
+            self._prune,
+        )
         self._tasks = [asyncio.create_task(self._for_ever(one), name=one.__name__) for one in rounds]
 
     async def stop(self) -> None:
@@ -141,4 +153,19 @@ class Rounds:
     async def _forget(self) -> None:
         await self._conductor.in_office()
         await self._conductor.do(upkeep.forget)
+        behind: Place | None = pruning.BEGINNING if self._keep else None
+        while behind is not None:
+            hide_old = partial(_hide_old, keep=self._keep, behind=behind)
+            behind = (await self._conductor.do(hide_old)).behind
         await asyncio.sleep(FORGET_EVERY)
+
+    async def _prune(self) -> None:
+        """Take away some rows of jobs that nobody is shown any more, then give others as long as that took."""
+        await self._conductor.in_office()
+        began = self._monotonic()
+        nothing_left = await self._conductor.do(pruning.take_away)
+        await asyncio.sleep(self._heartbeat if nothing_left else self._monotonic() - began)
+
+
+def _hide_old(tx: Tx, keep: int, behind: Place) -> pruning.Hidden:
+    return pruning.hide(tx, tx.now - keep, behind)

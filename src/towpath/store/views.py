@@ -110,13 +110,14 @@ class JobFilter:
 
 def find_job(conn: Connection, job_id: int) -> JobView | None:
     """The job of that id."""
-    row = conn.execute(sa.select(jobs).where(jobs.c.id == job_id)).first()
+    row = conn.execute(sa.select(jobs).where(jobs.c.id == job_id, sa.not_(jobs.c.pruned))).first()
     return None if row is None else _job(conn, row)
 
 
 def list_jobs(conn: Connection, wanted: JobFilter, limit: int, before: int | None) -> list[JobView]:
     """The newest jobs whose id is below `before`, newest first, at most `limit`."""
-    query = sa.select(jobs).where(*_conditions(wanted, jobs)).order_by(jobs.c.id.desc()).limit(limit)
+    shown = (sa.not_(jobs.c.pruned), *_conditions(wanted, jobs))
+    query = sa.select(jobs).where(*shown).order_by(jobs.c.id.desc()).limit(limit)
     if wanted.hide_noop:
         query = query.where(sa.not_(sa.and_(jobs.c.state == JobState.SUCCESS, jobs.c.discovered == 0)))
     if before is not None:

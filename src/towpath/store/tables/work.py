@@ -340,7 +340,7 @@ idempotency = sa.Table(
     sa.Column("owner", sa.String(100), primary_key=True),
     sa.Column("key", sa.String(200), primary_key=True),
     sa.Column("digest", sa.LargeBinary, nullable=False),
-    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False),
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False, index=True),
     sa.Column("created_at", Time, nullable=False),
 )
 """Submissions that carried an `Idempotency-Key`: the same key and body of the same owner give the same job."""

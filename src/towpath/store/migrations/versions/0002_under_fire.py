@@ -20,6 +20,11 @@ def upgrade() -> None:
     _limits_and_small_jobs()
     _wishes_for_nodes()
     _jobs_stay_small_and_counted()
+    _holds()
+    _wishes_that_end()
+    _keys_of_owners()
+    _numbers_without_waiting()
+    _one_conductor()
 
 
 def _parking() -> None:
@@ -104,11 +109,6 @@ def _jobs_stay_small_and_counted() -> None:
     op.create_index("ix_jobs_ended", "jobs", ["ended_at"])
     _partial_index("ix_jobs_pruned", "jobs", ["id"], "pruned")
     op.create_index("ix_tasks_batch", "tasks", ["batch_id"])
-    _holds()
-    _wishes_that_end()
-    _keys_of_owners()
-    _numbers_without_waiting()
-    _one_conductor()
 
 
 def downgrade() -> None:
@@ -176,6 +176,7 @@ def _keys_of_owners() -> None:
         " SELECT owner, key, digest, job_id, created_at FROM kept"
     )
     op.execute("DROP TABLE kept")
+    op.create_index("ix_idempotency_job_id", "idempotency", ["job_id"])
 
 
 def _numbers_without_waiting() -> None:
