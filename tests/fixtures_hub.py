@@ -44,6 +44,8 @@ class Hub:
     env: dict[str, str] = field(default_factory=dict)
     prefix: tuple[str, ...] = ()
     """A program that each command is run by, with its arguments."""
+    more: tuple[str, ...] = ()
+    """What `up` is told besides."""
     told: str = ""
     """What the last `up` printed."""
 
@@ -94,7 +96,7 @@ class Hub:
 
     def up(self, *sites: str) -> str:
         """Bring the hub up with these sites; returns once all is up."""
-        named = [f"--site={name}={self.site(name)}" for name in sites]
+        named = [*self.more, *(f"--site={name}={self.site(name)}" for name in sites)]
         self.told = self.run("up", "--detach", "--listen", f"127.0.0.1:{self.port}", *named)
         return self.told
 

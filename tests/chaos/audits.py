@@ -15,7 +15,7 @@ from tests.chaos.ground import LULL, Failed, Ground
 from tests.chaos.script import DOOMED, DROP, HAUL, KEEP, SHIP
 from tests.conformance.store.audit import audit as audit_database
 
-from towpath.cli.home import Home
+from towpath.store.engines import open_engine
 from towpath.store.tables import quarantine
 
 PATIENCE = 120.0
@@ -116,7 +116,7 @@ def _family(ground: Ground, errand: Errand) -> None:
 
 
 def _databases(ground: Ground) -> None:
-    engine = sa.create_engine(Home(ground.home).database_url)
+    engine = open_engine(ground.database)
     try:
         with engine.connect() as conn:
             audit_database(conn)

@@ -6,14 +6,15 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 from tests.acceptance.world import World, plant_rig
 from tests.chaos.clocks import Clocks
-from tests.chaos.script import NATS, SITES
+from tests.chaos.script import NATS, POSTGRES, SITES
+from tests.fixtures_postgres import Postgres, postgres_server
 
 from towpath.cli.home import Home
 from towpath.cli.running import Child, Status, read_status, supervisor_of
@@ -40,6 +41,8 @@ class Ground(World):
     """A running hub, and what can be done to it."""
 
     clocks: Clocks = field(init=False)
+    postgres: Postgres | None = None
+    """Where the truth is kept; None: in the home."""
     asleep: dict[tuple[int, int], float] = field(default_factory=dict)
     """(pid, born) of each stopped process → when it is to be woken, on the monotonic clock."""
 
@@ -54,6 +57,13 @@ class Ground(World):
             "TOWPATH_TEST_CLOCK": str(self.clocks.file),
             "PYTHONPATH": os.pathsep.join(above),
         }
+        if self.postgres is not None:
+            self.more = (f"--database={self.database}",)
+
+    @property
+    def database(self) -> str:
+        """The URL of the database."""
+        return Home(self.home).database_url if self.postgres is None else self.postgres.url("postgres")
 
     # Processes ------------------------------------------------------------------------------------------------
 
@@ -68,13 +78,23 @@ class Ground(World):
         alive = (c for c in children if c.pid is not None and (c.role, c.site or "") == (role, site))
         return next(alive, None)
 
+    def lives(self, whom: str) -> bool:
+        """Whether a process lives."""
+        if whom == POSTGRES:
+            return self.postgres is not None and self.postgres.process is not None
+        return self.child(whom) is not None
+
     def all_up(self) -> bool:
         """Whether every process lives and is awake."""
         found = self.status()
+        if self.postgres is not None and self.postgres.process is None:
+            return False
         return found is not None and all(child.pid for child in found.children) and not self.asleep
 
     def kill(self, whom: str) -> bool:
         """Kill a process; False where it was dead already."""
+        if whom == POSTGRES and self.postgres is not None:
+            return self._kill_postgres(self.postgres)
         child = self.child(whom)
         if child is None or child.pid is None:
             return False
@@ -82,6 +102,22 @@ class Ground(World):
             os.kill(child.pid, signal.SIGKILL)
             self.asleep.pop((child.pid, child.born), None)
         return True
+
+    def _kill_postgres(self, postgres: Postgres) -> bool:
+        """Nobody keeps it alive but we: it is started again once we come to that."""
+        if postgres.process is None:
+            return False
+        postgres.kill()
+        return True
+
+    def revive(self) -> None:
+        """Start the database server again, if it is dead; one that cannot start yet is tried again."""
+        if self.postgres is not None and self.postgres.process is None:
+            try:
+                self.postgres.start()
+            except AssertionError:
+                # Those of its processes that still end hold its memory.
+                self.postgres.process = None
 
     def wipe(self) -> bool:
         """Kill NATS, and take away all that it kept."""
@@ -97,6 +133,7 @@ class Ground(World):
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
         alive = sum(child.pid is not None for child in found.children) if found else 0
+        self.revive()
         self.up(*SITES)
         return alive + (pid is not None)
 
@@ -111,7 +148,8 @@ class Ground(World):
         return True
 
     def tend(self) -> None:
-        """Wake those that have slept long enough."""
+        """Wake those that have slept long enough, and start what nobody else does."""
+        self.revive()
         now = time.monotonic()
         for (pid, born), until in list(self.asleep.items()):
             if now >= until:
@@ -164,22 +202,33 @@ def has_own_mounts() -> bool:
 
 
 @contextmanager
-def standing(root: Path) -> Iterator[Ground]:
+def standing(root: Path, with_postgres: bool) -> Iterator[Ground]:
     """A hub with both sites in an empty directory, its home on a small disk of its own where that can be."""
-    ground = Ground(root)
-    ground.home.mkdir()
-    if has_own_mounts():
-        options = f"size={DISK},mode=700"
-        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "home", ground.home], check=True)
+    with postgres_server() if with_postgres else nullcontext() as postgres:
+        ground = Ground(root, postgres=postgres)
+        with _small_disk(ground.home):
+            try:
+                ground.up(*SITES)
+                yield ground
+            finally:
+                ground.free()
+                ground.revive()
+                ground.wake_all()
+                ground.down()
+
+
+@contextmanager
+def _small_disk(place: Path) -> Iterator[None]:
+    """A new directory that can be full; it stands on the disk around it in the end."""
+    place.mkdir()
+    if not has_own_mounts():
+        yield
+        return
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=700", "home", place], check=True)
     try:
-        ground.up(*SITES)
-        yield ground
+        yield
     finally:
-        ground.free()
-        ground.wake_all()
-        ground.down()
-        if has_own_mounts():
-            # Nobody but us and our children sees the small disk: what it holds goes where it can be looked at.
-            shutil.copytree(ground.home, root / "was-home")
-            subprocess.run(["umount", ground.home], check=True)
-            (root / "was-home").replace(ground.home)
+        # Nobody but us and our children sees the small disk: what it holds goes where it can be looked at.
+        shutil.copytree(place, place.with_name("copy"))
+        subprocess.run(["umount", place], check=True)
+        place.with_name("copy").replace(place)

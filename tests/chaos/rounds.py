@@ -10,7 +10,7 @@ from random import Random
 from tests.chaos import audits
 from tests.chaos.errands import Errand, errands, workflow
 from tests.chaos.ground import LULL, Failed, Ground, standing
-from tests.chaos.script import DAY, DOOMED, HUB, JOBS, NATS, SITES, Deed, Turn, When, script
+from tests.chaos.script import DAY, DOOMED, HUB, JOBS, NATS, SITES, Deed, Turn, When, on_postgres, script
 
 IMPATIENT = 2.0
 """Seconds after which a turn comes though what it waits for has not: nothing may be coming any more."""
@@ -39,10 +39,11 @@ class Tale:
         """The round in one line."""
         kills = ", ".join(f"{name} {number}" for name, number in sorted(self.kills.items()))
         others = ", ".join(f"{name} {number}" for name, number in sorted(self.blows.items()))
+        kept = "PostgreSQL" if on_postgres(self.seed) else "SQLite"
         seconds = time.monotonic() - self.began
         return (
             f"seed {self.seed}: {self.kills.total()} kills ({kills}); {others}; {self.files} files,"
-            f" {len(JOBS)} jobs; {seconds:.0f} s; {verdict}"
+            f" {len(JOBS)} jobs, {kept}; {seconds:.0f} s; {verdict}"
         )
 
 
@@ -156,7 +157,7 @@ class Round:
     def _meet(self, whom: str) -> None:
         """Wait until a process lives, but not for long: with a full disk it may not come up."""
         end = time.monotonic() + LONG
-        while self.ground.child(whom) is None and time.monotonic() < end:
+        while not self.ground.lives(whom) and time.monotonic() < end:
             self._tend()
             time.sleep(LULL)
 
@@ -201,7 +202,7 @@ class Round:
 def play(root: Path, tale: Tale, kills: int) -> None:
     """Play the round of a seed in an empty directory; raises `Failed` for what must not be."""
     chance = Random(f"work {tale.seed}")
-    with standing(root) as ground:
+    with standing(root, on_postgres(tale.seed)) as ground:
         tale.tell("up")
         played = Round(
             ground, script(tale.seed, kills), kills, tale, errands(ground, tale.files, chance), chance

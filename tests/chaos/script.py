@@ -47,7 +47,7 @@ class Turn:
         return f"{self.when}: {self.deed} {self.whom}"
 
 
-HUB, NATS, HOME, VAULT, MACHINE = "hub", "nats", "home", "vault", "machine"
+HUB, NATS, POSTGRES, HOME, MACHINE = "hub", "nats", "postgres", "home", "machine"
 WORKERS = tuple(f"worker {site}" for site in SITES)
 
 HAUL, KEEP, SHIP, DROP, DOOMED = JOBS = ("haul", "keep", "ship", "drop", "doomed")
@@ -63,10 +63,15 @@ ASLEEP = "3600"
 """Seconds that the machine is suspended for."""
 
 
+def on_postgres(seed: int) -> bool:
+    """Whether the round of a seed keeps its truth in PostgreSQL: each third does, the others in SQLite."""
+    return seed % 3 == 0
+
+
 def script(seed: int, kills: int) -> list[Turn]:
     """The turns of a round with at least so many kills; the same for the same seed."""
     chance = Random(f"chaos {seed}")
-    deeds = list(_blows(chance, kills))
+    deeds = list(_blows(chance, kills, on_postgres(seed)))
     chance.shuffle(deeds)
     for pair in (*_troubles(chance), *_wishes(chance)):
         _insert(chance, deeds, pair)
@@ -78,7 +83,7 @@ def script(seed: int, kills: int) -> list[Turn]:
 Act = tuple[Deed, str]
 
 
-def _blows(chance: Random, kills: int) -> Iterator[Act]:
+def _blows(chance: Random, kills: int, with_postgres: bool) -> Iterator[Act]:
     """The kills: some of workers, as many as a round may have, the rest of what has no tasks to lose."""
     losses = [*WORKERS] * MOST_LOSSES
     chance.shuffle(losses)
@@ -90,8 +95,11 @@ def _blows(chance: Random, kills: int) -> Iterator[Act]:
     yield from ((Deed.KILL, worker) for worker in of_workers)
     yield Deed.STOP, losses[-1]
     yield Deed.STOP, chance.choice((HUB, NATS))
+    others = [(Deed.KILL, HUB), (Deed.KILL, HUB), (Deed.KILL, NATS), (Deed.WIPE, NATS)]
+    if with_postgres:
+        others += [(Deed.KILL, POSTGRES)] * 2
     for _ in range(kills - len(of_workers)):
-        yield chance.choice(((Deed.KILL, HUB), (Deed.KILL, HUB), (Deed.KILL, NATS), (Deed.WIPE, NATS)))
+        yield chance.choice(others)
 
 
 def _troubles(chance: Random) -> Iterator[Sequence[Act]]:

@@ -9,7 +9,7 @@ import pytest
 from towpath.cli.documents import read_credentials, read_document
 from towpath.cli.home import Home, Remembered
 from towpath.cli.run import absolute, asked, fields_of
-from towpath.cli.up import merge, read_sites
+from towpath.cli.up import merge, read_sites, with_database
 from towpath.cli.worker_command import read_queues, read_roots
 from towpath.domain.errors import Mistake
 from towpath.worker.settings import DEFAULT_QUEUES
@@ -85,6 +85,21 @@ def test_a_site_stays_where_it_was(tmp_path: Path) -> None:
     assert merged == Remembered("127.0.0.1:9", {"oslo": str(tmp_path), "rome": "/r"}, None)
     with pytest.raises(Mistake, match="as before; found /elsewhere"):
         merge(before, None, {"oslo": "/elsewhere"}, None)
+
+
+def test_a_home_stays_with_the_database_that_it_began_with() -> None:
+    url = "postgresql://hub@db/towpath"
+    assert with_database(Remembered(), Remembered(), None).database is None
+    told = with_database(Remembered(sites={"oslo": "/o"}), Remembered(), url)
+    assert told.database == url
+    assert with_database(told, told, url) == with_database(told, told, None) == told
+    with pytest.raises(Mistake, match="expected postgresql://hub@db/towpath, as before; found another one"):
+        with_database(told, told, "postgresql://hub@elsewhere/towpath")
+    begun = Remembered(sites={"oslo": "/o"})
+    with pytest.raises(Mistake, match="expected the one in the home, as before"):
+        with_database(begun, begun, url)
+    with pytest.raises(Mistake, match=r"begins with postgresql://.*found 'mysql://db'"):
+        with_database(Remembered(), Remembered(), "mysql://db")
 
 
 def test_the_roots_and_queues_of_a_worker_are_read(tmp_path: Path) -> None:

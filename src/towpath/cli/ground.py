@@ -21,12 +21,12 @@ NODE = "local"
 class Ground:
     """The prepared home; every step may be taken again."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, database_url: str) -> None:
         self._home = home
         load_or_make_key(home.root / "hub.key")
         self.hub_key = public_key(load_or_make_seed(home.root / "hub.nk"))
-        schema.upgrade(home.database_url)
-        self._database = Database(home.database_url, lambda: time.time_ns() // 1000)
+        schema.upgrade(database_url)
+        self._database = Database(database_url, lambda: time.time_ns() // 1000)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -70,11 +70,13 @@ class Home:
 
 
 class Remembered(msgspec.Struct, frozen=True):
-    """What `up` was told: where the API listens, the directory of each site, and which NATS server to run."""
+    """What `up` was told: where the API listens, the directory of each site, which NATS server to run, and where the
+    truth is kept, if not in the home."""
 
     listen: str = "127.0.0.1:8420"
     sites: dict[str, str] = {}
     nats_server: str | None = None
+    database: str | None = None
 
 
 class Connection(msgspec.Struct, frozen=True):

@@ -58,7 +58,8 @@ class Supervisor:
         self._remembered = read_remembered(home)
         self._listen = Listen.parse(self._remembered.listen)
         self._env = environment(os.environ)
-        self._ground = Ground(home)
+        self._database_url = self._remembered.database or home.database_url
+        self._ground = Ground(home, self._database_url)
         self._ground.admit_client(self._listen)
         for site in self._remembered.sites:
             self._ground.admit_site(site)
@@ -178,7 +179,7 @@ class Supervisor:
 
     def _hub_arguments(self) -> tuple[str, ...]:
         home = self._home
-        place = ("--home", str(home.root), "--database", home.database_url)
+        place = ("--home", str(home.root), "--database", self._database_url)
         return ("hub", *place, "--bus", self._nats.url, "--listen", str(self._listen))
 
     def _worker(self, site: str, directory: str) -> Slot:

@@ -25,6 +25,8 @@ from towpath.config import Listen
 from towpath.domain.errors import Mistake
 from towpath.domain.values import name_fault
 
+DATABASES = ("postgresql://", "postgresql+psycopg://", "sqlite:///")
+
 CHILDREN = Rows(
     Child,
     (
@@ -52,12 +54,19 @@ def up(
     nats_server: Annotated[
         Path | None, typer.Option("--nats-server", metavar="PATH", help="Instead of the bundled one.")
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            "--database", metavar="URL", help="postgresql://…; sqlite:///HOME/hub.db, or as before."
+        ),
+    ] = None,
 ) -> int:
     """Run a hub, its NATS server and a worker for each site; again with the same home, restart what is dead."""
     place = home_of(home, os.environ)
     sites = read_sites(site or [], place)
     place.make()
-    remembered = merge(read_remembered(place), listen, sites, nats_server)
+    before = read_remembered(place)
+    remembered = with_database(merge(before, listen, sites, nats_server), before, database)
     lock = take_lock(place)
     if lock is None:
         return _join(place, remembered)
@@ -110,7 +119,24 @@ def merge(before: Remembered, listen: str | None, sites: dict[str, str], server:
         listen=before.listen if listen is None else str(Listen.parse(listen)),
         sites={**before.sites, **sites},
         nats_server=before.nats_server if server is None else str(server.absolute()),
+        database=before.database,
     )
+
+
+def with_database(told: Remembered, before: Remembered, url: str | None) -> Remembered:
+    """What is remembered, with the database that was named; raises `Mistake` for another than a home has had.
+
+    A home that has sites has begun, and what began in one database does not go on in another.
+    """
+    if url is None or url == before.database:
+        return told
+    if not url.startswith(DATABASES):
+        raise Mistake(f"--database: expected a URL that begins with {' or '.join(DATABASES)}, found '{url}'")
+    if before.sites or before.database is not None:
+        raise Mistake(
+            f"--database: expected {before.database or 'the one in the home'}, as before; found another one"
+        )
+    return msgspec.structs.replace(told, database=url)
 
 
 def _start(home: Home, lock: int, tied: bool) -> subprocess.Popen[bytes]:
