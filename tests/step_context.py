@@ -56,6 +56,7 @@ class ThreadContext:
     certain: Callable[[], None] = nothing
     back: Callable[[], bool] = never
     moved: int = 0
+    again: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def target(self) -> Target:

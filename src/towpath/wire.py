@@ -183,8 +183,8 @@ class Grant(Message, frozen=True):
     carry: bytes = b""
     walk: Walk | None = None
     attempt: int = 1
-    small: bool = False
-    """Its job is small, as far as is known: the slots that are kept for such jobs are open to it."""
+    small: bool = False  # Its job, as far as is known: slots that are kept for such jobs are open to it.
+    again: bool = False  # It may have begun before: what is found done may be its own doing.
 
 
 class Grants(Message, frozen=True):

@@ -84,6 +84,14 @@ def test_a_path_that_is_not_there_fails_or_is_aborted(place: Place, abort: bool,
     assert {outcome.code for outcome in outcomes.values()} == {code}
 
 
+def test_a_path_that_is_not_there_any_more_when_the_task_runs_again_is_done(place: Place) -> None:
+    step, name = Delete(), place.write("f", b"x")
+    context = place.context(step, [name])
+    assert [outcome.code for outcome in step.run(context)] == [Code.PROCESSED]
+    context.again = True
+    assert [outcome.code for outcome in step.run(context)] == [Code.ALREADY]
+
+
 @pytest.mark.parametrize("recursive", [False, True])
 def test_the_root_of_a_site_is_never_deleted(place: Place, recursive: bool) -> None:
     place.write("f", b"x")

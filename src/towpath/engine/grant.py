@@ -153,10 +153,11 @@ def _describe(ledger: Ledger, granted: Sequence[Task]) -> list[Grant]:
     walking = {
         t.id: walks.describe(conn, t.id, ledger.jobs[t.job_id].plan) for t in granted if t.is_discovery
     }
-    return [_grant_of(task, ledger.jobs[task.job_id], packed, walking.get(task.id)) for task in granted]
+    now = ledger.tx.now
+    return [_grant_of(task, ledger.jobs[task.job_id], packed, walking.get(task.id), now) for task in granted]
 
 
-def _grant_of(task: Task, job: Job, packed: Mapping[int, bytes], walk: Walk | None) -> Grant:
+def _grant_of(task: Task, job: Job, packed: Mapping[int, bytes], walk: Walk | None, now: int) -> Grant:
     call = None if task.is_discovery else job.plan.branches[task.rule].chain[task.position]
     return Grant(
         task=task.id,
@@ -173,4 +174,6 @@ def _grant_of(task: Task, job: Job, packed: Mapping[int, bytes], walk: Walk | No
         walk=walk,
         attempt=task.attempts + 1,
         small=is_small(job.kept_bulk, task.is_discovery),
+        # A part that was split off has not started itself, but bears the attempts of the whole.
+        again=task.attempts > 0 or task.started_at != now,
     )

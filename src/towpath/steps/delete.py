@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from towpath.domain.catalogue import DELETE, StepSpec
 from towpath.domain.paths import ErrorClass, Kind, PathOutcome, printable
-from towpath.steps.outcomes import GONE, failed, missing, processed
+from towpath.steps.outcomes import GONE, already, failed, missing, processed
 from towpath.steps.protocol import Context, Item
 
 
@@ -53,7 +53,8 @@ class _Run:
         try:
             return self._delete(item)
         except GONE:
-            return missing(item, abort=self._abort_missing)
+            # A run that died after it had deleted a path could not tell: what is gone then is done, not amiss.
+            return already(item) if self._context.again else missing(item, abort=self._abort_missing)
         except Crossing as error:
             return failed(item, str(error))
 

@@ -60,6 +60,8 @@ class Context(Protocol):
     """Each argument of the step's spec, its default where none was given."""
     carried: Mapping[int, bytes]
     """Index of a path → what the step before handed on for it."""
+    again: bool
+    """An earlier run of this task may have got as far as to its effects: what is found done may be its doing."""
 
     def target(self) -> Target:
         """The target that the task names; raises `StorageError` where it cannot be had."""

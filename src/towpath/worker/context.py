@@ -19,6 +19,7 @@ class TaskContext:
         "_crew",
         "_run",
         "_targets",
+        "again",
         "arguments",
         "carried",
         "items",
@@ -34,6 +35,7 @@ class TaskContext:
         self.items: Sequence[Item] = ()
         self.arguments: Mapping[str, Any] = {}
         self.carried: Mapping[int, bytes] = {}
+        self.again = run.grant.again
         self.stopped_early = False
         """`proceed` has said False, or a path was given up: fewer outcomes than paths are right."""
 

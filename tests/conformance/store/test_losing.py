@@ -184,3 +184,22 @@ def test_what_was_handed_back_by_a_suspect_stays_suspected(hub: Hub, oslo: Node)
     (one,) = oslo.claim().grants
     oslo.report(ended(one, Code.PROCESSED, only=2))
     assert [rest.attempt for rest in oslo.claim().grants] == [2]
+
+
+def test_a_grant_says_whether_the_task_may_have_begun_before(hub: Hub, oslo: Node) -> None:
+    hub.given("noop", 2, per_task=2)
+    assert [one.again for one in oslo.claim().grants] == [False]
+    oslo.hello()
+    halves = oslo.claim().grants
+    assert halves
+    assert all(one.again for one in halves)
+
+
+def test_a_pardoned_task_may_have_begun_before_all_the_same(hub: Hub, oslo: Node) -> None:
+    hub.given("noop", 1)
+    (one,) = oslo.claim().grants
+    hub.pass_time(1)
+    hub.silence("n1")
+    oslo.beat([one.run])
+    assert attempts_of(hub, one.task) == 0
+    assert [other.again for other in oslo.claim().grants] == [True]
