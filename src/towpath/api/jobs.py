@@ -12,6 +12,7 @@ from starlette.responses import Response
 from towpath.api.context import Caller, Hub
 from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_of
 from towpath.api.times import at, maybe_at
+from towpath.api.waiting import WaitingFor
 from towpath.api.wishes import PauseAsked, WishAsked, WishMade
 from towpath.domain.errors import NotFound
 from towpath.domain.fairness import HIGHEST, LOWEST, MOST_TASKS
@@ -72,6 +73,7 @@ class Job(BaseModel):
     started_at: datetime | None
     ended_at: datetime | None
     waiting: str | None = Field(description="Why nothing moves, in one sentence.")
+    waiting_for: WaitingFor | None = Field(description="The same, for programs.")
 
     @classmethod
     def of(cls, job: JobView) -> "Job":
@@ -103,6 +105,7 @@ class Job(BaseModel):
             started_at=maybe_at(job.started_at),
             ended_at=maybe_at(job.ended_at),
             waiting=job.waiting,
+            waiting_for=WaitingFor.of(job.why),
         )
 
 

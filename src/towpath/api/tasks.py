@@ -12,6 +12,7 @@ from towpath.api.context import Hub
 from towpath.api.jobs import job_of
 from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_of
 from towpath.api.times import at, maybe_at
+from towpath.api.waiting import WaitingFor
 from towpath.domain.errors import NotFound
 from towpath.domain.states import TaskState
 from towpath.store import views
@@ -45,6 +46,8 @@ class Task(BaseModel):
     started_at: datetime | None
     ended_at: datetime | None
     error: str | None = Field(description="The uncaught error that ended it.")
+    waiting: str | None = Field(description="Why it does not run, in one sentence.")
+    waiting_for: WaitingFor | None = Field(description="The same, for programs.")
 
     @classmethod
     def of(cls, task: TaskView) -> "Task":
@@ -72,6 +75,8 @@ class Task(BaseModel):
             started_at=maybe_at(task.started_at),
             ended_at=maybe_at(task.ended_at),
             error=task.error,
+            waiting=task.waiting,
+            waiting_for=WaitingFor.of(task.why),
         )
 
 

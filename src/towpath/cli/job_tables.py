@@ -36,7 +36,7 @@ TASKS = Rows(
         Column("done", 6, lambda task: str(task.processed), right=True),
         Column("failed", 6, lambda task: str(task.failed), right=True),
         Column("attempts", 8, lambda task: str(task.attempts), right=True),
-        Column("error", 0, lambda task: task.error or ""),
+        Column("", 0, lambda task: task.error or task.waiting or ""),
     ),
     "no tasks",
 )

@@ -105,6 +105,7 @@ class Task(msgspec.Struct, frozen=True):
     skipped: int
     aborted: int
     error: str | None
+    waiting: str | None = None
 
 
 class Path(msgspec.Struct, frozen=True):

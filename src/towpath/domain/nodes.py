@@ -33,7 +33,7 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class NodeFacts:
+class Heard:
     """What the state of a node depends on."""
 
     began: bool
@@ -48,7 +48,7 @@ class NodeFacts:
     """Tasks that it runs."""
 
 
-def node_state(facts: NodeFacts) -> NodeState:
+def node_state(facts: Heard) -> NodeState:
     """What a node is doing."""
     if not facts.began or facts.silent or facts.lost:
         return NodeState.OFFLINE

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from towpath.domain.errors import Conflict, NotFound, did_you_mean
-from towpath.domain.nodes import NodeFacts, NodeState, node_state
+from towpath.domain.nodes import Heard, NodeState, node_state
 from towpath.domain.slots import check_slots, effective
 from towpath.domain.states import STARTED
 from towpath.store.database import Tx
@@ -68,7 +68,7 @@ def get_node(conn: Connection, site: str, name: str) -> NodeView:
 
 def _view(row: Any) -> NodeView:
     drains = row.drain_at is not None or row.draining
-    facts = NodeFacts(row.incarnation is not None, row.silent, row.lost, drains, row.held)
+    facts = Heard(row.incarnation is not None, row.silent, row.lost, drains, row.held)
     return NodeView(
         site=row.site,
         name=row.name,

@@ -7,23 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from towpath.domain.states import DISCOVERY_STAGE, STARTED
+from towpath.domain.states import DISCOVERY_STAGE
 from towpath.store.jobs import Job
-from towpath.store.tables import jobs, limits, tallies
-from towpath.store.tasks import DISCOVERY
+from towpath.store.running import RUNNING
+from towpath.store.tables import limits
 
 Lane = Any
 """A row of `lanes`."""
-
-RUNNING = (
-    sa.select(sa.func.coalesce(sa.func.sum(tallies.c.tasks), 0))
-    .join_from(jobs, tallies, tallies.c.job_id == jobs.c.id)
-    .where(jobs.c.owner == limits.c.owner, jobs.c.ended_at.is_(None))
-    .where(tallies.c.state == STARTED, tallies.c.position != DISCOVERY)
-    .correlate(limits)
-    .scalar_subquery()
-)
-"""How many tasks of all jobs of a limit's owner are running, discoveries apart."""
 
 FULL = sa.select(limits.c.owner).where(limits.c.max_tasks <= RUNNING)
 """The owners who run as much as they may: nothing is computed where nobody has a limit."""

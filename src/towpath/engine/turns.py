@@ -8,11 +8,11 @@ from sqlalchemy.engine import Connection
 from towpath.domain.errors import Conflict, NotFound, did_you_mean
 from towpath.domain.fairness import check_max_tasks, check_priority
 from towpath.domain.states import JOB_OVER
-from towpath.engine.shares import RUNNING
 from towpath.store.counters import sites_of_owners
 from towpath.store.database import Tx
 from towpath.store.jobs import Job
 from towpath.store.ledger import Ledger
+from towpath.store.running import RUNNING
 from towpath.store.tables import api_keys, jobs, lanes, limits
 
 

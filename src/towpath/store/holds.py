@@ -1,5 +1,6 @@
 """Holds: pauses of a site or of one of its queues, which stand beside the jobs and change none of them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,9 +68,10 @@ def list_all(conn: Connection) -> dict[str, list[Hold]]:
     return found
 
 
-def find_hold(conn: Connection, site: str, queue: str) -> Hold | None:
-    """What keeps the tasks of a queue of a site from being granted; that of the whole site before its queue's."""
-    return next((hold for hold in list_holds(conn, site) if hold.keeps(queue)), None)
+def list_standing(conn: Connection, sites: Collection[str]) -> list[Hold]:
+    """The holds that stand at these sites: that of a whole site before those of its queues."""
+    query = _STANDING.where(holds.c.site.in_(sites)).order_by(holds.c.site, holds.c.queue)
+    return [Hold(*row) for row in conn.execute(query)]
 
 
 def list_due(conn: Connection, now: int) -> list[Hold]:

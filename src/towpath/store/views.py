@@ -1,19 +1,19 @@
 """What lists and pages show of jobs, tasks and paths: readers that return frozen rows, and never count."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from towpath.domain.plan import Plan, plan_from_document
-from towpath.domain.states import JobState, TaskState, Wanted
-from towpath.domain.wishes import paused
-from towpath.store.holds import find_hold
+from towpath.domain.states import JobState
+from towpath.domain.waiting import Waiting
 from towpath.store.jobs import TOTALS
-from towpath.store.tables import job_counts, jobs, lanes, nodes, path_tallies, tallies, tasks, wishes
-from towpath.store.tasks import DISCOVERY, HUB
+from towpath.store.tables import job_counts, jobs, nodes, path_tallies, tallies, tasks, wishes
+from towpath.store.tasks import DISCOVERY
+from towpath.store.waiting import explain_jobs, explain_tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,13 @@ class JobView:
     created_at: int
     started_at: int | None
     ended_at: int | None
-    waiting: str | None
-    """Why nothing moves, in one sentence; None where something does or the job is over."""
+    why: Waiting | None
+    """Why nothing moves; None where something does or the job is over."""
+
+    @property
+    def waiting(self) -> str | None:
+        """Why nothing moves, in one sentence."""
+        return self.why.sentence if self.why else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,13 @@ class TaskView:
     started_at: int | None
     ended_at: int | None
     error: str | None
+    why: Waiting | None = None
+    """Why it does not run; None where it does, or is over."""
+
+    @property
+    def waiting(self) -> str | None:
+        """Why it does not run, in one sentence."""
+        return self.why.sentence if self.why else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +123,7 @@ class JobFilter:
 def find_job(conn: Connection, job_id: int) -> JobView | None:
     """The job of that id."""
     row = conn.execute(sa.select(jobs).where(jobs.c.id == job_id, sa.not_(jobs.c.pruned))).first()
-    return None if row is None else _job(conn, row)
+    return None if row is None else _jobs(conn, [row])[0]
 
 
 def list_jobs(conn: Connection, wanted: JobFilter, limit: int, before: int | None) -> list[JobView]:
@@ -122,7 +134,7 @@ def list_jobs(conn: Connection, wanted: JobFilter, limit: int, before: int | Non
         query = query.where(sa.not_(sa.and_(jobs.c.state == JobState.SUCCESS, jobs.c.discovered == 0)))
     if before is not None:
         query = query.where(jobs.c.id < before)
-    return [_job(conn, row) for row in conn.execute(query).all()]
+    return _jobs(conn, conn.execute(query).all())
 
 
 def count_jobs(conn: Connection, wanted: JobFilter) -> int:
@@ -139,8 +151,12 @@ def _conditions(wanted: JobFilter, table: sa.Table) -> list[sa.ColumnElement[boo
     return [table.c[name] == value for name, value in asked if value is not None]
 
 
-def _job(conn: Connection, row: Any) -> JobView:
-    over = row.ended_at is not None
+def _jobs(conn: Connection, rows: Sequence[Any]) -> list[JobView]:
+    why = explain_jobs(conn, rows)
+    return [_job(row, why.get(row.id)) for row in rows]
+
+
+def _job(row: Any, why: Waiting | None) -> JobView:
     return JobView(
         id=row.id,
         workflow=row.workflow,
@@ -167,66 +183,8 @@ def _job(conn: Connection, row: Any) -> JobView:
         created_at=row.created_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
-        waiting=None if over else _waiting(conn, row),
+        why=why,
     )
-
-
-def _waiting(conn: Connection, row: Any) -> str | None:
-    """Why nothing of a job runs, in one sentence; None where something does."""
-    if row.wanted == Wanted.PAUSE:
-        return paused("", row.wish_by, row.wish_why, row.resume_at) + _still(conn, row)
-    if row.wanted == Wanted.CANCEL:
-        held = _holders(conn, row.id)
-        return f"cancelled by {row.wish_by}; waits for {_named(held)} to stop" if held else None
-    running = sa.select(tallies.c.tasks).where(
-        tallies.c.job_id == row.id, tallies.c.state == TaskState.STARTED, tallies.c.tasks > 0
-    )
-    if conn.execute(running.limit(1)).first():
-        return None
-    lane = conn.execute(
-        sa.select(lanes)
-        .where(lanes.c.job_id == row.id, lanes.c.open, lanes.c.ready > 0, lanes.c.function != HUB)
-        .limit(1)
-    ).first()
-    return None if lane is None else _lane_waits(conn, lane)
-
-
-def _still(conn: Connection, row: Any) -> str:
-    """What a job that is PAUSING still waits for: who holds its running tasks."""
-    if row.state != JobState.PAUSING:
-        return ""
-    if not row.hand_back:
-        return "; running tasks still finish"
-    return f"; asked for its running tasks back, which are still held by {_named(_holders(conn, row.id))}"
-
-
-def _named(held: Sequence[tuple[str, str]]) -> str:
-    """Nodes, for people."""
-    return ", ".join(f"node {name} of site {site}" for site, name in held)
-
-
-def _holders(conn: Connection, job_id: int) -> list[tuple[str, str]]:
-    """Site and name of the nodes that hold running tasks of a job."""
-    # All running tasks are looked through, which are few: not all tasks of the job, which may be millions.
-    of_job = tasks.c.job_id + 0 == job_id
-    held = sa.exists().where(tasks.c.node_id == nodes.c.id, tasks.c.state == TaskState.STARTED, of_job)
-    query = sa.select(nodes.c.site, nodes.c.name).where(held).order_by(nodes.c.site, nodes.c.name)
-    return [(row.site, row.name) for row in conn.execute(query)]
-
-
-def _lane_waits(conn: Connection, lane: Any) -> str | None:
-    """Why nobody takes the tasks of a lane."""
-    if (hold := find_hold(conn, lane.site, lane.queue)) is not None:
-        return paused(hold.place, hold.by, hold.why, hold.until)
-    members = conn.execute(sa.select(nodes).where(nodes.c.site == lane.site)).all()
-    if not members:
-        return f"site {lane.site} has no node"
-    alive = [node for node in members if node.incarnation is not None and not node.lost]
-    if not alive:
-        return f"site {lane.site} is offline: none of its {len(members)} nodes is heard"
-    if not any(node.queues.get(lane.queue, {}).get(lane.function) for node in alive):
-        return f"no node of site {lane.site} serves queue {lane.queue} ({lane.function})"
-    return f"waits for a free slot in queue {lane.queue} at site {lane.site}"
 
 
 def list_steps(conn: Connection, job_id: int) -> list[StepView]:
@@ -279,11 +237,15 @@ def list_wishes(conn: Connection, job_id: int) -> list[WishView]:
 
 _TASK = (
     tasks.c.id, tasks.c.job_id, tasks.c.rule, tasks.c.position, tasks.c.step, tasks.c.site, tasks.c.queue,
-    tasks.c.state, nodes.c.name, tasks.c.attempts, tasks.c.paths, tasks.c.processed, tasks.c.failed,
+    tasks.c.state, nodes.c.name.label("node"), tasks.c.attempts, tasks.c.paths, tasks.c.processed, tasks.c.failed,
     tasks.c.skipped, tasks.c.aborted, tasks.c.unknown, tasks.c.not_run, tasks.c.bytes, tasks.c.created_at,
     tasks.c.started_at, tasks.c.ended_at, tasks.c.error,
 )  # fmt: skip
-_TASKS = sa.select(*_TASK).select_from(tasks.outerjoin(nodes, nodes.c.id == tasks.c.node_id))
+_WAITS = (
+    tasks.c.stage, tasks.c.blocked, tasks.c.chain_id, tasks.c.function, tasks.c.not_before, tasks.c.parked,
+    tasks.c.parked_why, tasks.c.parked_at,
+)  # fmt: skip
+_TASKS = sa.select(*_TASK, *_WAITS).select_from(tasks.outerjoin(nodes, nodes.c.id == tasks.c.node_id))
 
 
 def list_tasks(
@@ -293,14 +255,15 @@ def list_tasks(
     query = _TASKS.where(tasks.c.job_id == job_id, tasks.c.id > (after or 0))
     if state is not None:
         query = query.where(tasks.c.state == state)
-    return [_task(row) for row in conn.execute(query.order_by(tasks.c.id).limit(limit))]
+    return _tasks(conn, conn.execute(query.order_by(tasks.c.id).limit(limit)).all())
 
 
 def find_task(conn: Connection, task_id: int) -> TaskView | None:
     """The task of that id."""
     row = conn.execute(_TASKS.where(tasks.c.id == task_id)).first()
-    return None if row is None else _task(row)
+    return None if row is None else _tasks(conn, [row])[0]
 
 
-def _task(row: Any) -> TaskView:
-    return TaskView(*row)
+def _tasks(conn: Connection, rows: Sequence[Any]) -> list[TaskView]:
+    why = explain_tasks(conn, rows)
+    return [replace(TaskView(*row[: len(_TASK)]), why=why.get(row.id)) for row in rows]

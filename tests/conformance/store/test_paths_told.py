@@ -179,9 +179,9 @@ def test_why_a_job_waits_is_said_in_one_sentence(hub: Hub) -> None:
     node = hub.node("oslo")
     hub.silence("n1")
     job = hub.given("noop", 2)
-    assert hub.job(job).waiting == "site oslo is offline: none of its 1 nodes is heard"
+    assert hub.job(job).waiting == "site oslo is offline: no node was heard since 2023-11-14 22:13:20 UTC"
     node.beat()
-    assert hub.job(job).waiting == "waits for a free slot in queue default at site oslo"
+    assert hub.job(job).waiting == "about to be granted: site oslo has a free slot, and asks within seconds"
     (one, _) = node.claim().grants
     assert hub.job(job).waiting is None
     hub.wish(job, Wanted.PAUSE)
