@@ -180,7 +180,7 @@ def test_no_node_is_granted_what_the_hub_does_itself(hub: Hub, oslo: Node) -> No
     oslo.work(Code.FAILED)
     again = hub.retry(1)
     assert not oslo.claim("hub").grants
-    assert hub.job(again).waiting is None, "no node is waited for"
+    assert hub.job(again).waiting == "the hub is about to list its paths"
     hub.upkeep()
     assert oslo.work() == 1
 

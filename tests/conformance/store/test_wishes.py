@@ -256,7 +256,7 @@ def test_a_cancel_takes_a_task_from_a_node_that_beats_and_does_not_give_it_back(
     view = hub.job(job)
     assert (view.state, view.waiting) == (
         "DEQUEUING",
-        "cancelled by ana; waits for node n1 of site oslo to stop",
+        "cancelled by ana: why not; waits for node n1 of site oslo to stop",
     )
     assert hub.tell(lambda tx: upkeep.take_back(tx, BEATS)) == [hung.task]
     assert (hub.job(job).state, hub.job(job).totals["not_run"]) == ("CANCELLED", 2)
