@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs import states
+from docs import errors, states
 
 HERE = Path(__file__).parent
 
-PAGES: Mapping[str, Callable[[], str]] = {"states.md": states.page}
+PAGES: Mapping[str, Callable[[], str]] = {"states.md": states.page, "errors.md": errors.page}
 """File in this directory → what it is to hold."""
 
 

@@ -156,3 +156,11 @@ def test_a_site_takes_and_loses_its_default_target(api: Api, target: str | None)
     assert answer.json()["default_target"] == target
     assert api.http.patch(f"/api/sites/{SITE}/", json={"default_target": "none"}).status_code == 404
     assert api.http.patch(f"/api/sites/{SITE}/", json={}).status_code == 422
+
+
+def test_the_table_of_errors_is_there_for_all_to_see(api: Api) -> None:
+    table = api.http.get("/api/errors/").json()
+    classes = {row["name"]: row["error_class"] for row in table["results"]}
+    assert (classes["ESTALE"], classes["503"], classes["EDQUOT"]) == ("transient", "transient", "no_space")
+    assert set(classes.values()) == set(table["classes"])
+    assert table["count"] == len(classes)

@@ -254,3 +254,17 @@ def test_a_reader_that_has_seen_enough_ends_a_list_quietly(cli: Cli, api: Api) -
         assert process.stderr is not None
         assert process.stderr.read() == ""
         assert process.wait(60) == 141
+
+
+def test_errors_are_listed_with_their_classes(cli: Cli) -> None:
+    lines = cli.run("errors").splitlines()
+    assert any(line.split() == ["ESTALE", "transient", "Stale", "file", "handle"] for line in lines)
+    assert {"name": "ENOSPC", "error_class": "no_space", "about": "No space left on device"} in cli.json(
+        "errors"
+    )
+
+
+def test_a_job_can_be_started_so_that_it_stops_where_too_much_fails(cli: Cli) -> None:
+    assert int(cli.run("run", "noop", "--site", SITE, "--stop-on-error-rate", "50%", ROOT))
+    said = cli.mistake("run", "noop", "--site", SITE, "--stop-on-error-rate", "120%", ROOT)
+    assert "expected a share above 0 and at most 1" in said

@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from towpath import __version__
 from towpath.api import (
+    errors,
     health,
     jobs,
     limits,
@@ -49,6 +50,7 @@ FOR_CALLERS = (
     nodes.router,
     limits.router,
     pruning.router,
+    errors.router,
     targets.router,
 )
 

@@ -11,6 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from towpath.api.context import Caller, Hub
 from towpath.api.jobs import Job, job_after
 from towpath.domain.fairness import HIGHEST, LOWEST, MOST_TASKS, Turn
+from towpath.domain.patience import RATE_RULE, rate_of
+from towpath.domain.reading import shown
 from towpath.engine import control
 from towpath.engine.inputs import Asked
 from towpath.store.database import Tx
@@ -53,6 +55,17 @@ Given = Annotated[PathAsked, BeforeValidator(_spelled_out, json_schema_input_typ
 """A path may also be given as a plain string."""
 
 
+def _share(given: object) -> object:
+    rate = rate_of(given)
+    if rate is None:
+        raise ValueError(f"{RATE_RULE}, found {shown(given)}")
+    return rate
+
+
+Rate = Annotated[float, BeforeValidator(_share, json_schema_input_type=float | str)]
+"""A share of paths: 0.5, or "50 %"."""
+
+
 class Submission(BaseModel):
     """A job to start: a workflow over paths of a site."""
 
@@ -84,6 +97,12 @@ class Submission(BaseModel):
         ge=1,
         le=MOST_TASKS,
         description="How many of its tasks may run at once, its discovery apart; null: any number.",
+    )
+    stop_on_error_rate: Rate | None = Field(
+        default=None,
+        description="The job is paused, with the reason, once this share of its newest paths failed (100 at least);"
+        " null: as the workflow says.",
+        examples=[0.5, "50 %"],
     )
 
 
@@ -122,6 +141,7 @@ async def submit(
         discovery=body.discovery,
         paths_per_task=body.paths_per_task,
         turn=Turn(body.priority, body.max_tasks),
+        stop_on_error_rate=body.stop_on_error_rate,
         idempotency_key=idempotency_key,
         body_digest=hashlib.sha256(body.model_dump_json().encode()).digest() if idempotency_key else b"",
     )

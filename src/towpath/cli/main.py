@@ -10,6 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from towpath.cli import (
+    error_table,
     hub_command,
     job,
     limit,
@@ -55,6 +56,7 @@ app.command("hub")(hub_command.hub)
 app.command("worker")(worker_command.worker)
 app.command("supervise", hidden=True)(supervise.supervise)
 app.command("run")(run.run)
+app.command("errors")(error_table.errors)
 app.add_typer(job.app, name="job")
 app.add_typer(workflow.app, name="workflow")
 app.add_typer(site.app, name="site")

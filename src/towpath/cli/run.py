@@ -43,6 +43,12 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     ] = None,
     priority: Priority = 0,
     max_tasks: MaxTasks = None,
+    stop_on_error_rate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE", help="Pause the job once so many of its newest paths failed: 0.5 or 50%."
+        ),
+    ] = None,
     wait_for_it: Wait = False,
     as_json: Json = False,
 ) -> int:
@@ -55,6 +61,7 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
         "fields": fields_of(field or []),
         **({"priority": priority} if priority else {}),
         **({"max_tasks": max_tasks} if max_tasks else {}),
+        **({"stop_on_error_rate": stop_on_error_rate} if stop_on_error_rate else {}),
     }
     with open_hub() as hub:
         document = hub.post("/api/file/workflow/", order, key=uuid.uuid4().hex)

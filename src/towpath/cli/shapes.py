@@ -216,3 +216,11 @@ class Pruned(msgspec.Struct):
     """How many jobs were forgotten."""
 
     jobs: int
+
+
+class KnownError(msgspec.Struct, frozen=True):
+    """An error and its class."""
+
+    name: str
+    error_class: str
+    about: str

@@ -27,12 +27,13 @@ class Patience:
     tries: int = 5
     """How often a path is tried, in all, before an error that may pass fails it."""
     first: int = 1
-    """The first wait is at most this; each later one at most twice the one before it."""
+    """Seconds: the first wait is at most this, each later one at most twice the one before it."""
     longest: int = 300
-    """No wait is longer."""
+    """Seconds: no wait is longer."""
     space_first: int = 30
-    """The same for a place that is full: after this it is tried again whether there is room."""
+    """Seconds after which a place that was full is tried again at first."""
     space_longest: int = 300
+    """A full place is tried again at least so often, without end."""
 
     def back_off(self, tries: int, spread: float) -> int:
         """Microseconds to wait after so many tries: exponential, with full jitter (`spread`, 0 up to 1)."""
@@ -143,6 +144,9 @@ def _read_patience(entries: Entries) -> dict[str, int]:
     return found
 
 
+RATE_RULE = 'expected a share above 0 and at most 1, such as 0.5 or "50 %"'
+
+
 def read_rate(entries: Entries, key: str = "stop_on_error_rate") -> float | None:
     """A share of paths, as 0.5 or "50 %"; None where nothing is said."""
     value = entries.found.get(key)
@@ -150,8 +154,7 @@ def read_rate(entries: Entries, key: str = "stop_on_error_rate") -> float | None
         return None
     rate = rate_of(value)
     if rate is None:
-        wanted = 'expected a share above 0 and at most 1, such as 0.5 or "50 %"'
-        entries.reading.wrong(entries.at(key), f"{wanted}, found {shown(value)}")
+        entries.reading.wrong(entries.at(key), f"{RATE_RULE}, found {shown(value)}")
     return rate
 
 

@@ -64,6 +64,8 @@ class Submission:
     idempotency_key: str = ""
     body_digest: bytes = b""
     turn: Turn = ANY_TURN
+    stop_on_error_rate: float | None = None
+    """The job is paused once this share of its newest paths failed; None: as the workflow says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,8 @@ def _prepare(tx: Tx, order: Submission) -> tuple[Plan, int, list[Input]]:
     definition, version = workflows.current(tx.conn, order.workflow)
     if order.discovery != "workflow":
         definition = replace(definition, discovery=order.discovery)
+    if order.stop_on_error_rate is not None:
+        definition = replace(definition, stop_on_error_rate=order.stop_on_error_rate)
     ground = Ground(order.site, list(known), order.queue, _default_target(tx, row.default_target))
     catalogue = workflows.catalogue(tx.conn)
     if definition.discovery is not None and definition.discovery not in catalogue.discoveries:

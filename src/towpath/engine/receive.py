@@ -8,7 +8,8 @@ import zstandard
 
 from towpath.domain.paths import OUTCOME_OF, Code
 from towpath.domain.states import STARTED, TaskEvent
-from towpath.engine import chains, parking, room
+from towpath.domain.stopping import Record
+from towpath.engine import chains, parking, room, stopping
 from towpath.engine.found import Unacceptable, accept_found, bounded
 from towpath.engine.nodes import Node, find_node
 from towpath.store import batches, notes, walks
@@ -48,6 +49,8 @@ class _Receipt:
     ended: list[Task] = field(default_factory=list)
     carries: dict[int, bytes] = field(default_factory=dict)
     noted: list[NoteRow] = field(default_factory=list)
+    judged: dict[int, Record] = field(default_factory=dict)
+    """How paths of jobs ended that stop where too many fail."""
 
 
 _STREAM = (
@@ -75,6 +78,8 @@ def receive(tx: Tx, site: str, name: str, report: Report) -> Applied:
         for number, (event, packed) in enumerate(zip(events, fresh, strict=True), last - len(fresh) + 1):
             _apply(receipt, event, number, packed)
         chains.follow(ledger, receipt.ended, receipt.carries)
+        if receipt.judged:
+            stopping.look(ledger, receipt.judged, receipt.noted)
     # Notes refer to tasks, so they come after them.
     notes.insert(tx.conn, receipt.noted)
     _set_applied(tx, node, report.incarnation, last)
@@ -249,6 +254,8 @@ def _record(receipt: _Receipt, task: Task, codes: bytes, event: Ended) -> None:
     if found["processed"] < task.paths:
         receipt.noted += _notes(task, codes, event)
     receipt.ended.append(task)
+    if job.plan.stop_on_error_rate is not None:
+        receipt.judged[job.id] = receipt.judged.get(job.id, Record()).and_then(task.paths, task.failed)
     if event.carry:
         receipt.carries[task.id] = event.carry
 

@@ -19,6 +19,7 @@ from towpath.store.tables.places import (
 from towpath.store.tables.work import (
     SEQUENCES,
     batches,
+    error_rates,
     idempotency,
     ids,
     job_counts,
@@ -42,6 +43,7 @@ __all__ = [
     "api_keys",
     "batches",
     "conductor",
+    "error_rates",
     "holds",
     "idempotency",
     "ids",

@@ -344,3 +344,12 @@ idempotency = sa.Table(
     sa.Column("created_at", Time, nullable=False),
 )
 """Submissions that carried an `Idempotency-Key`: the same key and body of the same owner give the same job."""
+
+error_rates = sa.Table(
+    "error_rates",
+    metadata,
+    sa.Column("job_id", sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("paths", Count, nullable=False),
+    sa.Column("failed", Count, nullable=False),
+)
+"""How the newest paths of a job ended; only of jobs that stop where too many fail."""

@@ -25,6 +25,7 @@ def upgrade() -> None:
     _keys_of_owners()
     _numbers_without_waiting()
     _one_conductor()
+    _jobs_that_stop()
 
 
 def _parking() -> None:
@@ -44,6 +45,18 @@ def _parking() -> None:
 def _partial_index(name: str, table: str, columns: list[str], where: str) -> None:
     condition = sa.text(where)
     op.create_index(name, table, columns, unique=False, sqlite_where=condition, postgresql_where=condition)
+
+
+def _jobs_that_stop() -> None:
+    """How the newest paths of a job ended, where it is to stop once too many fail."""
+    op.create_table(
+        "error_rates",
+        sa.Column("job_id", NUMBER, nullable=False),
+        sa.Column("paths", sa.BigInteger(), nullable=False),
+        sa.Column("failed", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_error_rates_job_id")),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_error_rates")),
+    )
 
 
 def _limits_and_small_jobs() -> None:
