@@ -16,6 +16,8 @@ LANES = 10
 SIZES = (0, 1, 100, 4095, 4096, 4097, 9000)
 LARGE = 300_000
 PER_TASK = 40
+IMPATIENT = {"longest": 2, "space_first": 1, "space_longest": 2}
+"""Seconds that are waited for what may pass, and for room."""
 
 STROLL = {"name": "stroll", "pace": "*pace"}
 PREMIGRATE = {"name": "migrate", "premigrate": True, "records": "all"}
@@ -36,7 +38,8 @@ def workflow(name: str) -> Document:
         {"type": "file", "state": "all", "include": [f"*{digit}"], "action": list(CHAINS[name])}
         for digit in range(LANES)
     ]
-    return {"name": name, "fields": [{"name": "pace", "type": "string"}], "filter_rules": rules}
+    fields = [{"name": "pace", "type": "string"}]
+    return {"name": name, "fields": fields, "filter_rules": rules, "patience": IMPATIENT}
 
 
 @dataclass

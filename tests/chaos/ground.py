@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 from tests.acceptance.world import World, plant_rig
 from tests.chaos.clocks import Clocks
-from tests.chaos.script import NATS, POSTGRES, SITES
+from tests.chaos.script import DISKS, NATS, POSTGRES, SITES, VAULT
 from tests.fixtures_postgres import Postgres, postgres_server
 
 from towpath.cli.home import Home
@@ -24,8 +24,8 @@ LEASE = 6 * HEARTBEAT
 """Seconds: so a node that is silent for two loses its tasks."""
 NAP = 1.5 * LEASE
 """Seconds that a stopped process stays so."""
-DISK = 96 * 2**20
-"""Bytes of the disk that can be filled."""
+DISK, PER_FILE = 96 * 2**20, 16 * 2**10
+"""Bytes of a disk that can be filled, and more of them for each file of a round."""
 ANSWER = 1.0
 """Seconds that an answer of the API may take: the hub may be dead, or stopped."""
 LULL = 0.05
@@ -167,24 +167,27 @@ class Ground(World):
 
     # The disk -------------------------------------------------------------------------------------------------
 
-    @property
-    def filler(self) -> Path:
-        """The file that takes all that is left of the home's disk."""
-        return self.home / "filler"
+    def filler(self, disk: str) -> Path:
+        """The file that takes all that is left of a disk."""
+        return self.root / disk / ".towpath-filler"
 
-    def fill(self) -> None:
-        """Let the disk that holds the home, with its database, its outboxes and its logs, be full."""
-        with self.filler.open("wb") as file:
-            size = DISK
+    def fill(self, disk: str) -> bool:
+        """Let a disk be full: the home's, with database, outboxes and logs; or the target's. False where it is not a
+        disk of its own: nobody else's is filled."""
+        if not os.path.ismount(self.root / disk):
+            return False
+        with self.filler(disk).open("wb") as file:
+            size = 2**30
             while size >= 512:
                 try:
                     os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, size)
                 except OSError:
                     size //= 2
+        return True
 
-    def free(self) -> None:
+    def free(self, disk: str) -> None:
         """Let there be room again."""
-        self.filler.unlink(missing_ok=True)
+        self.filler(disk).unlink(missing_ok=True)
 
     # Asking ---------------------------------------------------------------------------------------------------
 
@@ -202,29 +205,31 @@ def has_own_mounts() -> bool:
 
 
 @contextmanager
-def standing(root: Path, with_postgres: bool) -> Iterator[Ground]:
-    """A hub with both sites in an empty directory, its home on a small disk of its own where that can be."""
+def standing(root: Path, files: int, with_postgres: bool) -> Iterator[Ground]:
+    """A hub with both sites in an empty directory; home and target have small disks of their own, where that can be."""
+    size = DISK + files * PER_FILE
     with postgres_server() if with_postgres else nullcontext() as postgres:
         ground = Ground(root, postgres=postgres)
-        with _small_disk(ground.home):
+        with _small_disk(ground.home, size), _small_disk(ground.root / VAULT, size):
             try:
                 ground.up(*SITES)
                 yield ground
             finally:
-                ground.free()
+                for disk in DISKS:
+                    ground.free(disk)
                 ground.revive()
                 ground.wake_all()
                 ground.down()
 
 
 @contextmanager
-def _small_disk(place: Path) -> Iterator[None]:
+def _small_disk(place: Path, size: int) -> Iterator[None]:
     """A new directory that can be full; it stands on the disk around it in the end."""
     place.mkdir()
     if not has_own_mounts():
         yield
         return
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=700", "home", place], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", place.name, place], check=True)
     try:
         yield
     finally:

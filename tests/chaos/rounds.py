@@ -10,7 +10,21 @@ from random import Random
 from tests.chaos import audits
 from tests.chaos.errands import Errand, errands, workflow
 from tests.chaos.ground import LULL, Failed, Ground, standing
-from tests.chaos.script import DAY, DOOMED, HUB, JOBS, NATS, SITES, Deed, Turn, When, on_postgres, script
+from tests.chaos.script import (
+    DAY,
+    DISKS,
+    DOOMED,
+    HUB,
+    JOBS,
+    NATS,
+    SITES,
+    VAULT,
+    Deed,
+    Turn,
+    When,
+    on_postgres,
+    script,
+)
 
 IMPATIENT = 2.0
 """Seconds after which a turn comes though what it waits for has not: nothing may be coming any more."""
@@ -68,9 +82,8 @@ class Round:
 
     def begin(self) -> None:
         """Start all jobs."""
-        (self.ground.root / "vault").mkdir()
         self.pace.write_text(SLOW)
-        self.ground.post("/api/targets/", {"name": "vault", "url": (self.ground.root / "vault").as_uri()})
+        self.ground.post("/api/targets/", {"name": "vault", "url": (self.ground.root / VAULT).as_uri()})
         for site in SITES:
             body = {"default_target": "vault"}
             self.ground.api.patch(f"/api/sites/{site}/", json=body).raise_for_status()
@@ -139,10 +152,9 @@ class Round:
             case Deed.STOP:
                 self.tale.blows["stops"] += ground.stop(whom)
             case Deed.FILL:
-                ground.fill()
-                self.tale.blows["full disks"] += 1
+                self.tale.blows["full disks"] += ground.fill(whom)
             case Deed.FREE:
-                ground.free()
+                ground.free(whom)
             case Deed.SET_CLOCK:
                 ground.clocks.set_wall(int(whom))
                 self.tale.blows["clocks set"] += 1
@@ -182,7 +194,8 @@ class Round:
     def calm(self) -> None:
         """Let everything be well: all awake and up, room on the disk, no pause; and time, so that leftovers are old."""
         self.tale.tell("calm")
-        self.ground.free()
+        for disk in DISKS:
+            self.ground.free(disk)
         self.ground.wake_all()
         self.ground.clocks.set_wall(self.ground.clocks.wall_seconds + 2 * DAY)
         self.pace.write_text("0")
@@ -202,7 +215,7 @@ class Round:
 def play(root: Path, tale: Tale, kills: int) -> None:
     """Play the round of a seed in an empty directory; raises `Failed` for what must not be."""
     chance = Random(f"work {tale.seed}")
-    with standing(root, on_postgres(tale.seed)) as ground:
+    with standing(root, tale.files, on_postgres(tale.seed)) as ground:
         tale.tell("up")
         played = Round(
             ground, script(tale.seed, kills), kills, tale, errands(ground, tale.files, chance), chance

@@ -47,15 +47,17 @@ class Turn:
         return f"{self.when}: {self.deed} {self.whom}"
 
 
-HUB, NATS, POSTGRES, HOME, MACHINE = "hub", "nats", "postgres", "home", "machine"
+HUB, NATS, POSTGRES, MACHINE = "hub", "nats", "postgres", "machine"
+HOME, VAULT = DISKS = ("home", "vault")
+"""The directories that stand on small disks of their own."""
 WORKERS = tuple(f"worker {site}" for site in SITES)
 
 HAUL, KEEP, SHIP, DROP, DOOMED = JOBS = ("haul", "keep", "ship", "drop", "doomed")
 """The jobs of a round: see `errands`."""
 EDITED = (HAUL, KEEP)
 
-MOST_LOSSES = 3
-"""How often a round takes a site's worker away: a task is given up that takes its worker with it too often."""
+MOST_LOSSES = 6
+"""How often a round takes a site's worker away: a path is given up that takes its worker with it too often."""
 DAY = 86_400
 CLOCKS = (-DAY, -3600, -1, 3600, 40 * DAY)
 """Seconds by which the wall clock is set off."""
@@ -85,12 +87,13 @@ Act = tuple[Deed, str]
 
 def _blows(chance: Random, kills: int, with_postgres: bool) -> Iterator[Act]:
     """The kills: some of workers, as many as a round may have, the rest of what has no tasks to lose."""
-    losses = [*WORKERS] * MOST_LOSSES
+    each = min(MOST_LOSSES, max(3, kills // 6))
+    losses = [*WORKERS] * each
     chance.shuffle(losses)
     if chance.random() < 0.3:
         # It takes every worker away, once.
         yield Deed.KILL_ALL, MACHINE
-        losses = [*WORKERS] * (MOST_LOSSES - 1)
+        losses = [*WORKERS] * (each - 1)
     of_workers = losses[: min(len(losses) - 1, kills // 2)]
     yield from ((Deed.KILL, worker) for worker in of_workers)
     yield Deed.STOP, losses[-1]
@@ -104,7 +107,8 @@ def _blows(chance: Random, kills: int, with_postgres: bool) -> Iterator[Act]:
 
 def _troubles(chance: Random) -> Iterator[Sequence[Act]]:
     """What the machine does: each a sequence whose order holds."""
-    yield [(Deed.FILL, HOME), (Deed.FREE, HOME)]
+    for disk in DISKS:
+        yield [(Deed.FILL, disk), (Deed.FREE, disk)]
     yield [(Deed.SET_CLOCK, str(ahead)) for ahead in chance.sample(CLOCKS, 2)]
     yield [(Deed.SUSPEND, ASLEEP)]
     for job in EDITED:
