@@ -202,6 +202,38 @@ async def test_the_nodes_of_a_site_are_woken_and_no_others(bus: Bus) -> None:
         assert sorted(woken) == ["oslo n1", "oslo n2", "rome n1"]
 
 
+async def test_a_request_that_a_dead_hub_heard_ends_as_soon_as_another_begins(bus: Bus) -> None:
+    heard = asyncio.Event()
+
+    async def never(site: str, node: str, verb: str, payload: bytes) -> bytes:
+        heard.set()
+        await asyncio.Event().wait()
+        return b""
+
+    bus.let_in(("oslo", "n1"))
+    ups: list[str] = []
+    woken: list[str] = []
+    async with NodeLink(bus.node("oslo", "n1"), "oslo", "n1") as link:
+        link.on_wake(lambda: woken.append("oslo"))
+        async with serving(bus.hub, never):
+            await until(lambda: link.is_connected, "the node is let in")
+            asked = asyncio.create_task(link.request("claim", b"", 600))
+            await heard.wait()
+        another = HubLink(bus.hub)
+        another.on_up(lambda: ups.append("up"))
+        await another.serve(echo)
+        await until(lambda: bool(ups), "the other hub is there")
+        woken.clear()
+        await another.wake("oslo")
+        await until(lambda: bool(woken), "a hint that there is work")
+        assert not asked.done(), "which says nothing of what was asked"
+        await another.wake("oslo", began=True)
+        with pytest.raises(BusAway, match="a hub began anew"):
+            await asked
+        assert await link.request("claim", b"", 30) == b"oslo n1 claim "
+        await another.close()
+
+
 async def test_a_request_under_way_ends_as_soon_as_the_server_dies(bus: Bus) -> None:
     heard = asyncio.Event()
 

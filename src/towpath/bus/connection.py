@@ -35,6 +35,9 @@ IN_FLIGHT = 64
 WAITING_PER_NODE = 32
 """Requests of one node that may wait or be worked on: one that floods the hub gets no more than its share."""
 
+BEGAN = b"began"
+"""What a wake hint says of a hub that has begun to answer: what an earlier one was asked may never be answered."""
+
 LONGEST_REASON = 4000
 """Characters of a refusal that are sent."""
 
@@ -138,6 +141,8 @@ class NodeLink:
             answer.set_result(message)
 
     async def _hear_wake(self, message: Msg) -> None:
+        if message.data == BEGAN:
+            self._went()
         self._wake()
 
     def _came(self) -> None:
@@ -163,12 +168,13 @@ class HubLink:
         self._tokens = itertools.count()
         self._echoes: dict[str, asyncio.Future[None]] = {}
         self._nudged: Callable[[], None] = _nothing
+        self._up: Callable[[], None] = _nothing
         ears = (
             Ear(REQUESTS, self._hear_request, HUBS),
             Ear(f"{self._self}.*", self._hear_echo),
             Ear(NUDGE, self._hear_nudge),
         )
-        self._line = Line(settings, LinePlan("hub", HUB_INBOX, ears, _nothing, _nothing))
+        self._line = Line(settings, LinePlan("hub", HUB_INBOX, ears, self._came, _nothing))
 
     async def serve(self, handler: Handler) -> None:
         """Begin to connect and to answer requests through `handler`; returns at once, whether or not the bus is there.
@@ -186,6 +192,13 @@ class HubLink:
         await asyncio.gather(*self._answerers, return_exceptions=True)
         await self._line.close()
 
+    def _came(self) -> None:
+        self._up()
+
+    def on_up(self, callback: Callable[[], None]) -> None:
+        """Call that whenever nodes can be heard that could not be before: at the start, and once the bus is back."""
+        self._up = callback
+
     def on_nudge(self, callback: Callable[[], None]) -> None:
         """Call that when a hub hints that the one which conducts has something to do; the hint may be lost."""
         self._nudged = callback
@@ -194,9 +207,12 @@ class HubLink:
         """Hint to all hubs that the one which conducts has something to do; lost where the bus is away."""
         await self._say(NUDGE, b"")
 
-    async def wake(self, site: str) -> None:
-        """Hint to the nodes of a site that there may be work; the hint is lost where the bus is away."""
-        await self._say(wake_subject(site), b"")
+    async def wake(self, site: str, *, began: bool = False) -> None:
+        """Hint to the nodes of a site that there may be work; the hint is lost where the bus is away.
+
+        `began`: this hub has begun to answer, so that what another was asked is asked again at once.
+        """
+        await self._say(wake_subject(site), BEGAN if began else b"")
 
     async def is_reachable(self, timeout: float = 2.0) -> bool:  # noqa: ASYNC109  part of its promise
         """Whether the hub could hear a node now: a message to itself comes back from the server within `timeout` s."""
@@ -293,7 +309,7 @@ class HubLink:
 
 def _read_answer(subject: str, message: Msg | None) -> bytes:
     if message is None:
-        raise BusAway(f"{subject}: the connection broke before the answer came")
+        raise BusAway(f"{subject}: the connection broke, or a hub began anew, before the answer came")
     if not message.headers:
         return message.data
     if TROUBLE_HEADER in message.headers:

@@ -64,6 +64,17 @@ class Hub:
         """The document at that path."""
         return self._send(httpx.Request("GET", self._at(path, query)), repeatable=True)
 
+    def look(self, path: str, seconds: float) -> bytes:
+        """The document at that path, asked for once; raises `Unreachable` where it does not come in time."""
+        request = self._prepared(httpx.Request("GET", self._at(path)), httpx.Timeout(seconds))
+        try:
+            response = self._http.send(request)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
+        if response.is_error:
+            self._refuse(response)
+        return response.content
+
     def post(self, path: str, body: object, key: str = "") -> bytes:
         """Send a document; with an idempotency key it is sent again where the connection breaks."""
         headers = {"Idempotency-Key": key} if key else {}
@@ -101,10 +112,10 @@ class Hub:
     def _at(self, path: str, query: Mapping[str, str] | None = None) -> httpx.URL:
         return httpx.URL(self.url + path, params=dict(query) if query else None)
 
-    def _prepared(self, request: httpx.Request) -> httpx.Request:
+    def _prepared(self, request: httpx.Request, timeout: httpx.Timeout | None = None) -> httpx.Request:
         for name, value in self._http.headers.items():
             request.headers.setdefault(name, value)
-        request.extensions = {"timeout": self._http.timeout.as_dict()}
+        request.extensions = {"timeout": (timeout or self._http.timeout).as_dict()}
         return request
 
     def _send(self, request: httpx.Request, repeatable: bool) -> bytes:

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -20,8 +21,24 @@ if TYPE_CHECKING:
     from towpath.cli.client import Hub
 
 POLL_SECONDS = 0.25
-PATIENCE_SECONDS = 120.0
-"""How long a hub may be away before waiting for it is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long is waited for a hub, in seconds."""
+
+    answer: float = 5.0
+    """For one answer, until the hub counts as away."""
+    silence: float = 5.0
+    """Until it is said that the hub is away: a restart is no news."""
+    away: float = 120.0
+    """Until waiting for it is given up."""
+
+
+USUAL = Patience()
+
+WAITS_SECONDS = 2.0
+"""How long a job waits for the same reason until that is said."""
 
 
 class Watcher(Protocol):
@@ -53,22 +70,31 @@ def summary(job: Job) -> str:
 
 
 class Lines:
-    """A line on standard error for each change of state."""
+    """A line on standard error for each change of state, and for each reason for which the job waits."""
 
     def __init__(self) -> None:
         self._said = ""
+        self._waits: tuple[str, float] = ("", 0.0)
+        self._told = ""
 
     def show(self, job: Job) -> None:
-        """Say it where the state is new."""
+        """Say it where the state is new, or where a reason to wait has lasted."""
         if job.state != self._said:
             self._said = job.state
             print(summary(job), file=sys.stderr, flush=True)
+        reason, now = job.waiting_for.reason if job.waiting_for else "", time.monotonic()
+        if reason != self._waits[0]:
+            self._waits = (reason, now)
+        if reason != self._told and now - self._waits[1] >= WAITS_SECONDS:
+            self._told = reason
+            if reason:
+                print(f"job {job.id} waits: {job.waiting}", file=sys.stderr, flush=True)
 
     def miss(self, error: Unreachable) -> None:
         """Say it once."""
         if self._said != "away":
             self._said = "away"
-            print(f"{error}; waiting for it", file=sys.stderr, flush=True)
+            print(f"{error}; still trying", file=sys.stderr, flush=True)
 
 
 class Bar:
@@ -92,12 +118,12 @@ class Bar:
             completed=totals.ended,
             state=f"[{style}]{job.state}[/]" if style else job.state,
             counts=f"{totals.ended}/{totals.discovered} paths  {size(job.bytes_done)}{failed}",
-            rate=self._rate_of(job),
+            rate=job.waiting or self._rate_of(job),
         )
 
     def miss(self, error: Unreachable) -> None:
         """Show that the hub is away."""
-        self._progress.update(self._task, state="[yellow]hub away[/]", rate="")
+        self._progress.update(self._task, state="[yellow]hub away[/]", rate=f"{error}; still trying")
 
     def _rate_of(self, job: Job) -> str:
         """Over the last second or more: shorter spans jump too much to read."""
@@ -122,29 +148,37 @@ def watching(quiet: bool = False) -> Iterator[Watcher]:
         yield Lines()
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.table import Column  # noqa: PLC0415
 
     columns = (
         TextColumn("{task.description}"),
         TextColumn("{task.fields[state]}"),
         BarColumn(bar_width=30),
         TextColumn("{task.fields[counts]}"),
-        TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
+        TextColumn(
+            "{task.fields[rate]}",
+            markup=False,
+            table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+        ),
     )
-    with Progress(*columns, console=console, refresh_per_second=4) as progress:
+    with Progress(*columns, console=console, refresh_per_second=4, expand=True) as progress:
         yield Bar(progress)
 
 
-def wait(hub: "Hub", job_id: int, watcher: Watcher) -> bytes:
+def wait(hub: "Hub", job_id: int, watcher: Watcher, patience: Patience = USUAL) -> bytes:
     """Wait until a job is over or paused, and give it as it stands then; a hub that is away for a while is no error."""
     heard_at = time.monotonic()
     while True:
         try:
-            document = hub.get(f"/api/jobs/{job_id}/")
+            document = hub.look(f"/api/jobs/{job_id}/", patience.answer)
         except Unreachable as error:
-            if time.monotonic() - heard_at > PATIENCE_SECONDS:
-                raise
-            watcher.miss(error)
+            away = time.monotonic() - heard_at
+            if away > patience.away:
+                go_on = f"job {job_id} may go on; watch it with: towpath job wait {job_id}"
+                raise Unreachable(f"{error}; gave up after {away:.0f} s; {go_on}") from None
+            if away > patience.silence - POLL_SECONDS:
+                watcher.miss(error)
         else:
             heard_at = time.monotonic()
             job = msgspec.json.decode(document, type=Job)

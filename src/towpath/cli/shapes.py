@@ -20,6 +20,12 @@ class Totals(msgspec.Struct, frozen=True):
         return self.done + self.failed + self.skipped + self.aborted + self.not_run + self.unknown
 
 
+class WaitingFor(msgspec.Struct, frozen=True):
+    """Why something waits, for programs."""
+
+    reason: str
+
+
 class Job(msgspec.Struct, frozen=True):
     """A job."""
 
@@ -44,6 +50,7 @@ class Job(msgspec.Struct, frozen=True):
     retry_of: int | None = None
     noop: bool = False
     waiting: str | None = None
+    waiting_for: WaitingFor | None = None
     priority: int = 0
     max_tasks: int | None = None
     fields: dict[str, object] = {}

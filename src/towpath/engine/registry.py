@@ -98,6 +98,11 @@ def list_nodes(conn: Connection) -> list[NodeName]:
     return [NodeName(*row) for row in conn.execute(query)]
 
 
+def list_site_names(conn: Connection) -> list[str]:
+    """The names of all sites."""
+    return list(conn.scalars(sa.select(sites.c.name).order_by(sites.c.name)))
+
+
 def list_sites(conn: Connection) -> list[SiteView]:
     """All sites with their nodes, by name."""
     members: dict[str, list[NodeView]] = {}

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -74,6 +75,7 @@ class Desk:
         loop = asyncio.get_running_loop()
         self._database.on_wake = lambda sites: _from_thread(loop, self._wake, sites)
         self._link.on_nudge(self._rounds.nudge)
+        self._link.on_up(lambda: self._say(self._greet()))
         await self._link.serve(self._answer)
         self._rounds.start()
 
@@ -123,6 +125,12 @@ class Desk:
     def _target(self, site: str, name: str, payload: bytes) -> Callable[[Tx], object]:
         asked = wire.unpack(payload, wire.TargetAsked)
         return lambda tx: registry.tell_target(tx, site, name, asked, self._hub_key)
+
+    async def _greet(self) -> None:
+        """Tell all sites that this hub answers: what nobody answered before is asked again at once."""
+        with suppress(Away):
+            for site in await self._database.read(registry.list_site_names):
+                await self._link.wake(site, began=True)
 
     def _wake(self, sites: set[str]) -> None:
         for site in sorted(sites):

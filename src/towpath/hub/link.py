@@ -16,14 +16,17 @@ class Link(Protocol):
     async def close(self) -> None:
         """Leave the bus for good."""
 
+    def on_up(self, callback: Callable[[], None], /) -> None:
+        """Call that whenever nodes can be heard that could not be before: at the start, and once the bus is back."""
+
     def on_nudge(self, callback: Callable[[], None], /) -> None:
         """Call that when another hub hints that the conductor has something to do; the hint may be lost."""
 
     async def nudge(self) -> None:
         """Hint to all hubs that the conductor has something to do; the hint may be lost."""
 
-    async def wake(self, site: str) -> None:
-        """Hint to the nodes of a site that there is news; the hint may be lost."""
+    async def wake(self, site: str, *, began: bool = False) -> None:
+        """Hint to the nodes of a site that there is news, or that a hub has begun to answer; the hint may be lost."""
 
     async def is_reachable(self) -> bool:
         """Whether the hub could hear a node now."""

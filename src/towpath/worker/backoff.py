@@ -39,8 +39,13 @@ class Persistent:
 
     def __init__(self, link: Link, clock: Clock, random: Random, refused: asyncio.Event) -> None:
         self._link, self._clock, self._random = link, clock, random
-        self._never = asyncio.Event()
+        self._never, self._hinted = asyncio.Event(), asyncio.Event()
         self._refused = refused
+
+    def hint(self) -> None:
+        """There is a hub again, or news from one: whoever waits to ask again asks at once."""
+        self._hinted.set()
+        self._hinted = asyncio.Event()
 
     async def ask(self, verb: Verb, question: wire.Message, answer: type[Answer]) -> Answer:
         """The answer, however long it takes; ends otherwise only by being cancelled."""
@@ -49,9 +54,14 @@ class Persistent:
             try:
                 return await self._link.ask(verb, question, answer, ANSWER_WITHIN)
             except (HubAway, HubRefused) as error:
-                if isinstance(error, HubRefused):
+                is_away = isinstance(error, HubAway)
+                if not is_away:
                     self._refused.set()
                 if str(error) != said:
                     said = str(error)
                     log.warning("no answer from the hub; asking again", verb=verb.value, reason=said)
-            await self._clock.wait(backoff.seconds(), self._never)
+            # A hub that refuses is there, and would refuse again however often it gives hints.
+            hint = self._hinted if is_away else self._never
+            await self._clock.wait(backoff.seconds(), hint)
+            if hint.is_set():
+                backoff = Backoff(self._random)

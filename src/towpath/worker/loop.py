@@ -153,7 +153,8 @@ class Worker:
     # Working --------------------------------------------------------------------------------------------------
 
     def _hinted(self) -> None:
-        """The hub has news for this site: work, or a wish that concerns what runs here."""
+        """The hub has news for this site: work, or a wish that concerns what runs here, or that it is there again."""
+        self._persistent.hint()
         self._claiming.hint()
         self._beating.hint()
 

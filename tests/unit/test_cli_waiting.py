@@ -1,0 +1,67 @@
+"""What people are told while a command waits for a job: why the job waits, and that the hub is away."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from tests.fixtures_api import SITE, Api, api, laid
+
+from towpath.cli.client import Hub
+from towpath.cli.errors import Unreachable
+from towpath.cli.home import Connection
+from towpath.cli.output import say
+from towpath.cli.progress import Lines, Patience, wait
+from towpath.cli.shapes import Job
+from towpath.engine import node_wishes
+
+__all__ = ["api", "laid"]
+
+
+@pytest.fixture
+def mute() -> Iterator[str]:
+    """The URL of a hub that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_hub_that_never_answers_is_told_of_and_at_last_given_up(
+    mute: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Hub(Connection(mute, "none")) as hub, pytest.raises(Unreachable) as error:
+        wait(hub, 7, Lines(), Patience(answer=0.05, silence=0.3, away=0.6))
+    assert f"hub not reachable at {mute} (timed out)" in str(error.value)
+    assert "gave up after" in str(error.value)
+    assert "watch it with: towpath job wait 7" in str(error.value)
+    said = capsys.readouterr().err
+    assert said.count("still trying") == 1
+    assert said.startswith(f"hub not reachable at {mute}")
+
+
+class Watching(Lines):
+    """Goes on with the job once it was told why it waits."""
+
+    def __init__(self, api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+        super().__init__()
+        self._api, self._capsys = api, capsys
+        self.said = ""
+
+    def show(self, job: Job) -> None:
+        """Show it, and look at what was shown."""
+        super().show(job)
+        self.said += self._capsys.readouterr().err
+        if "waits: " in self.said and "let go" not in self.said:
+            say("let go")
+            with self._api.database.writing() as tx:
+                node_wishes.undrain_site(tx, SITE)
+            self._api.run()
+
+
+def test_a_job_that_waits_says_why_once(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    with api.database.writing() as tx:
+        node_wishes.drain_site(tx, SITE, "ana")
+    job = api.start("noop", ["/mnt/oslo/a"])
+    watching = Watching(api, capsys)
+    with Hub(Connection(api.url, api.key)) as hub:
+        wait(hub, job, watching)
+    waits = [line for line in watching.said.splitlines() if "waits" in line]
+    assert waits == [f"job {job} waits: every node that serves queue default (worker) drains: n1"]
