@@ -1,6 +1,7 @@
 """Freeing under a lease: who opens a file in the last moment gets all of it, and ends the freeing."""
 
 import os
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.step_context import SITE_KEY, Place, place_with_directory
 
-from towpath.hsm.lease import NO_WRITER, NOBODY, Answer, has_writer, leased
+from towpath.hsm.lease import MOMENTS, NO_WRITER, NOBODY, Answer, has_writer, leased
 from towpath.hsm.mark import Mark, Reference, Standing, State
 from towpath.hsm.stub import Freeing, Kept, free, head_of, is_all_head
 
@@ -113,6 +114,26 @@ def test_a_lease_tells_who_has_the_file_open(place: Place) -> None:
     with path.open("r+b"), leased(fd, NO_WRITER) as answer:
         assert answer is Answer.IN_USE
         assert has_writer(fd)
+    os.close(fd)
+
+
+def test_a_program_that_is_just_being_started_does_not_use_the_file(place: Place) -> None:
+    path = place.directory / "f"
+    path.write_bytes(b"x")
+    held = os.open(path, os.O_RDONLY)
+    # As between fork and exec: it has our descriptor, which we have closed.
+    child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[held])
+    os.close(held)
+    waits: list[float] = []
+
+    def until_it_is_another_program(seconds: float) -> None:
+        waits.append(seconds)
+        child.communicate(timeout=PATIENCE)
+
+    fd = os.open(path, os.O_RDONLY)
+    with leased(fd, NOBODY, until_it_is_another_program) as answer:
+        assert answer is Answer.HELD
+    assert waits == [MOMENTS[0]]
     os.close(fd)
 
 

@@ -2,7 +2,8 @@
 
 import errno
 import fcntl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import Final
@@ -23,14 +24,23 @@ class Answer(Enum):
     """There are none to be had: not on this file system, or not by us on another's file."""
 
 
+MOMENTS: Final = (0.001, 0.004, 0.016)
+"""Seconds after which a file that seems to be in use is asked for again. A program that this very process is starting,
+in another thread, has all our open descriptors until it is that program: for a moment, and no use of the file."""
+
+
 @contextmanager
-def leased(fd: int, kind: int) -> Iterator[Answer]:
+def leased(fd: int, kind: int, pause: Callable[[float], None] = time.sleep) -> Iterator[Answer]:
     """Hold a lease, if it is to be had; it is let go at the end, whatever happens.
 
     Who opens the file meanwhile waits, for as long as /proc/sys/fs/lease-break-time says, and the kernel sends
     SIGIO, which the process must ignore.
     """
     answer = _take(fd, kind)
+    for seconds in MOMENTS:
+        if answer is Answer.IN_USE:
+            pause(seconds)
+            answer = _take(fd, kind)
     try:
         yield answer
     finally:
