@@ -132,9 +132,8 @@ def test_symbolic_links_are_found_and_never_followed() -> None:
             (b"d/loop", Kind.SYMLINK),
             (b"d/self", Kind.SYMLINK),
         ]
-        assert unreadable(walked(root, paths=[b"d/loop/d"])) == [
-            (b"d/loop/d", ErrorClass.PERMANENT, "looking at it: Too many levels of symbolic links")
-        ]
+        why = "looking at it: it was replaced by a symbolic link meanwhile, or a directory above it is one"
+        assert unreadable(walked(root, paths=[b"d/loop/d"])) == [(b"d/loop/d", ErrorClass.PERMANENT, why)]
 
 
 def test_a_fifo_and_a_socket_are_of_another_kind() -> None:
