@@ -3,12 +3,6 @@
 from tests.acceptance import trees
 from tests.acceptance.world import World
 
-MANY = 100_000
-SLOTS = 8
-"""Tasks of a queue that a worker runs at once."""
-AHEAD = 200
-"""Tasks that a worker may have been granted ahead, at most."""
-
 
 def test_a_pause_lets_running_tasks_finish_and_starts_no_other(world: World) -> None:
     place, gate = world.fresh("paused"), world.root / "paused.gate"
@@ -47,20 +41,3 @@ def test_a_cancel_ends_what_runs_at_its_next_path(world: World) -> None:
     ended = world.finish(job, "CANCELLED")
     assert (ended["wish_why"], ended["totals"]["done"]) == ("wrong directory", 0)
     assert {task["state"] for task in world.tasks(job)} <= {"SUCCESS", "CANCELLED"}
-
-
-def test_a_cancel_empties_a_queue_of_a_hundred_thousand_tasks(world: World) -> None:
-    place, gate = world.fresh("crowded"), world.root / "crowded.gate"
-    # What waits at a gate holds the site's slots, so that nothing else begins.
-    held = world.fresh("held")
-    trees.sow(held, 10)
-    holders = [world.begin_at_gate(held, gate) for _ in range(SLOTS)]
-    paths = [f"{place}/{number:06}" for number in range(MANY)]
-    job = world.submit("noop", paths, more={"discovery": None, "paths_per_task": 1})
-    assert world.get(f"/api/jobs/{job}/tasks/", {"state": "PENDING"})["count"] >= MANY - AHEAD
-    assert world.post(f"/api/jobs/{job}/cancel/", {})["state"] == "DEQUEUING"
-    ended = world.finish(job, "CANCELLED")
-    assert ended["totals"]["discovered"] == ended["totals"]["not_run"] == MANY
-    gate.touch()
-    for holder in holders:
-        world.finish(holder)

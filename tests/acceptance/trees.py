@@ -107,6 +107,15 @@ def sow(top: Path, count: int, size: int = 100) -> None:
         (directory / f"{number:06}").write_bytes(chance.randbytes(size))
 
 
+def stretch(file: Path, size: int) -> None:
+    """A large file that is mostly a hole; what is written into it differs from MiB to MiB."""
+    with file.open("wb") as out:
+        out.truncate(size)
+        for place in range(0, size, 1 << 20):
+            out.seek(place)
+            out.write(place.to_bytes(8))
+
+
 def is_stub(path: bytes, size: int, mtime_ns: int) -> bool:
     """Whether a file's blocks were freed, while it looks as large and as old as it was.
 

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import shutil
+import signal
 import sys
 import tomllib
 from collections import Counter
@@ -62,6 +63,22 @@ class World(Hub):
         if self._api is not None:
             self._api.close()
             self._api = None
+
+    def kill_and_await(self, role: str) -> None:
+        """The first process of that role dies; returns once another has taken its place, and the hub answers."""
+        place = next(place for place in self.pids() if place[0] == role)
+        before = self.pids()[place]
+        assert before is not None
+        os.kill(before, signal.SIGKILL)
+        until(lambda: self.pids()[place] not in (before, None), f"{role} was back")
+        until(self.answers, "the hub answered")
+
+    def answers(self) -> bool:
+        """Whether the API answers, and the hub is on the bus."""
+        try:
+            return self.api.get("/api/health").is_success
+        except httpx.TransportError:
+            return False
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Document:
         """A document of the API."""
@@ -198,7 +215,7 @@ def one_line(text: str) -> bool:
 class MakeWorld(Protocol):
     """Makes a running hub with these sites."""
 
-    def __call__(self, *sites: str, weak: bool = False) -> World: ...
+    def __call__(self, *sites: str, weak: bool = False, heartbeat: float = HEARTBEAT) -> World: ...
 
 
 STEPS = ("Gate", "Hang", "Stroll", "Stumble", "Deadly", "Brim")
@@ -266,11 +283,11 @@ def making(
     """A way to make worlds, which are stopped at the end."""
     made: list[World] = []
 
-    def make(*sites: str, weak: bool = False) -> World:
+    def make(*sites: str, weak: bool = False, heartbeat: float = HEARTBEAT) -> World:
         root = tmp_path_factory.mktemp("world")
         above = os.environ.get("PYTHONPATH", "")
         env = {
-            "TOWPATH_HEARTBEAT": str(HEARTBEAT),
+            "TOWPATH_HEARTBEAT": str(heartbeat),
             "PYTHONPATH": os.pathsep.join(filter(None, [str(rig), above])),
         }
         world = World(root, env=env, prefix=WEAK if weak else ())

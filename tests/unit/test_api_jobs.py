@@ -215,7 +215,7 @@ def test_a_pause_until_a_time_is_shown_with_who_why_and_since(api: Api) -> None:
     assert (shown["wish_why"], shown["resume_at"]) == ("no tapes", "2100-01-01T13:00:00Z")
     assert shown["waiting"] == "paused by ana until 2100-01-01 13:00:00 UTC: no tapes"
     assert api.http.post(f"/api/jobs/{job}/resume/").json()["resume_at"] is None
-    made = api.http.get(f"/api/jobs/{job}/wishes/").json()
+    made = api.http.get(f"/api/jobs/{job}/wishes/").json()["results"]
     assert [(wish["wanted"], wish["by"], wish["resume_at"]) for wish in made] == [
         ("pause", "ana", "2100-01-01T13:00:00Z"),
         ("run", "ana", None),

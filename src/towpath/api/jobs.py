@@ -13,7 +13,7 @@ from towpath.api.context import Caller, Hub
 from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_of
 from towpath.api.times import at, maybe_at
 from towpath.api.waiting import WaitingFor
-from towpath.api.wishes import PauseAsked, WishAsked, WishMade
+from towpath.api.wishes import PauseAsked, WishAsked, WishesMade, WishMade
 from towpath.domain.errors import NotFound
 from towpath.domain.fairness import HIGHEST, LOWEST, MOST_TASKS
 from towpath.domain.states import JobState, TaskState, Wanted
@@ -261,17 +261,18 @@ async def cancel(job_id: int, hub: Hub, caller: Caller, body: WishAsked | None =
 
 
 @router.get("/{job_id}/wishes/", summary="Show what was wished of a job")
-async def list_wishes(job_id: int, hub: Hub) -> list[WishMade]:
+async def list_wishes(job_id: int, hub: Hub) -> WishesMade:
     """Each pause, resume and cancel, the oldest first: by whom, when and why."""
 
     def read(conn: Connection) -> list[WishView]:
         job_of(conn, job_id)
         return views.list_wishes(conn, job_id)
 
-    return [
+    made = [
         WishMade(wanted=Wanted(w.wanted), by=w.by, why=w.why, at=at(w.at), resume_at=maybe_at(w.resume_at))
         for w in await hub.database.read(read)
     ]
+    return WishesMade(count=len(made), results=made)
 
 
 @router.post("/{job_id}/retry/", status_code=201, summary="Retry a job's paths as a new job")

@@ -76,6 +76,13 @@ class WishMade(BaseModel):
     resume_at: datetime | None
 
 
+class WishesMade(BaseModel):
+    """What was wished of a job, the oldest first."""
+
+    count: int
+    results: list[WishMade]
+
+
 async def wish_all(hub: Context, which: Which, asked: Wish) -> Wished:
     """Ask something of all jobs of a kind that there are now, chunk by chunk."""
     through = await hub.database.read(lambda conn: bulk.check(conn, which))

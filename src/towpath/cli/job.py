@@ -13,7 +13,7 @@ from towpath.cli.output import Format, Json, Jsonl, Limit, moment, print_documen
 from towpath.cli.progress import summary
 from towpath.cli.report import Kind, write_report
 from towpath.cli.run import Wait, print_id, wait_and_tell
-from towpath.cli.shapes import Job, Pruned, Wish
+from towpath.cli.shapes import Job, Pruned, Wishes
 from towpath.cli.until import Until
 from towpath.cli.wishing import Now, Reason, pause_asked
 from towpath.domain.errors import Mistake
@@ -181,7 +181,7 @@ def wishes(job_id: Id, as_json: Json = False) -> None:
     if as_json:
         print_document(document)
         return
-    for wish in msgspec.json.decode(document, type=list[Wish]):
+    for wish in msgspec.json.decode(document, type=Wishes).results:
         until = f" until {moment(wish.resume_at)} UTC" if wish.resume_at else ""
         print(
             f"{moment(wish.at)} UTC  {wish.wanted}{until}, by {wish.by}{f': {wish.why}' if wish.why else ''}"

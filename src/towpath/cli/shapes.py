@@ -66,6 +66,12 @@ class Wish(msgspec.Struct, frozen=True):
     resume_at: str | None
 
 
+class Wishes(msgspec.Struct, frozen=True):
+    """The wishes that were made of a job."""
+
+    results: list[Wish]
+
+
 class Wished(msgspec.Struct, frozen=True):
     """Of how many jobs something was asked."""
 

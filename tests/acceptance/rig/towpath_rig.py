@@ -35,22 +35,30 @@ class Gate:
 
 
 class Stroll:
-    """Takes as long over each path as a file says, which is read anew before each; can be handed back at each."""
+    """Takes as long over each path as a file says, which is read anew before each; can be handed back at each.
+
+    Each path that it begins is noted in another file, where one is named.
+    """
 
     spec: ClassVar[StepSpec] = StepSpec(
         "stroll",
         "take time over each path",
-        (Argument("pace", "string", "", "the file with the seconds"),),
+        (
+            Argument("pace", "string", "", "the file with the seconds"),
+            Argument("log", "string", "/dev/null", "the file that has a line for each path that was begun"),
+        ),
     )
 
     def run(self, context: Context) -> Iterator[PathOutcome]:
         """Let time pass, then say of each path that it was processed."""
         pace = Path(context.arguments["pace"])
-        for item in context.items:
-            if not context.proceed():
-                return
-            time.sleep(float(pace.read_text() or 0))
-            yield PathOutcome(item.index, Code.PROCESSED)
+        with Path(context.arguments["log"]).open("ab", buffering=0) as log:
+            for item in context.items:
+                if not context.proceed():
+                    return
+                log.write(item.path + b"\n")
+                time.sleep(float(pace.read_text() or 0))
+                yield PathOutcome(item.index, Code.PROCESSED)
 
 
 class Hang:
