@@ -17,7 +17,7 @@ def small(world: World) -> Iterator[Path]:
     """A directory on a file system of one megabyte."""
     place = world.root / "small"
     place.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "small", place]
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "small", str(place)]
     mounted = subprocess.run(command, capture_output=True, check=False)
     if mounted.returncode:
         pytest.skip(f"needs the right to mount: {mounted.stderr.decode().strip()}")

@@ -1,6 +1,6 @@
 """A retry is a new job, linked to the old one: each path starts again at the step where it failed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -42,13 +42,18 @@ class Retry(StrEnum):
 
 
 def retry(tx: Tx, job_id: int, which: Retry, by: str) -> int:
-    """Start the retry of a job that is over, and return the new job's id."""
+    """Start the retry of a job that is over, and return the new job's id.
+
+    Raises `Conflict` where there is nothing to retry, or where an earlier retry has taken it over: that one is to be
+    retried then, so that no path is in two jobs at once, and none in no job.
+    """
     row = _of_a_kept_family(tx, job_id)
     if row is None:
         raise NotFound(f"no job {job_id}")
     if JobState(row.state) not in JOB_OVER:
         raise Conflict(f"job {job_id} is {row.state}: only a job that is over can be retried")
     _check_there_is_something(row, which)
+    but = _taken_before(tx, row, which)
     plan = plan_from_document(row.plan)
     inputs = tuple(unpack(_inputs(tx, job_id), list[Input]))
     source = _first_of(tx, row) if which is Retry.ALL else job_id
@@ -58,10 +63,10 @@ def retry(tx: Tx, job_id: int, which: Retry, by: str) -> int:
     with Ledger(tx) as ledger:
         ledger.lock_jobs([new_id])
         if which is not Retry.ALL or plan.discovery is None:
-            options = {"job": source, "which": which.value}
+            options = {"job": source, "which": which.value, "but": but.value if but else ""}
             add_walk(ledger, new_id, plan, WalkRow(0, (), RETRY, options, b"", 0), HUB)
-        for walk in _walks_again(tx, source, which):
-            add_walk(ledger, new_id, plan, walk, "discovery")
+        for walk in _walks_again(tx, source, which, but):
+            add_walk(ledger, new_id, plan, walk, HUB if walk.discovery == RETRY else "discovery")
     return new_id
 
 
@@ -97,19 +102,52 @@ def _check_there_is_something(row: Any, which: Retry) -> None:
         raise Conflict(f"job {row.id} is {row.state}: all its paths are done, so there is nothing to retry")
 
 
-def _walks_again(tx: Tx, job_id: int, which: Retry) -> Iterator[WalkRow]:
+def _taken_before(tx: Tx, row: Any, which: Retry) -> Retry | None:
+    """What an earlier retry took of what is asked for, if it left something; raises `Conflict` where it did not."""
+    earlier = _earlier(tx, row.id)
+    for job_id, state, _ in earlier:
+        if JobState(state) not in JOB_OVER:
+            raise Conflict(
+                f"job {row.id} is being retried as job {job_id}, which is {state}: expected that one to be over first"
+            )
+    taken = [(job_id, took) for job_id, _, took in earlier if took in (Retry.FAILED, Retry.UNFINISHED)]
+    if which is Retry.ALL or not taken:
+        return None
+    only_failed = all(took is Retry.FAILED for _, took in taken)
+    if which is Retry.UNFINISHED and only_failed and (row.not_run or row.state == JobState.CANCELLED):
+        return Retry.FAILED
+    raise Conflict(f"job {row.id} was retried as job {taken[-1][0]}, which took that over: retry that one")
+
+
+def _earlier(tx: Tx, job_id: int) -> list[tuple[int, str, Retry | None]]:
+    """The retries of a job itself, oldest first: id, state, and what each took of the job's own tasks."""
+    rows = tx.conn.execute(
+        sa.select(jobs.c.id, jobs.c.state).where(jobs.c.retry_of == job_id).order_by(jobs.c.id)
+    )
+    found: list[tuple[int, str, Retry | None]] = []
+    for row in rows.all():
+        mine = (task_rows.c.job_id == row.id, task_rows.c.position == DISCOVERY, task_rows.c.function == HUB)
+        taken = [walks.load(tx.conn, task.id).options for task in tasks.load_where(tx.conn, *mine)]
+        which = next((Retry(str(said["which"])) for said in taken if said.get("job") == job_id), None)
+        found.append((row.id, row.state, which))
+    return found
+
+
+def _walks_again(tx: Tx, job_id: int, which: Retry, but: Retry | None) -> Iterator[WalkRow]:
     """The walks of the new job: for places that could not be looked at, and, unless only what failed is retried, on
-    from where a walk that did not end had come."""
+    from where a walk that did not end had come. `but`: what an earlier retry has taken is left out."""
     t = task_rows.c
-    for task in tasks.load_where(tx.conn, t.job_id == job_id, t.position == DISCOVERY, t.function != HUB):
+    for task in tasks.load_where(tx.conn, t.job_id == job_id, t.position == DISCOVERY):
         walk = walks.load(tx.conn, task.id)
         if which is Retry.ALL:
-            yield WalkRow(0, walk.inputs, walk.discovery, walk.options, b"", 0)
+            if task.function != HUB:
+                yield WalkRow(0, walk.inputs, walk.discovery, walk.options, b"", 0)
             continue
-        if problems := _problems(tx, task.id):
-            yield WalkRow(0, tuple(problems), walk.discovery, walk.options, b"", 0)
-        broke_off = task.state is TaskState.FAILURE
-        if broke_off or (which is Retry.UNFINISHED and task.state is TaskState.CANCELLED):
+        failed, broke_off = _problems(tx, task.id), task.state is TaskState.FAILURE
+        if failed and not but:
+            yield WalkRow(0, tuple(failed), walk.discovery, walk.options, b"", 0)
+        not_run = which is Retry.UNFINISHED and task.state is TaskState.CANCELLED
+        if not_run or (broke_off and not but):
             yield WalkRow(0, walk.inputs, walk.discovery, walk.options, walk.cursor, 0)
 
 
@@ -137,7 +175,7 @@ def advance(tx: Tx, task_id: int) -> bool:
         t = task_rows.c
         mine = (t.job_id == walk.options["job"], t.id > last, t.position > DISCOVERY)
         old = tasks.load_where(tx.conn, *mine, limit=CHUNK)
-        _take_over(ledger, job, old, Retry(str(walk.options["which"])))
+        _take_over(ledger, job, old, walk.options)
         if old:
             walk.cursor = pack(old[-1].id)
             walks.advance(tx.conn, walk)
@@ -146,12 +184,16 @@ def advance(tx: Tx, task_id: int) -> bool:
     return over
 
 
-def _take_over(ledger: Ledger, job: Job, old: list[Task], which: Retry) -> None:
+def _take_over(ledger: Ledger, job: Job, old: list[Task], options: Mapping[str, object]) -> None:
+    which, but = Retry(str(options["which"])), bool(options.get("but"))
     held = [task.batch_id for task in old if task.batch_id is not None]
     sizes = batches.sizes(ledger.tx.conn, held)
     depths = _depths(ledger, old)
     chains = []
     for task in old:
+        # What an earlier retry has taken are the paths that failed; it has left those that were not run.
+        if but and task.state is not TaskState.CANCELLED:
+            continue
         mask = _again(task, sizes.get(task.batch_id or 0, 0), which)
         count = mask.count(1)
         if count and task.batch_id is not None:

@@ -7,6 +7,7 @@ from towpath import wire
 from towpath.domain.errors import Conflict, NotFound
 from towpath.domain.paths import Code, Kind
 from towpath.domain.states import Wanted
+from towpath.engine import upkeep
 from towpath.engine.retry import Retry
 from towpath.store import paths
 
@@ -230,3 +231,69 @@ def test_a_retry_runs_with_the_fields_of_the_old_job(hub: Hub, oslo: Node) -> No
     hub.upkeep()
     (one,) = oslo.claim().grants
     assert one.arguments["algorithm"] == "sha256"
+
+
+# Families -----------------------------------------------------------------------------------------------------
+
+
+def test_a_job_cannot_be_retried_while_a_retry_of_it_runs(hub: Hub, oslo: Node) -> None:
+    job = hub.given("noop", 2)
+    oslo.work(Code.FAILED)
+    once = hub.retry(job)
+    for which in Retry:
+        text = (
+            f"job {job} is being retried as job {once}, which is PENDING: expected that one to be over first"
+        )
+        with pytest.raises(Conflict, match=text):
+            hub.retry(job, which)
+
+
+def test_what_a_retry_took_over_is_retried_there_and_not_twice(hub: Hub, oslo: Node) -> None:
+    job = hub.given("noop", 2)
+    oslo.work(Code.FAILED)
+    once = hub.retry(job)
+    hub.upkeep()
+    oslo.work(Code.FAILED)
+    for which in (Retry.FAILED, Retry.UNFINISHED):
+        with pytest.raises(Conflict, match=f"job {job} was retried as job {once}, which took that over"):
+            hub.retry(job, which)
+    twice = hub.retry(once)
+    hub.upkeep()
+    assert oslo.work() == 2
+    assert hub.job(twice).state == "SUCCESS"
+    assert hub.job(hub.retry(job, Retry.ALL)).retry_of == job, "the whole job anew is always possible"
+
+
+def test_after_a_retry_of_what_failed_what_was_not_run_can_still_be_retried_and_nothing_else(
+    hub: Hub, oslo: Node
+) -> None:
+    job = a_cancelled_job(hub, oslo)
+    hub.retry(job, Retry.FAILED)
+    hub.upkeep()
+    oslo.work()
+    rest = hub.retry(job, Retry.UNFINISHED)
+    hub.upkeep()
+    assert work_of(oslo.claim()) == [("checksum", [b"f000000", b"f000002"])]
+    oslo.hello()
+    oslo.work()
+    assert hub.job(rest).totals["discovered"] == 2
+    with pytest.raises(Conflict, match=f"was retried as job {rest}"):
+        hub.retry(job, Retry.UNFINISHED)
+
+
+def test_a_retry_that_was_cancelled_before_it_had_taken_all_is_retried_with_what_it_left(
+    hub: Hub, oslo: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("towpath.engine.retry.CHUNK", 2)
+    job = hub.given("noop", 5)
+    oslo.work(Code.FAILED)
+    once = hub.retry(job)
+    (walk,) = hub.tell(upkeep.own_discoveries)
+    hub.tell(lambda tx: upkeep.discover(tx, walk))
+    hub.wish(once, Wanted.CANCEL)
+    hub.upkeep()
+    assert (hub.job(once).state, hub.job(once).totals["discovered"]) == ("CANCELLED", 2)
+    twice = hub.retry(once, Retry.UNFINISHED)
+    hub.upkeep()
+    assert oslo.work() == 5
+    assert (hub.job(twice).state, hub.job(twice).totals["done"]) == ("SUCCESS", 5)
