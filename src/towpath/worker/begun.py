@@ -1,6 +1,9 @@
 """Which runs have begun and not ended, noted where the death of the process cannot undo it."""
 
+import fcntl
+import mmap
 import os
+import struct
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +15,11 @@ NAME = 16
 MOST = 1024
 """Runs that can be noted at once: more than a node has slots. One beyond them is not noted."""
 
+SIZE = NAME * MOST
 NOBODY = bytes(NAME)
+
+_SET_FLAGS, _NO_COPY_ON_WRITE = 0x40086602, 0x00800000
+"""`FS_IOC_SETFLAGS` and `FS_NOCOW_FL` of <linux/fs.h>."""
 
 
 class Begun(Protocol):
@@ -47,18 +54,18 @@ class Unnoted:
 
 
 class BegunFile:
-    """A file of one place for each run. It is never synced: a process that dies leaves its writes to the kernel.
+    """A file of one place for each run, written through a shared mapping: a process that dies leaves it to the kernel.
 
-    A power cut may leave it as it was some seconds before; then a task is counted, or not, for whose loss nobody is to
-    blame: it takes three such losses to harm a path. A disk that is full is no reason not to run: the note is left out.
+    A write is a copy of 16 bytes, so that even the shortest task hardly feels it. The file is never synced: a power cut
+    may leave it as it was some seconds before. Then a task is counted, or not, for a loss that nobody is to blame for,
+    and it takes three of those to harm a path.
     """
 
     def __init__(self, path: Path) -> None:
         known = path.exists()
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        kept = os.pread(self._file, NAME * MOST, 0)
-        names = (kept[start : start + NAME] for start in range(0, len(kept) - NAME + 1, NAME))
-        self.before: list[bytes] | None = [name for name in names if name != NOBODY] if known else None
+        self._places: mmap.mmap | bytearray = _mapped(path)
+        names = (self._places[start : start + NAME] for start in range(0, SIZE, NAME))
+        self.before: list[bytes] | None = [bytes(n) for n in names if n != NOBODY] if known else None
         self._lock = threading.Lock()
         self._free = list(range(MOST))[::-1]
         self._place: dict[bytes, int] = {}
@@ -66,25 +73,43 @@ class BegunFile:
     def note(self, run: bytes) -> None:
         """A run begins."""
         with self._lock:
-            if not self._free:
-                return
-            place = self._place[run] = self._free.pop()
-        self._write(place, run)
+            if self._free:
+                place = self._place[run] = self._free.pop()
+                self._write(place, run)
 
     def clear(self, run: bytes) -> None:
         """A run has ended, however it did."""
         with self._lock:
             place = self._place.pop(run, None)
-        if place is not None:
-            self._write(place, NOBODY)
-            with self._lock:
+            if place is not None:
+                self._write(place, NOBODY)
                 self._free.append(place)
 
     def forget(self) -> None:
         """Nothing of what is noted says anything any more."""
-        with suppress(OSError):
-            os.ftruncate(self._file, 0)
+        with self._lock:
+            self._places[:] = bytes(SIZE)
 
     def _write(self, place: int, name: bytes) -> None:
-        with suppress(OSError):
-            os.pwrite(self._file, name, place * NAME)
+        self._places[place * NAME : (place + 1) * NAME] = name
+
+
+def _mapped(path: Path) -> mmap.mmap | bytearray:
+    """The file's bytes, shared with it; where the disk has no room for it, bytes that die with the process.
+
+    All its blocks are written first: a write to a mapping that finds no room would end the process (SIGBUS).
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        size = os.fstat(file).st_size
+        if not size:
+            with suppress(OSError):
+                # Btrfs would copy each block that is written, and need room for that.
+                fcntl.ioctl(file, _SET_FLAGS, struct.pack("i", _NO_COPY_ON_WRITE))
+        if size < SIZE:
+            os.pwrite(file, bytes(SIZE - size), size)
+        return mmap.mmap(file, SIZE)
+    except OSError:
+        return bytearray(SIZE)
+    finally:
+        os.close(file)
