@@ -12,7 +12,7 @@ from tests.acceptance import trees
 from tests.acceptance.world import OVER, TOTALS, Document
 from tests.chaos.errands import Errand, digest
 from tests.chaos.ground import LULL, Failed, Ground
-from tests.chaos.script import DOOMED, DROP, HAUL, KEEP, SHIP
+from tests.chaos.script import DOOMED, DROP, HAUL, KEEP, SHIP, WORKERS
 from tests.conformance.store.audit import audit as audit_database
 
 from towpath.store.engines import open_engine
@@ -169,7 +169,7 @@ def _is_stub(path: bytes) -> bool:
 
 def _restart_workers(ground: Ground) -> None:
     """New workers look at their targets anew: what those who died wrote there and never finished goes."""
-    before = {whom: ground.child(whom) for whom in ("worker oslo", "worker bergen")}
+    before = {whom: ground.child(whom) for whom in WORKERS}
     for child in before.values():
         if child is not None and child.pid is not None:
             os.kill(child.pid, signal.SIGTERM)
@@ -177,6 +177,7 @@ def _restart_workers(ground: Ground) -> None:
     while any((now := ground.child(whom)) is None or now == was for whom, was in before.items()):
         if time.monotonic() > end:
             raise Failed("workers that were told to stop did not come again")
+        ground.revive()
         time.sleep(LULL)
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 from tests.acceptance.world import World, plant_rig
 from tests.chaos.clocks import Clocks
-from tests.chaos.script import DISKS, NATS, POSTGRES, SITES, VAULT
+from tests.chaos.script import DISKS, NATS, POSTGRES, SECOND, SITES, VAULT
+from tests.chaos.second import SecondNode
 from tests.fixtures_postgres import Postgres, postgres_server
 
 from towpath.cli.home import Home
@@ -46,7 +47,11 @@ class Ground(World):
     asleep: dict[tuple[int, int], float] = field(default_factory=dict)
     """(pid, born) of each stopped process → when it is to be woken, on the monotonic clock."""
 
+    second: SecondNode = field(init=False)
+    """Another node of bergen, which nobody keeps alive but we."""
+
     def __post_init__(self) -> None:
+        self.second = SecondNode(Home(self.home), "bergen", self.site("bergen"))
         self.clocks = Clocks(self.root / "clocks")
         self.clocks.write()
         (self.root / "rig").mkdir()
@@ -72,7 +77,9 @@ class Ground(World):
         return read_status(Home(self.home))
 
     def child(self, whom: str) -> Child | None:
-        """A process by its name, `hub`, `nats` or `worker SITE`, if it lives."""
+        """A process by its name, `hub`, `nats`, `worker SITE` or `second`, if it lives."""
+        if whom == SECOND:
+            return self.second.child()
         role, _, site = whom.partition(" ")
         children = found.children if (found := self.status()) else []
         alive = (c for c in children if c.pid is not None and (c.role, c.site or "") == (role, site))
@@ -87,9 +94,8 @@ class Ground(World):
     def all_up(self) -> bool:
         """Whether every process lives and is awake."""
         found = self.status()
-        if self.postgres is not None and self.postgres.process is None:
-            return False
-        return found is not None and all(child.pid for child in found.children) and not self.asleep
+        ours = self.lives(SECOND) and (self.postgres is None or self.lives(POSTGRES))
+        return ours and found is not None and all(child.pid for child in found.children) and not self.asleep
 
     def kill(self, whom: str) -> bool:
         """Kill a process; False where it was dead already."""
@@ -111,13 +117,15 @@ class Ground(World):
         return True
 
     def revive(self) -> None:
-        """Start the database server again, if it is dead; one that cannot start yet is tried again."""
+        """Start what nobody else does, if it is dead; what cannot start yet is tried again."""
         if self.postgres is not None and self.postgres.process is None:
             try:
                 self.postgres.start()
             except AssertionError:
                 # Those of its processes that still end hold its memory.
                 self.postgres.process = None
+        if self.lives(NATS) or self.second.process is None:
+            self.second.start(self.environment())
 
     def wipe(self) -> bool:
         """Kill NATS, and take away all that it kept."""
@@ -129,13 +137,14 @@ class Ground(World):
         """Kill the supervisor, and so everything; the number of processes that died. Then start again."""
         found = self.status()
         self.asleep.clear()
+        struck = self.kill(SECOND)
         pid = supervisor_of(Home(self.home))
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
         alive = sum(child.pid is not None for child in found.children) if found else 0
         self.revive()
         self.up(*SITES)
-        return alive + (pid is not None)
+        return alive + (pid is not None) + struck
 
     def stop(self, whom: str) -> bool:
         """Stop a process for longer than a lease; False where it is dead, or stopped already."""
@@ -212,13 +221,16 @@ def standing(root: Path, files: int, with_postgres: bool) -> Iterator[Ground]:
         ground = Ground(root, postgres=postgres)
         with _small_disk(ground.home, size), _small_disk(ground.root / VAULT, size):
             try:
+                ground.second.admit(ground.database)
                 ground.up(*SITES)
+                ground.revive()
                 yield ground
             finally:
                 for disk in DISKS:
                     ground.free(disk)
                 ground.revive()
                 ground.wake_all()
+                ground.second.end()
                 ground.down()
 
 

@@ -47,17 +47,17 @@ class Turn:
         return f"{self.when}: {self.deed} {self.whom}"
 
 
-HUB, NATS, POSTGRES, MACHINE = "hub", "nats", "postgres", "machine"
+HUB, NATS, POSTGRES, SECOND, MACHINE = "hub", "nats", "postgres", "second", "machine"
 HOME, VAULT = DISKS = ("home", "vault")
 """The directories that stand on small disks of their own."""
-WORKERS = tuple(f"worker {site}" for site in SITES)
+WORKERS = (*(f"worker {site}" for site in SITES), SECOND)
 
 HAUL, KEEP, SHIP, DROP, DOOMED = JOBS = ("haul", "keep", "ship", "drop", "doomed")
 """The jobs of a round: see `errands`."""
 EDITED = (HAUL, KEEP)
 
 MOST_LOSSES = 6
-"""How often a round takes a site's worker away: a path is given up that takes its worker with it too often."""
+"""How often a round takes a worker away: a path is given up that takes its worker with it too often."""
 DAY = 86_400
 CLOCKS = (-DAY, -3600, -1, 3600, 40 * DAY)
 """Seconds by which the wall clock is set off."""
