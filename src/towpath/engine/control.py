@@ -315,7 +315,7 @@ _DUE = (
     .where(jobs.c.resume_at <= sa.bindparam("now"), jobs.c.ended_at.is_(None), jobs.c.wanted == Wanted.PAUSE)
     .order_by(jobs.c.id)
     .limit(DUE_AT_ONCE)
-    .with_for_update()
+    .with_for_update(key_share=True)
 )
 
 

@@ -75,7 +75,7 @@ def claim(tx: Tx, site: str, name: str, asked: Claim, new_runs: RunIds = run_ids
 def _granted_before(ledger: Ledger, node: Node, asked: Claim) -> list[Task]:
     t = task_rows.c
     held = (t.node_id == node.id, t.incarnation == node.incarnation, t.claim == asked.number)
-    found = tasks.load_where(ledger.tx.conn, *held, t.state == STARTED)
+    found = tasks.find_where(ledger.tx.conn, *held, t.state == STARTED)
     return list(ledger.load([task.id for task in found]).values())
 
 

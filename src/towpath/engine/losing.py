@@ -20,13 +20,15 @@ from towpath.store.tasks import LOST, Parking, Task
 def lose(tx: Tx, held: Collection[Task], event: TaskEvent, begun: Collection[bytes] | None = None) -> None:
     """Take running tasks from their node. Those of a cancelled job end; a suspect is halved, or its one path failed.
 
+    `held` are the tasks as they were found: one that has ended since, or runs anew, is left alone.
     `begun` are the runs that the node knows to have begun, None where nobody can say: one that only lay in front of
     the slots had no part in what ended the worker, and has lost but its grant.
     """
     if not held:
         return
     with Ledger(tx) as ledger:
-        lost = [t for t in ledger.load([task.id for task in held]).values() if t.state is STARTED]
+        runs = {task.id: task.run for task in held}
+        lost = [t for t in ledger.load(runs).values() if t.state is STARTED and t.run == runs[t.id]]
         again = [task for task in lost if ledger.jobs[task.job_id].wanted is not Wanted.CANCEL]
         for task in lost:
             if task not in again:

@@ -1,6 +1,6 @@
 """What a node tells of itself: its hello, its heartbeats, and what the hub makes of its silence."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import msgspec
@@ -11,10 +11,10 @@ from towpath.domain.fairness import Bulk, kept
 from towpath.domain.slots import effective
 from towpath.domain.states import STARTED, TaskEvent, Wanted
 from towpath.engine.losing import lose, pardon
-from towpath.store import holds, tasks
+from towpath.store import holds, jobs, tasks
 from towpath.store.database import Tx
 from towpath.store.holds import Hold
-from towpath.store.ledger import Ledger
+from towpath.store.jobs import Job
 from towpath.store.tables import lanes, nodes, sites
 from towpath.store.tables import tasks as task_rows
 from towpath.store.tasks import Task
@@ -57,7 +57,7 @@ class Node:
 _FIND = (
     sa.select(*(nodes.c[column.name] for column in fields(Node)))
     .where(nodes.c.site == sa.bindparam("of_site"), nodes.c.name == sa.bindparam("of_name"))
-    .with_for_update()
+    .with_for_update(key_share=True)
 )
 
 
@@ -113,12 +113,11 @@ def beat(tx: Tx, site: str, name: str, said: Beat) -> Verdicts:
     ]
     lose(tx, never_came, TaskEvent.LOSE_GRANT)
     known = {task.run for task in held}
-    with Ledger(tx) as ledger:
-        ledger.lock_jobs({task.job_id for task in held})
-        standing = holds.list_holds(tx.conn, site)
-        stopping = [task for task in held if _is_to_stop(ledger, node, task, standing)]
-        stopping += _in_the_way(ledger, node, held)
-        back = {task.run for task in stopping} & listed
+    seen = jobs.look(tx.conn, {task.job_id for task in held})
+    standing = holds.list_holds(tx.conn, site) if held else []
+    stopping = [task for task in held if _is_to_stop(seen[task.job_id], node, task, standing)]
+    stopping += _in_the_way(tx.conn, node, held, seen)
+    back = {task.run for task in stopping} & listed
     dropped = [run for run in said.runs if run not in known]
     if dropped:
         pardon(tx, dropped)
@@ -130,30 +129,31 @@ def _heard(tx: Tx, said: Beat) -> dict[str, object]:
     return heard | {"draining": said.draining}
 
 
-def _is_to_stop(ledger: Ledger, node: Node, task: Task, standing: Sequence[Hold]) -> bool:
+def _is_to_stop(job: Job, node: Node, task: Task, standing: Sequence[Hold]) -> bool:
     """A running task is handed back where its job or a hold says so.
 
     A walk is on any pause, and by a node that is to drain, for it goes on elsewhere at no cost.
     """
-    job = ledger.jobs[task.job_id]
     if job.hand_back or (task.is_discovery and (job.wanted is not Wanted.RUN or node.drains)):
         return True
     return any(hold.keeps(task.queue) and (hold.hand_back or task.is_discovery) for hold in standing)
 
 
-def _in_the_way(ledger: Ledger, node: Node, held: Collection[Task]) -> list[Task]:
+def _in_the_way(
+    conn: Connection, node: Node, held: Collection[Task], seen: Mapping[int, Job]
+) -> list[Task]:
     """Walks that have turned out large and hold a slot which a small job waits for: they go on later at no cost."""
     found: list[Task] = []
     queues = effective(node.queues, node.slots or {})
     for queue in {task.queue for task in held if task.is_discovery}:
         walks = [task for task in held if task.is_discovery and task.queue == queue]
-        large = [task for task in walks if ledger.jobs[task.job_id].kept_bulk is Bulk.LARGE]
+        large = [task for task in walks if seen[task.job_id].kept_bulk is Bulk.LARGE]
         size = queues.get(queue, {}).get("discovery", 0)
         excess = len(large) - (size - kept(size))
         if excess > 0 and len(walks) >= size:
-            large.sort(key=lambda task: (ledger.jobs[task.job_id].priority, -task.id))
-            waiting = _WAITING.where(lanes.c.priority >= ledger.jobs[large[0].job_id].priority)
-            due = ledger.tx.conn.execute(waiting, {"of_site": node.site, "of_queue": queue}).first()
+            large.sort(key=lambda task: (seen[task.job_id].priority, -task.id))
+            waiting = _WAITING.where(lanes.c.priority >= seen[large[0].job_id].priority)
+            due = conn.execute(waiting, {"of_site": node.site, "of_queue": queue}).first()
             found += large[:excess] if due else []
     return found
 
@@ -191,4 +191,4 @@ def _held(tx: Tx, node_id: int, but: bytes | None = None) -> list[Task]:
     conditions = [t.node_id == node_id, t.state == STARTED]
     if but is not None:
         conditions.append(t.incarnation != but)
-    return tasks.load_where(tx.conn, *conditions)
+    return tasks.find_where(tx.conn, *conditions)

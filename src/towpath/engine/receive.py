@@ -57,7 +57,7 @@ _STREAM = (
     streams.c.node_id == sa.bindparam("of_node"),
     streams.c.incarnation == sa.bindparam("of_life"),
 )
-_APPLIED = sa.select(streams.c.applied).where(*_STREAM).with_for_update()
+_APPLIED = sa.select(streams.c.applied).where(*_STREAM).with_for_update(key_share=True)
 _SET_APPLIED = (
     sa.update(streams).where(*_STREAM).values(applied=sa.bindparam("number"), touched_at=sa.bindparam("now"))
 )

@@ -127,7 +127,7 @@ def _earlier(tx: Tx, job_id: int) -> list[tuple[int, str, Retry | None]]:
     found: list[tuple[int, str, Retry | None]] = []
     for row in rows.all():
         mine = (task_rows.c.job_id == row.id, task_rows.c.position == DISCOVERY, task_rows.c.function == HUB)
-        taken = [walks.load(tx.conn, task.id).options for task in tasks.load_where(tx.conn, *mine)]
+        taken = [walks.load(tx.conn, task.id).options for task in tasks.find_where(tx.conn, *mine)]
         which = next((Retry(str(said["which"])) for said in taken if said.get("job") == job_id), None)
         found.append((row.id, row.state, which))
     return found
@@ -137,7 +137,7 @@ def _walks_again(tx: Tx, job_id: int, which: Retry, but: Retry | None) -> Iterat
     """The walks of the new job: for places that could not be looked at, and, unless only what failed is retried, on
     from where a walk that did not end had come. `but`: what an earlier retry has taken is left out."""
     t = task_rows.c
-    for task in tasks.load_where(tx.conn, t.job_id == job_id, t.position == DISCOVERY):
+    for task in tasks.find_where(tx.conn, t.job_id == job_id, t.position == DISCOVERY):
         walk = walks.load(tx.conn, task.id)
         if which is Retry.ALL:
             if task.function != HUB:
@@ -174,7 +174,7 @@ def advance(tx: Tx, task_id: int) -> bool:
         last = unpack(walk.cursor, int) if walk.cursor else 0
         t = task_rows.c
         mine = (t.job_id == walk.options["job"], t.id > last, t.position > DISCOVERY)
-        old = tasks.load_where(tx.conn, *mine, limit=CHUNK)
+        old = tasks.find_where(tx.conn, *mine, limit=CHUNK)
         _take_over(ledger, job, old, walk.options)
         if old:
             walk.cursor = pack(old[-1].id)

@@ -133,7 +133,8 @@ _COLUMNS = (
 
 
 _IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
-_LOAD = sa.select(*_COLUMNS).where(jobs.c.id.in_(_IDS)).order_by(jobs.c.id).with_for_update(of=jobs)
+_LOOK = sa.select(*_COLUMNS).where(jobs.c.id.in_(_IDS)).order_by(jobs.c.id)
+_LOAD = _LOOK.with_for_update(of=jobs, key_share=True)
 _LOAD_TALLIES = sa.select(
     tallies.c.job_id, tallies.c.rule, tallies.c.position, tallies.c.stage, tallies.c.state, tallies.c.cause,
     tallies.c.tasks,
@@ -153,11 +154,20 @@ def _plan(document: str) -> Plan:
 
 def load(conn: Connection, job_ids: Collection[int]) -> dict[int, Job]:
     """The jobs of these ids with their tallies, locked in ascending order; an id that is none is left out."""
+    return _read(conn, job_ids, _LOAD)
+
+
+def look(conn: Connection, job_ids: Collection[int]) -> dict[int, Job]:
+    """The same as they stand, not locked: a moment later they may be otherwise."""
+    return _read(conn, job_ids, _LOOK)
+
+
+def _read(conn: Connection, job_ids: Collection[int], query: sa.Select[Any]) -> dict[int, Job]:
     wanted = sorted(set(job_ids))
     if not wanted:
         return {}
     found: dict[int, Job] = {}
-    for row in conn.execute(_LOAD, {"ids": wanted}).all():
+    for row in conn.execute(query, {"ids": wanted}).all():
         values: Any = row
         job = Job(*values)
         job.plan = _plan(row.plan)

@@ -156,12 +156,15 @@ CHANGING = tuple(name for name in COLUMNS if name not in FIXED)
 ONLY_BY_MOVES = frozenset({"cause", "codes", *HOLDING, *ENDING}) - {"state", "attempts", "error"}
 """What a task that has not moved yet cannot have: a new one need not write it."""
 
-# Statements are made once: making one costs more than running it.
+# Statements are made once: making one costs more than running it. Rows are locked but for their keys: whoever adds
+# a row that refers to one need not wait.
 _IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 _SELECT = sa.select(*(tasks.c[name] for name in COLUMNS))
-_LOAD = _SELECT.where(tasks.c.id.in_(_IDS)).order_by(tasks.c.id).with_for_update()
+_LOAD = _SELECT.where(tasks.c.id.in_(_IDS)).order_by(tasks.c.id).with_for_update(key_share=True)
 _LOAD_CHAINS = (
-    _SELECT.where(tasks.c.chain_id.in_(_IDS)).order_by(tasks.c.chain_id, tasks.c.position).with_for_update()
+    _SELECT.where(tasks.c.chain_id.in_(_IDS))
+    .order_by(tasks.c.chain_id, tasks.c.position)
+    .with_for_update(key_share=True)
 )
 LANE = ("job_id", "site", "queue", "function", "stage")
 _LOAD_READY = (
@@ -169,7 +172,7 @@ _LOAD_READY = (
     .where(tasks.c.state == PENDING, tasks.c.blocked == READY)
     .order_by(tasks.c.id)
     .limit(sa.bindparam("most"))
-    .with_for_update(skip_locked=True)
+    .with_for_update(skip_locked=True, key_share=True)
 )
 _NEW = tuple(name for name in COLUMNS if name not in ONLY_BY_MOVES)
 _INSERTS = {
@@ -217,10 +220,14 @@ def load(conn: Connection, task_ids: Collection[int]) -> list[Task]:
     return found
 
 
-def load_where(conn: Connection, *conditions: sa.ColumnElement[bool], limit: int | None = None) -> list[Task]:
-    """The tasks that meet the conditions, locked, in order of id."""
+def find_where(conn: Connection, *conditions: sa.ColumnElement[bool], limit: int | None = None) -> list[Task]:
+    """The tasks that meet the conditions as they stand, in order of id.
+
+    They are not locked, for their jobs must be before them: what is to be changed is loaded through the ledger, and
+    looked at again.
+    """
     query = _SELECT.where(*conditions).order_by(tasks.c.id).limit(limit)
-    return [_task(row) for row in conn.execute(query.with_for_update()).all()]
+    return [_task(row) for row in conn.execute(query).all()]
 
 
 def load_held(conn: Connection, job_id: int) -> list[Task]:

@@ -39,7 +39,7 @@ def task_in(hub: Hub, state: TaskState) -> int:
 
     def bring(tx: Tx) -> int:
         with Ledger(tx) as ledger:
-            (task,) = tasks.load_where(tx.conn, task_rows.c.job_id == job)
+            (task,) = tasks.find_where(tx.conn, task_rows.c.job_id == job)
             task = ledger.load([task.id])[task.id]
             for event in WAY[state]:
                 happen(ledger, task, event)
