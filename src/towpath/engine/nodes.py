@@ -139,9 +139,7 @@ def _is_to_stop(job: Job, node: Node, task: Task, standing: Sequence[Hold]) -> b
     return any(hold.keeps(task.queue) and (hold.hand_back or task.is_discovery) for hold in standing)
 
 
-def _in_the_way(
-    conn: Connection, node: Node, held: Collection[Task], seen: Mapping[int, Job]
-) -> list[Task]:
+def _in_the_way(conn: Connection, node: Node, held: Collection[Task], seen: Mapping[int, Job]) -> list[Task]:
     """Walks that have turned out large and hold a slot which a small job waits for: they go on later at no cost."""
     found: list[Task] = []
     queues = effective(node.queues, node.slots or {})

@@ -231,9 +231,9 @@ def find_where(conn: Connection, *conditions: sa.ColumnElement[bool], limit: int
 
 
 def load_held(conn: Connection, job_id: int) -> list[Task]:
-    """The running tasks of a job, locked, in order of id."""
+    """The running tasks of a job, which is locked: they can go nowhere. In order of id."""
     # All running tasks are looked through, which are few: not all tasks of the job, which may be millions.
-    return load_where(conn, tasks.c.job_id + 0 == job_id, tasks.c.state == STARTED)
+    return find_where(conn, tasks.c.job_id + 0 == job_id, tasks.c.state == STARTED)
 
 
 def load_ready(conn: Connection, lane: Any, most: int) -> list[Task]:
