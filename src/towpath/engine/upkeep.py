@@ -43,7 +43,7 @@ def take_back(tx: Tx, beats: int) -> list[int]:
     refused. Counted here and not on a clock, and kept, so that no restart begins anew. Returns the tasks' ids.
     """
     waiting = sa.select(jobs.c.id, jobs.c.beats_waited).where(jobs.c.state == JobState.DEQUEUING)
-    rows = tx.conn.execute(waiting.order_by(jobs.c.id).with_for_update()).all()
+    rows = tx.conn.execute(waiting.order_by(jobs.c.id).with_for_update(key_share=True)).all()
     if not rows:
         return []
     mine = jobs.c.id.in_([row.id for row in rows])

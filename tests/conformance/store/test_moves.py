@@ -67,7 +67,7 @@ def test_a_move_happens_exactly_where_the_table_has_it(
             hub.tell(attempt)
         assert hub.rows() == before
     with hub.database.reading() as conn:
-        (found,) = tasks.load(conn, [task_id])
+        (found,) = tasks.find_where(conn, task_rows.c.id == task_id)
     assert found.state is MOVES.get((state, event), state)
 
 
