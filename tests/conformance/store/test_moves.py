@@ -74,7 +74,7 @@ def test_a_move_happens_exactly_where_the_table_has_it(
 def test_a_move_from_a_state_that_is_no_longer_so_is_caught_by_the_database(hub: Hub, oslo: Node) -> None:
     task_id = task_in(hub, TaskState.STARTED)
     with hub.database.reading() as conn:
-        (stale,) = tasks.load(conn, [task_id])
+        (stale,) = tasks.find_where(conn, task_rows.c.id == task_id)
 
     def end(tx: Tx) -> None:
         with Ledger(tx) as ledger:
@@ -103,7 +103,7 @@ def test_a_chain_can_be_made_and_ended_in_one_transaction(hub: Hub, oslo: Node) 
 
     hub.tell(make_and_end)
     with hub.database.reading() as conn:
-        found = tasks.load(conn, [2, 3])
+        found = tasks.find_where(conn, task_rows.c.id.in_([2, 3]))
     assert [(task.state, task.cause) for task in found] == [("FAILURE", ""), ("CANCELLED", "failure")]
 
 
@@ -128,7 +128,7 @@ def test_what_the_database_knows_of_a_task_comes_back_as_it_was_written(hub: Hub
     hub.given("two", 2, per_task=2)
     (one,) = oslo.claim().grants
     with hub.database.reading() as conn:
-        (found,) = tasks.load(conn, [one.task])
+        (found,) = tasks.find_where(conn, task_rows.c.id == one.task)
     assert (found.run, found.state, found.claim, found.node_id) == (one.run, TaskState.STARTED, 1, 1)
     assert (found.paths, found.attempts, found.cause, found.codes) == (2, 0, "", None)
 
