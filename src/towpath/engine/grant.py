@@ -101,7 +101,8 @@ def _grant(ledger: Ledger, node: Node, asked: Claim, new_runs: RunIds) -> tuple[
             task.incarnation, task.claim = node.incarnation, asked.number
             ledger.move(task, TaskEvent.START)
             granted.append(task)
-        more = more or (left > 0 and len(granted) >= MOST)
+        # An answer that was cut short says so: else the node takes it that there is no more, and waits.
+        more = more or (left < want.slots and len(due) >= left - min(want.for_small, left))
     return granted, more
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.hub_desk import Hub, Node, ended, found, group
 
 from towpath import wire
+from towpath.domain.fairness import SMALL
 from towpath.domain.paths import Code, Kind
 from towpath.domain.states import Wanted
 from towpath.engine import grant, nodes
@@ -80,6 +81,14 @@ def test_an_answer_has_at_most_so_many_tasks_and_says_that_there_is_more(hub: Hu
     assert (len(answer.grants), answer.more) == (MOST, True)
     answer = oslo.claim(slots=500)
     assert (len(answer.grants), answer.more) == (5, False)
+
+
+def test_an_answer_that_is_cut_short_says_so_where_slots_are_kept_for_small_jobs_too(
+    hub: Hub, oslo: Node
+) -> None:
+    hub.given("noop", SMALL + 1)
+    answer = oslo.claim(slots=MOST + 8, for_small=1)
+    assert (len(answer.grants), answer.more) == (MOST - 1, True)
 
 
 @pytest.mark.parametrize("slots", [0, -1, -(2**63)])
