@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.site_node import in_a_loop
 
 from towpath.store import schema
 from towpath.store.database import GROUP, Database, Tx
-from towpath.store.tables import ids, job_counts, job_inputs, metadata, sites
+from towpath.store.tables import idempotency, ids, job_counts, job_inputs, metadata, sites
 
 __all__ = ["database_url", "fresh_file"]
 
@@ -374,17 +374,46 @@ def _made_anew(database: Database) -> Iterator[Connection]:
             connection.rollback()
 
 
+FIRST_JOB: dict[str, object] = {
+    "workflow_version": 1, "queue": "default", "fields": "{}", "plan": "{}", "wanted": "run", "open_stage": -2,
+    "created_at": 1,
+}  # fmt: skip
+"""What each job of the first form of the tables has."""
+
+
+def insert(conn: Connection, table: str, row: Mapping[str, object]) -> None:
+    """A row, in whatever form the table has."""
+    names = ", ".join(row)
+    conn.execute(sa.text(f"INSERT INTO {table} ({names}) VALUES (:{names.replace(', ', ', :')})"), row)
+
+
+def test_the_keys_of_submissions_of_the_first_form_are_their_owners(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'hub.db'}"
+    schema.upgrade(url, "0001")
+    given = {"site": "oslo", "state": "PENDING", "workflow": "noop", "inputs": b""} | FIRST_JOB
+    first = sa.create_engine(url)
+    with first.begin() as conn:
+        for job, owner in enumerate(("ana", "bea"), 1):
+            insert(conn, "jobs", given | {"owner": owner})
+            insert(conn, "idempotency", {"key": f"k{job}", "digest": b"d", "job_id": job, "created_at": job})
+    first.dispose()
+    schema.upgrade(url)
+    database = Database(url, Numbers())
+    with database.reading() as conn:
+        kept = conn.execute(sa.select(idempotency).order_by(idempotency.c.job_id)).all()
+        assert kept == [("ana", "k1", b"d", 1, 1), ("bea", "k2", b"d", 2, 2)]
+    database.stop()
+
+
 def test_jobs_of_the_first_form_keep_their_inputs_and_are_counted(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'hub.db'}"
     schema.upgrade(url, "0001")
-    given = {"workflow_version": 1, "queue": "default", "owner": "ana", "fields": "{}", "plan": "{}"}
-    given |= {"wanted": "run", "open_stage": -2, "created_at": 1, "site": "oslo", "state": "SUCCESS"}
+    given = {"site": "oslo", "state": "SUCCESS", "owner": "ana"} | FIRST_JOB
     first = sa.create_engine(url)
     with first.begin() as conn:
         for workflow, discovered in (("noop", 0), ("noop", 3), ("noop", 4)):
             row = given | {"workflow": workflow, "discovered": discovered, "inputs": b"%d" % discovered}
-            names = ", ".join(row)
-            conn.execute(sa.text(f"INSERT INTO jobs ({names}) VALUES (:{names.replace(', ', ', :')})"), row)
+            insert(conn, "jobs", row)
     first.dispose()
     schema.upgrade(url)
     database = Database(url, Numbers())
