@@ -17,9 +17,9 @@ from towpath.domain.paths import Code, Kind
 from towpath.domain.patience import SECOND
 from towpath.domain.plan import plan_from_document
 from towpath.domain.states import JOB_OVER, TERMINAL, IllegalWish, JobState, Wanted, stage
-from towpath.engine import nodes
+from towpath.engine import nodes, upkeep
 from towpath.engine.retry import Retry
-from towpath.store import batches, tables, views
+from towpath.store import batches, holds, tables, views
 from towpath.store.tasks import DISCOVERY
 from towpath.store.views import JobFilter
 
@@ -56,7 +56,7 @@ class History:
         """Something happens."""
         happenings: list[Callable[[], None]] = [
             self.submit, self.wish, self.retry, self.beat, self.replay, self.die, self.fall_silent,
-            self.pass_time,
+            self.pass_time, self.hold, self.take_back,
             self.hub.upkeep,
         ]  # fmt: skip
         self.dice.choice([self.walk, self.claim, self.end, self.end, self.dice.choice(happenings)])()
@@ -78,11 +78,29 @@ class History:
         for job in self.dice.sample(self.jobs(), min(1, len(self.jobs()))):
             wanted = self.dice.choice([Wanted.PAUSE, Wanted.RUN, Wanted.RUN, Wanted.CANCEL])
             try:
-                self.hub.wish(job.id, wanted, now=self.dice.random() < 0.5)
+                self.hub.wish(job.id, wanted, self.dice.random() < 0.5, self.some_end(wanted))
             except IllegalWish:
                 assert self.hub.job(job.id) == job
             if self.dice.random() < 0.5:
                 self.hub.upkeep()
+
+    def some_end(self, wanted: Wanted) -> int | None:
+        """When a pause ends by itself, if it does."""
+        ends = wanted is Wanted.PAUSE and self.dice.random() < 0.4
+        return self.hub.clock.at + self.dice.choice([1, 10, 300]) * SECOND if ends else None
+
+    def hold(self) -> None:
+        """Somebody pauses the site oslo, or one queue of it, or resumes it."""
+        queue, wanted = self.dice.choice(["", "default"]), self.dice.choice([Wanted.PAUSE, Wanted.RUN])
+        states = [job.state for job in self.jobs()]
+        with suppress(Conflict):
+            self.hub.hold(wanted, queue, self.dice.random() < 0.5, self.some_end(wanted))
+        assert [job.state for job in self.jobs()] == states
+
+    def take_back(self) -> None:
+        """A heartbeat's time passes; what nodes keep of cancelled jobs may be taken from them."""
+        beats = self.dice.randint(1, 4)
+        self.hub.tell(lambda tx: upkeep.take_back(tx, beats))
 
     def retry(self) -> None:
         """Somebody retries a job that is over."""
@@ -102,7 +120,8 @@ class History:
     def walk(self) -> None:
         """A walk goes on: it finds something, ends, fails or is handed back; or repeats what it said."""
         node = self.dice.choice(self.nodes[:2])
-        node.claim("discovery", 1, self.number_of(node))
+        number = self.number_of(node)
+        self.check_held(node, node.claim("discovery", 1, number), is_new=number is None)
         for one in [grant for grant in node.runs.values() if grant.walk is not None]:
             self.say(node, *self.of_a_walk(one))
 
@@ -137,8 +156,10 @@ class History:
     def claim(self) -> None:
         """A node asks for work; the answer may be lost, or come twice."""
         node = self.dice.choice(self.nodes)
-        answer = node.claim("worker", self.dice.randint(1, 6), self.number_of(node))
+        number = self.number_of(node)
+        answer = node.claim("worker", self.dice.randint(1, 6), number)
         self.check_order(answer)
+        self.check_held(node, answer, is_new=number is None)
         if self.dice.random() < 0.2:
             again = node.claim("worker", 3, number=answer.number)
             assert {one.run for one in again.grants} <= {one.run for one in answer.grants}
@@ -158,6 +179,12 @@ class History:
                 walking = any(other.position == DISCOVERY for other in others)
                 earlier = any(other.stage < row.stage for other in others if other.position != DISCOVERY)
                 assert row.stage == first or not (walking or earlier), f"task {one.task} before its time"
+
+    def check_held(self, node: Node, answer: wire.Grants, *, is_new: bool) -> None:
+        """Nothing new is granted where a pause stands."""
+        with self.hub.database.reading() as conn:
+            held = any(hold.keeps("default") for hold in holds.list_holds(conn, node.site))
+        assert not (is_new and held and answer.grants), f"granted though site {node.site} is paused"
 
     def end(self) -> None:
         """A task ends: well, badly, half, or with what cannot be."""
@@ -251,6 +278,9 @@ class History:
         for job in self.jobs():
             if job.state in (JobState.PAUSED, JobState.PAUSING):
                 self.hub.wish(job.id, Wanted.RUN)
+        for queue in ("", "default"):
+            with suppress(Conflict):
+                self.hub.hold(Wanted.RUN, queue)
         for node in self.nodes:
             node.hello()
         for _ in range(200):
