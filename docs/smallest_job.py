@@ -25,7 +25,7 @@ from towpath.domain.states import (
     succession,
 )
 
-Reason = TaskEvent | Wanted
+Change = TaskEvent | Wanted
 """What changes a job: something that happens to one of its tasks, or a wish."""
 
 FOLLOWS = frozenset({TaskEvent.SKIP, TaskEvent.ABANDON})
@@ -72,7 +72,7 @@ class Small:
         """What people see."""
         return job_state(self.wanted, self.census)
 
-    def next(self) -> Iterator[tuple[Reason | None, "Small"]]:
+    def next(self) -> Iterator[tuple[Change | None, "Small"]]:
         """All that can happen to it now, and how it stands then; None: its walk found something."""
         for wanted in WISHES[self.state]:
             yield wanted, replace(self, wanted=wanted)
@@ -114,9 +114,9 @@ def _followed(before: Task, task: Task, processed: int) -> Task:
     return task.after(due) if isinstance(due, TaskEvent) and task.state is PENDING else task
 
 
-def job_moves() -> Mapping[tuple[JobState, JobState], frozenset[Reason]]:
+def job_moves() -> Mapping[tuple[JobState, JobState], frozenset[Change]]:
     """(state, state that can follow) → what brings it about, found by walking through all that can happen."""
-    found: dict[tuple[JobState, JobState], set[Reason]] = defaultdict(set)
+    found: dict[tuple[JobState, JobState], set[Change]] = defaultdict(set)
     seen = {Small()}
     ahead = [Small()]
     while ahead:

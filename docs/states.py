@@ -8,9 +8,10 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
-from docs.smallest_job import Reason, job_moves
-from towpath.domain.advice import COMMAND, ORIGIN, STAYING_JOB, STAYING_TASK, Party
+from docs.smallest_job import Change, job_moves
+from towpath.domain.advice import COMMAND, ORIGIN, STAYING_JOB, STAYING_TASK, WAITING, Party
 from towpath.domain.states import JOB_OVER, MOVES, TERMINAL, JobState, TaskEvent, TaskState, Wanted
+from towpath.domain.waiting import Reason
 
 WIDTH = 120
 """Columns of the documents."""
@@ -42,9 +43,19 @@ new job.
 """
 
 
+WAITING_FOR = """\
+## Why something waits
+
+What waits has one reason, said in one sentence with the job, with each of its tasks, and by `towpath job wait ID`; the
+first that holds is told.
+
+"""
+
+
 def page() -> str:
     """The whole page."""
-    return "\n".join([OPENING, TASKS + _task_diagram(), *_tasks(), JOBS + _job_diagram(), *_jobs()])
+    tasks, jobs = TASKS + _task_diagram(), JOBS + _job_diagram()
+    return "\n".join([OPENING, tasks, *_tasks(), jobs, *_jobs(), WAITING_FOR + _reasons()])
 
 
 def said(enum: type[StrEnum]) -> Mapping[str, str]:
@@ -108,29 +119,35 @@ def _jobs() -> Iterator[str]:
 
 
 def _ordered(
-    moves: Mapping[tuple[JobState, JobState], frozenset[Reason]],
-) -> list[tuple[tuple[JobState, JobState], frozenset[Reason]]]:
+    moves: Mapping[tuple[JobState, JobState], frozenset[Change]],
+) -> list[tuple[tuple[JobState, JobState], frozenset[Change]]]:
     order = list(JobState)
     return sorted(moves.items(), key=lambda move: (order.index(move[0][0]), order.index(move[0][1])))
 
 
-def _sorted(reasons: Iterable[Reason]) -> list[Reason]:
+def _sorted(reasons: Iterable[Change]) -> list[Change]:
     """Wishes first, then events, each as they stand in the code."""
-    order: list[Reason] = [*Wanted, *TaskEvent]
+    order: list[Change] = [*Wanted, *TaskEvent]
     return sorted(reasons, key=order.index)
 
 
-def _names(reasons: Iterable[Reason]) -> list[str]:
+def _names(reasons: Iterable[Change]) -> list[str]:
     return [
         f"wish {COMMAND[reason]}" if isinstance(reason, Wanted) else str(reason)
         for reason in _sorted(reasons)
     ]
 
 
-def _by(reasons: Iterable[Reason]) -> list[Party]:
+def _by(reasons: Iterable[Change]) -> list[Party]:
     """Who is behind these, each once."""
     by = [(Party.PERSON,) if isinstance(r, Wanted) else ORIGIN[r].parties for r in _sorted(reasons)]
     return list(dict.fromkeys(itertools.chain(*by)))
+
+
+def _reasons() -> str:
+    meanings = said(Reason)
+    rows = [(f"`{reason}`", meanings[reason.name], WAITING[reason]) for reason in Reason]
+    return _table(("reason", "that is", "what to do"), rows) + "\n"
 
 
 # Words --------------------------------------------------------------------------------------------------------

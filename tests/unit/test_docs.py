@@ -2,11 +2,14 @@
 
 import itertools
 import re
+from typing import Any
 
+import typer
 from docs.generate import HERE, PAGES
 from docs.smallest_job import job_moves
 from docs.states import said
 
+from towpath.cli.main import app
 from towpath.domain import advice
 from towpath.domain.states import (
     JOB_OVER,
@@ -17,6 +20,7 @@ from towpath.domain.states import (
     TaskState,
     Wanted,
 )
+from towpath.domain.waiting import Reason
 
 
 def test_each_page_that_is_made_from_the_code_stands_as_the_code_makes_it() -> None:
@@ -46,6 +50,7 @@ def test_something_is_said_of_every_event_every_wish_and_every_state() -> None:
     assert set(advice.ORIGIN) == set(TaskEvent) == {TaskEvent[name] for name in said(TaskEvent)}
     assert set(advice.COMMAND) == set(Wanted)
     assert set(advice.STAYING_TASK) == set(TaskState) == {TaskState[name] for name in said(TaskState)}
+    assert set(advice.WAITING) == set(Reason) == {Reason[name] for name in said(Reason)}
     assert set(advice.STAYING_JOB) == set(JobState) == {JobState[name] for name in said(JobState)}
 
 
@@ -71,3 +76,16 @@ def test_every_wish_that_a_job_may_be_told_and_that_changes_it_is_an_arrow() -> 
         (state, wanted) for state, wanted in itertools.product(JobState, Wanted) if wanted in WISHES[state]
     }
     assert told == {(state, wanted) for state, wanted in may if state not in kept[wanted]}
+
+
+def test_every_command_that_the_page_on_states_names_is_one() -> None:
+    named = re.findall(r"`towpath ([^`]+)`", PAGES["states.md"]())
+    assert len(named) > 20
+    for words in named:
+        command: Any = typer.main.get_command(app)
+        for word in words.split():
+            if word.startswith("--"):
+                assert word in {option for given in command.params for option in given.opts}, words
+            elif commands := getattr(command, "commands", None):
+                assert word in commands, words
+                command = commands[word]

@@ -6,6 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from towpath.domain.states import JobState, TaskEvent, TaskState, Wanted
+from towpath.domain.waiting import Reason
 
 
 class Party(StrEnum):
@@ -59,10 +60,8 @@ COMMAND: Mapping[Wanted, str] = MappingProxyType(
 STAYING_TASK: Mapping[TaskState, str] = MappingProxyType(
     {
         TaskState.PENDING: (
-            "It waits for a node, for the task before it in its chain, for its phase, or for its job to be resumed."
-            " `towpath job show ID` says how the job stands and which of its steps are open; `towpath site show"
-            " SITE` says whether a node of the site was heard lately, and which queues it serves. Start a worker for"
-            " the site and queue, resume the job, or cancel it."
+            "`towpath job tasks ID --state PENDING` says of each in one sentence why it waits, and for whom; the table"
+            " of reasons below says what to do about each."
         ),
         TaskState.STARTED: (
             "A large file or a slow target can take its time: `towpath site show SITE` says whether the node is heard."
@@ -92,14 +91,13 @@ STAYING_TASK: Mapping[TaskState, str] = MappingProxyType(
 STAYING_JOB: Mapping[JobState, str] = MappingProxyType(
     {
         JobState.PENDING: (
-            "Its walk has found nothing yet, or what it found waits for a node: `towpath job tasks ID` shows whether"
-            " the walk has STARTED, and `towpath site show SITE` whether a node is heard that serves its queue."
-            " A walk of a slow file system takes its time; the count of discovered paths grows."
+            "Its walk has found nothing yet, or what it found waits: `towpath job show ID` says why, in one sentence"
+            " (see the table of reasons). A walk of a slow file system takes its time; the count of discovered paths"
+            " grows."
         ),
         JobState.STARTED: (
-            "`towpath job show ID` shows which step moves and which does not. A step that has pending tasks and none"
-            " that runs waits for a node of its site and queue; one whose tasks run and do not end waits for its"
-            " storage (see STARTED of tasks)."
+            "`towpath job show ID` shows which step moves and which does not, and why what waits does. A step whose"
+            " tasks run and do not end waits for its storage (see STARTED of tasks)."
         ),
         JobState.SUCCESS: "There is nothing to do: it is over.",
         JobState.FAILURE: (
@@ -129,3 +127,30 @@ STAYING_JOB: Mapping[JobState, str] = MappingProxyType(
     }
 )
 """What an administrator should do where a job stays in a state."""
+
+_BY_ITSELF = "Nothing: it goes on by itself."
+
+WAITING: Mapping[Reason, str] = MappingProxyType(
+    {
+        Reason.PAUSED: "`towpath job resume ID`, once the reason that was given for the pause is gone.",
+        Reason.CANCELLED: _BY_ITSELF,
+        Reason.HELD: "`towpath site resume SITE`, with `--queue` where only a queue was paused.",
+        Reason.CHAIN: "See why the task before it does not end.",
+        Reason.DISCOVERY: "See why the walk does not end; a large tree takes its time.",
+        Reason.PHASE: "See why the tasks of the earlier phase do not end.",
+        Reason.BACK_OFF: "Nothing; where it comes again and again, mend what its error (`towpath errors`) names.",
+        Reason.NO_SPACE: "Make room at the place that it names; then it goes on by itself.",
+        Reason.APART: _BY_ITSELF,
+        Reason.JOB_CAP: "`towpath job max-tasks ID N`, if the job may have more.",
+        Reason.OWNER_CAP: "`towpath limit`, if the owner may have more.",
+        Reason.NO_NODE: "Start a worker for the site.",
+        Reason.SITE_OFFLINE: "Look at the site's workers: `towpath node list`, their logs, their way to the bus.",
+        Reason.NOT_SERVED: "Start a worker with that queue, or give a node slots for it: `towpath node slots`.",
+        Reason.DRAINING: "`towpath node undrain` or `towpath site undrain`, or start another worker.",
+        Reason.BUSY: "Nothing; more slots (`towpath node slots`) or another worker make it sooner.",
+        Reason.TURN: "Nothing; `towpath job priority ID N` lets a job go before others.",
+        Reason.HUB: _BY_ITSELF,
+        Reason.DUE: _BY_ITSELF,
+    }
+)
+"""What an administrator should do about each reason for which something waits."""
