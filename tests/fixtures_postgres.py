@@ -85,6 +85,20 @@ class Postgres:
             host=str(self.home), user=OWNER, dbname=database, autocommit=True, connect_timeout=10
         )
 
+    @contextmanager
+    def guarded(self, user: str, password: str) -> Iterator[str]:
+        """The URL of a database for a user that needs a password, which is not in it."""
+        rules = self.home / "data" / "pg_hba.conf"
+        before = rules.read_text()
+        with self.connect() as admin:
+            admin.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{password}'".encode())
+            rules.write_text(f"local all {user} scram-sha-256\n{before}")
+            admin.execute("SELECT pg_reload_conf()")
+            yield self.url("postgres").replace(f"{OWNER}@", f"{user}@")
+            rules.write_text(before)
+            admin.execute("SELECT pg_reload_conf()")
+            admin.execute(f"DROP ROLE {user}".encode())
+
     def start(self) -> None:
         """Start the server; it answers on return."""
         settings = [f"--{name}={value}" for name, value in SETTINGS.items()]

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from towpath.cli.database_option import read_database
 from towpath.cli.home import home_of
 from towpath.cli.logs import log_as_json
 from towpath.config import HubSettings, Listen, read_heartbeat, read_keep_days
@@ -23,7 +24,12 @@ def hub(
         str, typer.Option("--bus", metavar="URL", help="nats://HOST:PORT, several with commas between.")
     ],
     database: Annotated[
-        str | None, typer.Option("--database", metavar="URL", help="sqlite:///HOME/hub.db where left out.")
+        str | None,
+        typer.Option(
+            "--database",
+            metavar="URL",
+            help="postgresql://USER@HOST/NAME, the password elsewhere; TOWPATH_DATABASE, else sqlite:///HOME/hub.db.",
+        ),
     ] = None,
     listen: Annotated[str, typer.Option("--listen", metavar="HOST:PORT")] = str(Listen()),
     home: HomeOption = None,
@@ -33,7 +39,7 @@ def hub(
     place.make()
     settings = HubSettings(
         home=place.root,
-        database_url=database or place.database_url,
+        database_url=read_database(database, os.environ, place.database_url),
         bus_url=bus,
         listen=Listen.parse(listen),
         heartbeat=read_heartbeat(os.environ),

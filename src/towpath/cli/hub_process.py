@@ -14,6 +14,7 @@ from towpath.api.app import create_app
 from towpath.bus.connection import HubLink
 from towpath.bus.keys import load_or_make_seed
 from towpath.bus.settings import BusSettings
+from towpath.cli.alone import alone
 from towpath.cli.keyfile import load_or_make_key
 from towpath.config import HubSettings
 from towpath.hub.desk import Desk
@@ -28,15 +29,18 @@ def now() -> int:
 
 async def serve_hub(settings: HubSettings, sockets: list[socket.socket]) -> None:
     """Serve until SIGTERM or SIGINT, then end in good order."""
-    hub_key = load_or_make_key(settings.key_file)
-    schema.upgrade(settings.database_url)
-    database = Database(settings.database_url, now)
-    database.start()
-    try:
-        async with open_desk(database, settings, hub_key) as link:
-            await _serve_api(create_app(database, settings, hub_key, link.is_reachable), settings, sockets)
-    finally:
-        database.stop()
+    with alone(settings):
+        hub_key = load_or_make_key(settings.key_file)
+        schema.upgrade(settings.database_url)
+        database = Database(settings.database_url, now)
+        database.start()
+        try:
+            async with open_desk(database, settings, hub_key) as link:
+                await _serve_api(
+                    create_app(database, settings, hub_key, link.is_reachable), settings, sockets
+                )
+        finally:
+            database.stop()
 
 
 @asynccontextmanager

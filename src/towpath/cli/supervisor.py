@@ -14,6 +14,7 @@ from types import FrameType
 from towpath.bus.server import LOG as NATS_LOG
 from towpath.bus.server import NatsChild, ServerFailed
 from towpath.cli.children import DRAIN_SECONDS, GRACE_SECONDS, Command, Slot, environment, trim_log
+from towpath.cli.database_option import read_database
 from towpath.cli.errors import Exit
 from towpath.cli.ground import NODE, Ground
 from towpath.cli.home import Home, read_remembered
@@ -59,7 +60,7 @@ class Supervisor:
         self._listen = Listen.parse(self._remembered.listen)
         self._env = environment(os.environ)
         self._database_url = self._remembered.database or home.database_url
-        self._ground = Ground(home, self._database_url)
+        self._ground = Ground(home, read_database(self._database_url, os.environ, self._database_url))
         self._ground.admit_client(self._listen)
         for site in self._remembered.sites:
             self._ground.admit_site(site)

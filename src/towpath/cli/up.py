@@ -16,6 +16,7 @@ import typer
 from towpath.bus.server import find_server
 from towpath.cli import ready
 from towpath.cli.children import GRACE_SECONDS, environment, spawn
+from towpath.cli.database_option import check_option, read_database, without_password
 from towpath.cli.errors import Exit
 from towpath.cli.home import Home, Remembered, home_of, read_remembered, write_remembered
 from towpath.cli.hub_command import HomeOption, bind
@@ -24,8 +25,6 @@ from towpath.cli.running import Child, Status, is_running, read_status, sign_loc
 from towpath.config import Listen
 from towpath.domain.errors import Mistake
 from towpath.domain.values import name_fault
-
-DATABASES = ("postgresql://", "postgresql+psycopg://", "sqlite:///")
 
 CHILDREN = Rows(
     Child,
@@ -66,7 +65,8 @@ def up(
     sites = read_sites(site or [], place)
     place.make()
     before = read_remembered(place)
-    remembered = with_database(merge(before, listen, sites, nats_server), before, database)
+    named = without_password(read_database(database, os.environ, "")) or None
+    remembered = with_database(merge(before, listen, sites, nats_server), before, named)
     lock = take_lock(place)
     if lock is None:
         return _join(place, remembered)
@@ -130,8 +130,7 @@ def with_database(told: Remembered, before: Remembered, url: str | None) -> Reme
     """
     if url is None or url == before.database:
         return told
-    if not url.startswith(DATABASES):
-        raise Mistake(f"--database: expected a URL that begins with {' or '.join(DATABASES)}, found '{url}'")
+    check_option(url)
     if before.sites or before.database is not None:
         raise Mistake(
             f"--database: expected {before.database or 'the one in the home'}, as before; found another one"
