@@ -26,10 +26,27 @@ def test_one_path_of_many_that_ends_its_worker_fails_by_name_and_no_other_does(
     assert re.fullmatch(r"its worker was lost [3-9] times while it worked on this path", named["reason"])
 
 
-def test_the_task_of_a_killed_worker_runs_again_and_what_a_sleeper_says_late_is_refused(
+def test_the_task_of_a_killed_worker_runs_again(rough_world: World) -> None:
+    place, gate = rough_world.fresh("killed"), rough_world.root / "again.gate"
+    trees.sow(place, 50)
+    job = rough_world.begin_at_gate(place, gate)
+    [task] = rough_world.tasks(job, "STARTED")
+    worker = rough_world.pids()["worker", "oslo"]
+    assert worker is not None
+    os.kill(worker, signal.SIGKILL)
+
+    def runs_again() -> bool:
+        running = {row["id"]: row["attempts"] for row in rough_world.tasks(job, "STARTED")}
+        return running.get(task["id"]) == 1
+
+    until(runs_again, "the task ran again")
+    gate.touch()
+    assert rough_world.finish(job)["totals"]["done"] == 50
+
+
+def test_a_worker_that_sleeps_through_its_lease_costs_its_task_nothing_and_changes_nothing_when_it_wakes(
     rough_world: World,
 ) -> None:
-    """A worker that sleeps through its lease changes nothing by what it says when it wakes."""
     place, gate = rough_world.fresh("asleep"), rough_world.root / "asleep.gate"
     trees.sow(place, 50)
     job = rough_world.begin_at_gate(place, gate)
