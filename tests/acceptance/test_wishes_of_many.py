@@ -16,7 +16,6 @@ from tests.fixtures_hub import until
 
 BEAT = 2.0
 """Seconds: so that no lease is lost on a busy machine, and no path begun twice for want of one."""
-LINE = len("000/000000\n")
 STROLL = {"name": "stroll", "pace": "*pace", "log": "*log"}
 STROLLED = {
     "name": "strolled",
@@ -47,10 +46,11 @@ class Stroll:
         self.job = self.world.submit("strolled", self.place, {"pace": str(how), "log": str(self.log)})
 
     def pause_after(self, begun: int) -> int:
-        """Pause it at once when about so many paths have been begun; bytes of the log once it is paused."""
+        """Pause it at once when so many paths have been begun; bytes of the log once it is paused."""
+        line = len(f"{self.place.name}/000/000000\n")
 
         def has_come() -> bool:
-            return self.log.exists() and self.log.stat().st_size >= begun * LINE
+            return self.log.exists() and self.log.stat().st_size >= begun * line
 
         until(has_come, f"{begun} paths were begun", 600)
         self.world.post(f"/api/jobs/{self.job}/pause/", {"now": True, "reason": "audit"})
@@ -155,6 +155,7 @@ def test_a_cancel_of_a_million_tasks_ends_though_every_worker_is_dead(make_world
         rule = {"type": "file", "state": "all", "action": [gate]}
         fields = [{"name": "gate", "type": "string"}]
         world.post("/api/workflows/", {"name": "gated", "fields": fields, "filter_rules": [rule]})
-        cancel_many(world, "s", place, 1_000_000, 120)
+        world.api.timeout = 600
+        cancel_many(world, "s", place, 1_000_000, 300)
     finally:
         shutil.rmtree(place)
