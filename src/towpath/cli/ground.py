@@ -3,19 +3,17 @@
 import os
 import pwd
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from towpath.bus.keys import load_or_make_seed, public_key
 from towpath.bus.server_config import NodeKey
-from towpath.cli.home import Connection, Home, find_connection, write_connection
+from towpath.cli.home import NODE, Connection, Home, find_connection, write_connection
 from towpath.cli.keyfile import load_or_make_key
 from towpath.config import Listen
 from towpath.engine import registry
 from towpath.store import schema
 from towpath.store.database import Database, Tx
-
-NODE = "local"
-"""The name of the one node that `up` runs for each site."""
 
 
 class Ground:
@@ -41,16 +39,26 @@ class Ground:
         if connection != known:
             write_connection(self._home, connection)
 
-    def admit_site(self, name: str) -> None:
-        """Let the node of a site that runs here join the bus."""
-        key = public_key(load_or_make_seed(self.seed_file(name)))
+    def admit(self, place: str) -> None:
+        """Let a node that runs here join the bus: that of a site, or a further one, `SITE/NODE`."""
+        site, _, node = place.partition("/")
+        key = public_key(load_or_make_seed(self.seed_file(place)))
+        if node:
+            self._share_key(site, node)
         with self._database.writing() as tx:
-            registry.add_site(tx, name)
-            registry.register_node(tx, name, NODE, key)
+            registry.add_site(tx, site)
+            registry.register_node(tx, site, node or NODE, key)
 
-    def seed_file(self, site: str) -> Path:
-        """The NKEY seed of a site's node."""
-        directory = self._home.site(site)
+    def _share_key(self, site: str, node: str) -> None:
+        """Give a further node the key of its site: what one marks, the other must know."""
+        load_or_make_key(self._home.site(site) / "site.key")
+        with suppress(FileExistsError):
+            os.link(self._home.site(site) / "site.key", self._home.site(site, node) / "site.key")
+
+    def seed_file(self, place: str) -> Path:
+        """The NKEY seed of a site's node, or of a further one, `SITE/NODE`."""
+        site, _, node = place.partition("/")
+        directory = self._home.site(site, node)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return directory / "node.nk"
 

@@ -14,6 +14,10 @@ from towpath.domain.errors import Mistake
 PRIVATE = 0o600
 
 
+NODE = "local"
+"""The name of the node that `up` runs for each site; further ones have names of their own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """All state of a hub and its sites on this machine."""
@@ -50,13 +54,14 @@ class Home:
         """The NATS server's own directory."""
         return self.root / "nats"
 
-    def site(self, name: str) -> Path:
-        """The home of the worker of a site."""
-        return self.root / "sites" / name
+    def site(self, name: str, node: str = "") -> Path:
+        """The home of the worker of a site, or of a further node of it."""
+        return self.root / "sites" / (f"{name}.{node}" if node else name)
 
     def log(self, role: str, site: str | None = None) -> Path:
         """The log of a child of the supervisor, or of the supervisor itself."""
-        return self.root / "logs" / f"{role if site is None else f'{role}-{site}'}.log"
+        name = role if site is None else f"{role}-{site.replace('/', '.')}"
+        return self.root / "logs" / f"{name}.log"
 
     def make(self) -> None:
         """Make the directories, for their owner only."""
@@ -77,6 +82,13 @@ class Remembered(msgspec.Struct, frozen=True):
     sites: dict[str, str] = {}
     nats_server: str | None = None
     database: str | None = None
+    nodes: tuple[str, ...] = ()
+    """Further nodes of these sites, as `SITE/NODE`: each site has one without being named here."""
+
+    def places(self) -> dict[str, str]:
+        """What workers run: site, or `SITE/NODE` of a further one, → directory."""
+        further = {name: self.sites[name.partition("/")[0]] for name in self.nodes}
+        return {**self.sites, **further}
 
 
 class Connection(msgspec.Struct, frozen=True):

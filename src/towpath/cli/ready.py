@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from towpath.cli.errors import HubBug
-from towpath.cli.home import Connection, Home, Remembered, find_connection
+from towpath.cli.home import NODE, Connection, Home, Remembered, find_connection
 from towpath.cli.hubs import open_hub
 from towpath.cli.output import say
 from towpath.cli.running import Status, is_running, read_status
@@ -82,12 +82,13 @@ def _missing(home: Home, remembered: Remembered) -> _Missing | None:
 
 
 def _unheard(home: Home, remembered: Remembered, status: Status, sites: Sequence[Site]) -> _Missing | None:
-    """A site whose worker has said nothing since it began: an earlier word says nothing about this process."""
-    heard = {site.name: max((node.heard_at or "" for node in site.nodes), default="") for site in sites}
+    """A worker that has said nothing since it began: an earlier word says nothing about this process."""
+    heard = {f"{site.name}/{node.name}": node.heard_at or "" for site in sites for node in site.nodes}
     began = {child.site: child.since for child in status.children}
-    for name in remembered.sites:
-        if name not in began or _moment(heard.get(name, "")) < _moment(began[name]):
-            return _Missing(f"the worker of site {name}", home.log("worker", name))
+    for place in remembered.places():
+        node = place if "/" in place else f"{place}/{NODE}"
+        if place not in began or _moment(heard.get(node, "")) < _moment(began[place]):
+            return _Missing(f"the worker of site {place}", home.log("worker", place))
     return None
 
 

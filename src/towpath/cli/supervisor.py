@@ -16,8 +16,8 @@ from towpath.bus.server import NatsChild, ServerFailed
 from towpath.cli.children import DRAIN_SECONDS, GRACE_SECONDS, Command, Slot, environment, trim_log
 from towpath.cli.database_option import read_database
 from towpath.cli.errors import Exit
-from towpath.cli.ground import NODE, Ground
-from towpath.cli.home import Home, read_remembered
+from towpath.cli.ground import Ground
+from towpath.cli.home import NODE, Home, read_remembered
 from towpath.cli.running import Child, Status, born_at, write_status
 from towpath.config import Listen
 
@@ -62,15 +62,15 @@ class Supervisor:
         self._database_url = self._remembered.database or home.database_url
         self._ground = Ground(home, read_database(self._database_url, os.environ, self._database_url))
         self._ground.admit_client(self._listen)
-        for site in self._remembered.sites:
-            self._ground.admit_site(site)
+        for place in self._remembered.places():
+            self._ground.admit(place)
         server = self._remembered.nats_server
         self._nats = NatsChild(
             home.nats, self._ground.hub_key, self._ground.nodes(), Path(server) if server else None
         )
         self._nats_slot = Slot("nats", None, self._nats, home.nats / NATS_LOG)
         self._hub = self._command("hub", None, self._hub_arguments())
-        self._workers = [self._worker(site, place) for site, place in self._remembered.sites.items()]
+        self._workers = [self._worker(*place) for place in self._remembered.places().items()]
         self._untold = False
         """What runs has changed, and the status does not say so yet."""
 
@@ -112,20 +112,19 @@ class Supervisor:
         self._signals.wait(min([TICK_SECONDS, *dues]))
 
     def _take_up_sites(self) -> None:
-        """Start workers for sites that were added, and what waits for its next start at once."""
+        """Start workers for sites and nodes that were added, and what waits for its next start at once."""
         for slot in self._slots:
             slot.hurry()
         remembered = read_remembered(self._home)
-        added = {
-            name: place for name, place in remembered.sites.items() if name not in self._remembered.sites
-        }
+        known = self._remembered.places()
+        added = {place: where for place, where in remembered.places().items() if place not in known}
         self._remembered = remembered
         if not added:
             return
-        for site in added:
-            self._ground.admit_site(site)
+        for place in added:
+            self._ground.admit(place)
         self._nats.reload(self._ground.nodes())
-        workers = [self._worker(site, place) for site, place in added.items()]
+        workers = [self._worker(*place) for place in added.items()]
         self._workers += workers
         for slot in workers:
             slot.start()
@@ -183,11 +182,14 @@ class Supervisor:
         place = ("--home", str(home.root), "--database", self._database_url)
         return ("hub", *place, "--bus", self._nats.url, "--listen", str(self._listen))
 
-    def _worker(self, site: str, directory: str) -> Slot:
-        identity = ("--site", site, "--node", NODE, "--seed", str(self._ground.seed_file(site)))
-        place = ("--home", str(self._home.site(site)), "--root", f"data={directory}", "--bus", self._nats.url)
+    def _worker(self, place: str, directory: str) -> Slot:
+        site, _, node = place.partition("/")
+        seed = str(self._ground.seed_file(place))
+        identity = ("--site", site, "--node", node or NODE, "--seed", seed)
+        home = ("--home", str(self._home.site(site, node)))
+        where = ("--root", f"data={directory}", "--bus", self._nats.url)
         rights = ("--unguarded", "--allow-target", "/", "--grace", str(DRAIN_SECONDS))
-        return self._command("worker", site, ("worker", *identity, *place, *rights))
+        return self._command("worker", place, ("worker", *identity, *home, *where, *rights))
 
 
 def _log(text: str) -> None:

@@ -18,12 +18,12 @@ from towpath.cli import ready
 from towpath.cli.children import GRACE_SECONDS, environment, spawn
 from towpath.cli.database_option import check_option, read_database, without_password
 from towpath.cli.errors import Exit
-from towpath.cli.home import Home, Remembered, home_of, read_remembered, write_remembered
+from towpath.cli.home import NODE, Home, Remembered, home_of, read_remembered, write_remembered
 from towpath.cli.hub_command import HomeOption, bind
 from towpath.cli.output import Column, Format, Json, Rows, print_list, say
 from towpath.cli.running import Child, Status, is_running, read_status, sign_lock, supervisor_of, take_lock
 from towpath.config import Listen
-from towpath.domain.errors import Mistake
+from towpath.domain.errors import Mistake, did_you_mean
 from towpath.domain.values import name_fault
 
 CHILDREN = Rows(
@@ -49,6 +49,10 @@ def up(
         list[str] | None,
         typer.Option("--site", metavar="NAME=DIR", help="A site and its directory; repeatable; remembered."),
     ] = None,
+    node: Annotated[
+        list[str] | None,
+        typer.Option("--node", metavar="SITE/NODE", help="A further node of a site; repeatable; remembered."),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return once everything is up.")] = False,
     nats_server: Annotated[
         Path | None, typer.Option("--nats-server", metavar="PATH", help="Instead of the bundled one.")
@@ -67,6 +71,7 @@ def up(
     before = read_remembered(place)
     named = without_password(read_database(database, os.environ, "")) or None
     remembered = with_database(merge(before, listen, sites, nats_server), before, named)
+    remembered = with_nodes(remembered, node or [])
     lock = take_lock(place)
     if lock is None:
         return _join(place, remembered)
@@ -120,7 +125,23 @@ def merge(before: Remembered, listen: str | None, sites: dict[str, str], server:
         sites={**before.sites, **sites},
         nats_server=before.nats_server if server is None else str(server.absolute()),
         database=before.database,
+        nodes=before.nodes,
     )
+
+
+def with_nodes(told: Remembered, given: Sequence[str]) -> Remembered:
+    """What is remembered, with further nodes of its sites; raises `Mistake` for what cannot be one."""
+    for text in given:
+        site, slash, name = text.partition("/")
+        if not slash:
+            raise Mistake(f"--node: expected SITE/NODE, found '{text}'")
+        if fault := name_fault(name):
+            raise Mistake(f"--node: {fault}")
+        if site not in told.sites:
+            raise Mistake(f"--node {text}: no site '{site}' runs here{did_you_mean(site, told.sites)}")
+        if name == NODE:
+            raise Mistake(f"--node {text}: expected another name than that of each site's first node")
+    return msgspec.structs.replace(told, nodes=tuple(dict.fromkeys([*told.nodes, *given])))
 
 
 def with_database(told: Remembered, before: Remembered, url: str | None) -> Remembered:
@@ -178,6 +199,8 @@ def _greet(home: Home, remembered: Remembered) -> None:
     print(f"home {home.root}")
     for name, place in remembered.sites.items():
         print(f"site {name}: {place} (unguarded: where a file is a stub, root, and so a backup, reads zeros)")
+    for name in remembered.nodes:
+        print(f"node {name}")
     if not remembered.sites:
         print("no sites yet; add one with: towpath up --site NAME=DIR")
     # In the foreground the process goes on, and whoever reads this must not wait for its end.

@@ -84,7 +84,8 @@ def _grant(ledger: Ledger, node: Node, asked: Claim, new_runs: RunIds) -> tuple[
         return [], False
     granted: list[Task] = []
     left_over, more = room.BATCH, False
-    wanting = [(want, _lanes(ledger, node.site, want)) for want in asked.wants]
+    served = [want for want in asked.wants if node.serves(want.queue, want.function)]
+    wanting = [(want, _lanes(ledger, node.site, want)) for want in served]
     # All jobs are locked before the first task is, and so in one order whatever was asked for.
     ledger.lock_jobs({lane.job_id for _, open_lanes in wanting for lane in open_lanes})
     rooms = Rooms.of(ledger.tx.conn, ledger.jobs.values())

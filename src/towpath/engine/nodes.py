@@ -48,6 +48,10 @@ class Node:
         """It is to be granted nothing more."""
         return self.drain_at is not None
 
+    def serves(self, queue: str, function: str) -> bool:
+        """Whether nobody wishes that it have no slots there; it may not have heard of that yet."""
+        return (self.slots or {}).get(queue, {}).get(function) != 0
+
     @property
     def wishes(self) -> NodeWishes:
         """What it is told of people's wishes."""

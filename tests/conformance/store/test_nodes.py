@@ -161,6 +161,16 @@ def test_slots_are_wished_at_the_hub_and_told_to_the_node_in_each_life(hub: Hub,
     assert view(hub).queues == view(hub).started_with
 
 
+def test_a_node_without_slots_is_granted_nothing_though_it_has_not_heard_of_it(hub: Hub, oslo: Node) -> None:
+    hub.given("noop", 2)
+    slots(hub, "default", "worker", 0)
+    assert not oslo.claim().grants
+    slots(hub, "default", "worker", 1)
+    assert len(oslo.claim().grants) == 2, (
+        "how many more than its slots it has at hand is the node's own affair"
+    )
+
+
 @pytest.mark.parametrize(
     ("queue", "function", "number", "text"),
     [
