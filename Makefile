@@ -2,6 +2,7 @@
 
 BIN := .venv/bin
 READY := .venv/.ready
+PEERS := .venv/.peers
 
 # The first interpreter that is new enough and can make virtual environments.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -55,8 +56,15 @@ format: $(READY) ## Lay the code out
 docs: $(READY) ## Write the documents that are made from the code
 	@$(BIN)/python -m docs.generate
 
-bench: $(READY) ## Every figure that the README quotes, each with its peer beside it
+bench: $(READY) $(PEERS) ## Every figure of docs/figures.md that takes less than minutes, each with its peer beside it
 	@$(BIN)/python -m bench
+
+bench-long: $(READY) $(PEERS) ## Its other figures: a million paths cancelled, ten million tasks listed
+	@$(BIN)/python -m bench --long
+
+$(PEERS): requirements-bench.txt $(READY)
+	@$(PIP) install --require-hashes -r requirements-bench.txt
+	@touch $@
 
 lock: $(READY) ## Write the lock anew from pyproject.toml
 	@$(PIP) install uv
@@ -64,6 +72,8 @@ lock: $(READY) ## Write the lock anew from pyproject.toml
 		--no-header --no-emit-index-url pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--no-header --no-emit-index-url -c requirements.txt pyproject.toml --group dev -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--no-header --no-emit-index-url -c requirements-dev.txt --group bench -o requirements-bench.txt
 
 clean: ## Remove what was made here, the virtual environment too
 	@rm -rf .venv .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

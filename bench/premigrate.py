@@ -14,6 +14,7 @@ from statistics import median
 
 from tests.fixtures_seaweed import Seaweed, seaweed_server
 
+from bench.figure import Line
 from bench.ground import Ground, hub
 
 FILES_PER_DIRECTORY = 250
@@ -97,6 +98,16 @@ def run(files: int = 20_000, size: int = 10_000, rounds: int = 3) -> PremigrateF
                 turn()
     ratio = median(peer / own for own, peer in zip(ours, theirs, strict=True))
     return PremigrateFigure(files, size, files / median(ours), files / median(theirs), ratio)
+
+
+def lines(figure: PremigrateFigure) -> list[Line]:
+    """The figure for people."""
+    ours, peer = (
+        f"{figure.towpath_per_second:,.0f} files/s",
+        f"rclone {figure.rclone_per_second:,.0f} files/s",
+    )
+    what = f"premigrate {figure.files:,} x {figure.size / 1000:.0f} kB to S3"
+    return [Line(what, ours, peer, f"{figure.ratio:.2f}", ">= 1.2 x", figure.ratio >= 1.2)]
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.figure import Line
 from towpath import wire
 from towpath.discovery.protocol import Start
 from towpath.discovery.recursive import Recursive
@@ -153,6 +154,18 @@ def table(figure: WalkFigure) -> str:
         for name, seconds, ratio in rows
     ]
     return "\n".join(lines)
+
+
+def lines(figure: WalkFigure) -> list[Line]:
+    """The figure for people."""
+    found = f"find -printf {figure.entries / figure.find_seconds:,.0f}/s"
+    batched = f"{figure.entries / figure.batched_seconds:,.0f}/s"
+    walked = f"{figure.walk_per_second:,.0f}/s"
+    ratio = figure.walk_to_find
+    return [
+        Line(f"walk of {figure.entries:,} entries", walked, found, f"{ratio:.2f}", ">= 1 x", ratio >= 1),
+        Line("the same, made into batches", batched, found, f"{figure.batched_to_find:.2f}"),
+    ]
 
 
 def main(argv: list[str] | None = None) -> int:

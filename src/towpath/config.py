@@ -60,7 +60,7 @@ class HubSettings:
     """Where the API listens."""
     heartbeat: float = 5.0
     """Seconds between a node's heartbeats."""
-    lease_beats: int = 6
+    lease_beats: int = 4
     """Heartbeats a node may miss, while the hub could hear it, before its tasks are released."""
     max_body: int = 32 * 1024 * 1024
     """Bytes that the body of a request may have."""

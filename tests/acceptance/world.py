@@ -23,8 +23,8 @@ Document: TypeAlias = dict[str, Any]
 OVER = ("SUCCESS", "FAILURE", "CANCELLED")
 
 HEARTBEAT = 0.3
-LEASE = 6 * HEARTBEAT
-"""Seconds: a node is silent once it missed six heartbeats."""
+LEASE = 4 * HEARTBEAT
+"""Seconds: a node is silent once it missed four heartbeats."""
 
 HERE = Path(__file__).parent
 WEAK = (sys.executable, "-I", "-S", str(HERE / "weaken.py"))

@@ -169,9 +169,9 @@ def job_after(tx: Tx, job_id: int) -> Job:
 
 
 def _listing(wanted: JobFilter) -> Listing[JobView, Job]:
-    def read(conn: Connection, cursor: str | None, limit: int) -> Sequence[JobView]:
+    def read(conn: Connection, cursor: str | None, limit: int, skip: int) -> Sequence[JobView]:
         numbers = numbers_of(cursor, 1)
-        return views.list_jobs(conn, wanted, limit, numbers[0] if numbers else None)
+        return views.list_jobs(conn, wanted, limit, numbers[0] if numbers else None, skip)
 
     return Listing(read, lambda job: str(job.id), Job.of)
 
@@ -193,7 +193,7 @@ async def list_jobs(
         return await stream_of(hub.database, listing, paging)
 
     def read(conn: Connection) -> Page[Job]:
-        jobs = listing.read(conn, paging.cursor, paging.limit)
+        jobs = listing.read(conn, paging.cursor, paging.limit, paging.skip)
         return page_of(request, paging, listing, jobs, views.count_jobs(conn, wanted))
 
     return await hub.database.read(read)

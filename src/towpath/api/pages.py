@@ -50,8 +50,8 @@ class Paging:
 
     @property
     def limit(self) -> int:
-        """Rows to read: those left out, those of the page, and one that shows whether more follow."""
-        return self.skip + self.page_size + 1
+        """Rows to read: those of the page, and one that shows whether more follow."""
+        return self.page_size + 1
 
 
 def _paging(
@@ -81,8 +81,8 @@ Asked = Annotated[Paging, Depends(_paging)]
 class Listing(Generic[View, Row]):
     """A list that can be read from any cursor on: the same for pages and for streams."""
 
-    read: Callable[[Connection, str | None, int], Sequence[View]]
-    """Reads at most so many views behind a cursor (None = from the beginning)."""
+    read: Callable[[Connection, str | None, int, int], Sequence[View]]
+    """Reads at most so many views behind a cursor (None = from the beginning), after leaving out some."""
     cursor: Callable[[View], str]
     """The cursor just behind a view."""
     row: Callable[[View], Row]
@@ -96,11 +96,11 @@ def _link(request: Request, drop: str, **put: str | int) -> str:
 def page_of(
     request: Request, paging: Paging, listing: Listing[View, Row], views: Sequence[View], count: int
 ) -> Page[Row]:
-    """The page made of `paging.limit` views read."""
-    shown = views[paging.skip : paging.skip + paging.page_size]
+    """The page made of `paging.limit` views read behind `paging.skip` others."""
+    shown = views[: paging.page_size]
     following = previous = None
     if len(views) == paging.limit:
-        by_number = paging.page is not None and paging.limit - 1 + paging.page_size <= DEEPEST_ROW
+        by_number = paging.page is not None and paging.skip + 2 * paging.page_size <= DEEPEST_ROW
         if by_number:
             following = _link(request, "cursor", page=(paging.page or 1) + 1)
         else:
@@ -119,7 +119,7 @@ class _Chunk:
 
 
 def _chunk(listing: Listing[View, Row], behind: str | None, conn: Connection) -> _Chunk:
-    views = listing.read(conn, behind, CHUNK)
+    views = listing.read(conn, behind, CHUNK, 0)
     text = "".join(f"{listing.row(view).model_dump_json()}\n" for view in views)
     return _Chunk(text.encode(), listing.cursor(views[-1]) if len(views) == CHUNK else None)
 

@@ -97,10 +97,12 @@ def _shown(directories: Directories) -> Callable[[PathView], Path]:
 
 
 def _listing(job_id: int, wanted: _Filter, directories: Directories) -> Listing[PathView, Path]:
-    def read(conn: Connection, cursor: str | None, limit: int) -> Sequence[PathView]:
+    def read(conn: Connection, cursor: str | None, limit: int, skip: int) -> Sequence[PathView]:
         numbers = numbers_of(cursor, 2)
         after = (numbers[0], numbers[1]) if numbers else BEGINNING
-        return list(islice(iterate_paths(conn, job_id, wanted.outcome, wanted.step, after), limit))
+        return list(
+            islice(iterate_paths(conn, job_id, wanted.outcome, wanted.step, after), skip, skip + limit)
+        )
 
     return Listing(read, lambda view: f"{view.task}.{view.index}", _shown(directories))
 
@@ -137,7 +139,7 @@ async def list_paths(
         return await stream_of(hub.database, listing, paging)
 
     def read(conn: Connection) -> Page[Path]:
-        paths = listing.read(conn, paging.cursor, paging.limit)
+        paths = listing.read(conn, paging.cursor, paging.limit, paging.skip)
         return page_of(request, paging, listing, paths, _count(conn, job_id, wanted))
 
     return await hub.database.read(read)

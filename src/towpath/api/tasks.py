@@ -81,9 +81,9 @@ class Task(BaseModel):
 
 
 def _listing(job_id: int, state: TaskState | None) -> Listing[TaskView, Task]:
-    def read(conn: Connection, cursor: str | None, limit: int) -> Sequence[TaskView]:
+    def read(conn: Connection, cursor: str | None, limit: int, skip: int) -> Sequence[TaskView]:
         numbers = numbers_of(cursor, 1)
-        return views.list_tasks(conn, job_id, state, limit, numbers[0] if numbers else None)
+        return views.list_tasks(conn, job_id, state, limit, numbers[0] if numbers else None, skip)
 
     return Listing(read, lambda task: str(task.id), Task.of)
 
@@ -106,7 +106,7 @@ async def list_tasks(
 
     def read(conn: Connection) -> Page[Task]:
         job_of(conn, job_id)
-        tasks = listing.read(conn, paging.cursor, paging.limit)
+        tasks = listing.read(conn, paging.cursor, paging.limit, paging.skip)
         return page_of(request, paging, listing, tasks, _count(conn, job_id, state))
 
     return await hub.database.read(read)

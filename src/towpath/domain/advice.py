@@ -38,7 +38,7 @@ ORIGIN: Mapping[TaskEvent, Origin] = MappingProxyType(
         TaskEvent.CANCEL: Origin(_PERSON, "a wish; the hub's upkeep empties the queue and frees what runs"),
         TaskEvent.DOOM: Origin(_HUB, "it sees that the task can never run"),
         TaskEvent.LOSE_LEASE: Origin(
-            (Party.HUB, Party.NODE), "six heartbeats missed, or a hello in a new life"
+            (Party.HUB, Party.NODE), "four heartbeats missed, or a hello in a new life"
         ),
         TaskEvent.LOSE_GRANT: Origin(_NODE, "its heartbeat, which does not list the task"),
         TaskEvent.HAND_BACK: Origin(
@@ -65,7 +65,7 @@ STAYING_TASK: Mapping[TaskState, str] = MappingProxyType(
         ),
         TaskState.STARTED: (
             "A large file or a slow target can take its time: `towpath site show SITE` says whether the node is heard."
-            " A node that is not heard loses its tasks by itself after six heartbeats, and others run them again."
+            " A node that is not heard loses its tasks by itself after four heartbeats, and others run them again."
             " Where the node is heard and the task does not move, look at the worker's log and at its storage;"
             " `towpath job pause --now ID` takes the task back at its next path. Killing the worker is safe: nothing"
             " that it reported is lost, and what it had begun is done again."
@@ -107,7 +107,7 @@ STAYING_JOB: Mapping[JobState, str] = MappingProxyType(
         JobState.PAUSING: (
             "Tasks that ran when it was paused still run; `towpath job show ID` says which nodes hold them. `towpath"
             " job pause --now ID` makes them stop at their next path, or at the next part of a large file. A node that"
-            " is not heard loses them after six heartbeats; then the job is PAUSED. One that is heard while its step"
+            " is not heard loses them after four heartbeats; then the job is PAUSED. One that is heard while its step"
             " hangs keeps them: restart that worker, or cancel the job."
         ),
         JobState.PAUSED: (
@@ -120,7 +120,7 @@ STAYING_JOB: Mapping[JobState, str] = MappingProxyType(
         ),
         JobState.DEQUEUING: (
             "Its pending tasks are taken from the queue at tens of thousands a second; tasks that run stop at their"
-            " next path, or at the next part of a large file, and what a node has not given back after six heartbeats"
+            " next path, or at the next part of a large file, and what a node has not given back after four heartbeats"
             " is taken from it, whether it is heard or not. It ends by itself as long as the hub runs; where it does"
             " not, look at the hub's log."
         ),

@@ -126,10 +126,12 @@ def find_job(conn: Connection, job_id: int) -> JobView | None:
     return None if row is None else _jobs(conn, [row])[0]
 
 
-def list_jobs(conn: Connection, wanted: JobFilter, limit: int, before: int | None) -> list[JobView]:
-    """The newest jobs whose id is below `before`, newest first, at most `limit`."""
+def list_jobs(
+    conn: Connection, wanted: JobFilter, limit: int, before: int | None, skip: int = 0
+) -> list[JobView]:
+    """The newest jobs whose id is below `before`, newest first, at most `limit` behind the first `skip`."""
     shown = (sa.not_(jobs.c.pruned), *_conditions(wanted, jobs))
-    query = sa.select(jobs).where(*shown).order_by(jobs.c.id.desc()).limit(limit)
+    query = sa.select(jobs).where(*shown).order_by(jobs.c.id.desc()).limit(limit).offset(skip)
     if wanted.hide_noop:
         query = query.where(sa.not_(sa.and_(jobs.c.state == JobState.SUCCESS, jobs.c.discovered == 0)))
     if before is not None:
@@ -249,13 +251,13 @@ _TASKS = sa.select(*_TASK, *_WAITS).select_from(tasks.outerjoin(nodes, nodes.c.i
 
 
 def list_tasks(
-    conn: Connection, job_id: int, state: str | None, limit: int, after: int | None
+    conn: Connection, job_id: int, state: str | None, limit: int, after: int | None, skip: int = 0
 ) -> list[TaskView]:
-    """The tasks of a job whose id is above `after`, in order of id, at most `limit`."""
+    """The tasks of a job whose id is above `after`, in order of id, at most `limit` behind the first `skip`."""
     query = _TASKS.where(tasks.c.job_id == job_id, tasks.c.id > (after or 0))
     if state is not None:
         query = query.where(tasks.c.state == state)
-    return _tasks(conn, conn.execute(query.order_by(tasks.c.id).limit(limit)).all())
+    return _tasks(conn, conn.execute(query.order_by(tasks.c.id).limit(limit).offset(skip)).all())
 
 
 def find_task(conn: Connection, task_id: int) -> TaskView | None:
