@@ -1,10 +1,12 @@
 """The audit after a round: how jobs ended, what is told of paths, what the database holds, and what is on disk."""
 
+import json
 import os
 import signal
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -37,6 +39,8 @@ def audit(ground: Ground, work: dict[str, Errand], tell: Tell) -> None:
     _effects(ground, work)
     tell("the files are as they must be")
     _databases(ground)
+    for complaint, times in sorted(_complaints(ground).items()):
+        tell(f"said {times} times: {complaint}")
 
 
 def finish(ground: Ground, errand: Errand, job: int, expected: tuple[str, ...]) -> Document:
@@ -65,6 +69,23 @@ def _why(ground: Ground, job: int) -> str:
     failed = list(ground.failed(job))[:5]
     tasks = [task for task in ground.tasks(job) if task["state"] in ("FAILURE", "ERROR", "CANCELLED")][:5]
     return f"{failed} {tasks}"
+
+
+def _complaints(ground: Ground) -> "Counter[str]":
+    """What the logs call an error, for people to judge: much of it is right where disks are full."""
+    said: Counter[str] = Counter()
+    for log in sorted((ground.home / "logs").glob("*.log")):
+        bare = False
+        for line in log.read_text(errors="replace").splitlines():
+            if bare and not line.startswith(" "):
+                said[f"{log.stem}: {line[:150]}"] += 1
+            bare = line.startswith("Traceback") or (bare and line.startswith(" "))
+            if '"level": "error"' in line:
+                with suppress(ValueError):
+                    found = json.loads(line)
+                    last = str(found.get("exception", found.get("reason", ""))).strip().splitlines()[-1:]
+                    said[f"{log.stem}: {found['event']}: {''.join(last)[:150]}"] += 1
+    return said
 
 
 # What is told of paths ----------------------------------------------------------------------------------------
