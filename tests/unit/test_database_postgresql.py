@@ -171,3 +171,16 @@ async def test_a_server_that_comes_back_is_used_again_and_one_that_does_not_is_t
     found = await database.read(lambda conn: list(conn.scalars(sa.select(sites.c.name))))
     assert sorted(found) == ["a", "c"]
     database.stop()
+
+
+def test_a_connection_that_lay_idle_while_its_server_restarted_is_made_anew(mortal: Postgres) -> None:
+    database = Database(mortal.url("hub"), Numbers())
+    assert names(database) == []
+    mortal.stop()
+    mortal.start()
+    with database.writing() as tx:
+        put(tx, "a")
+    mortal.stop()
+    mortal.start()
+    assert names(database) == ["a"]
+    database.stop()

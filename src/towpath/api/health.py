@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from towpath import __version__
 from towpath.api.context import Hub
+from towpath.store.engines import Away
 
 router = APIRouter(prefix="/api", tags=["health"])
 
@@ -29,7 +30,7 @@ class Health(BaseModel):
 async def _database(hub: Hub) -> Word:
     try:
         await hub.database.read(lambda conn: conn.execute(sa.select(1)).scalar_one())
-    except SQLAlchemyError:
+    except (SQLAlchemyError, Away):
         return "down"
     return "ok"
 

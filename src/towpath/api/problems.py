@@ -16,6 +16,7 @@ from towpath.domain.errors import Conflict, Mistake, NotFound
 from towpath.domain.reading import Problem as Wrong
 from towpath.domain.states import IllegalWish
 from towpath.domain.workflow import InvalidDefinition
+from towpath.store.engines import Away, Uncertain
 
 log = logging.getLogger("towpath.api")
 
@@ -55,6 +56,8 @@ TABLE: tuple[tuple[type[Exception], Kind], ...] = (
     (Conflict, Kind(HTTPStatus.CONFLICT, "conflict")),
     (IllegalWish, Kind(HTTPStatus.CONFLICT, "illegal-wish")),
     (Mistake, Kind(HTTPStatus.BAD_REQUEST, "mistake")),
+    (Uncertain, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "outcome-unknown")),
+    (Away, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "database-unavailable")),
     (OperationalError, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "database-unavailable")),
     (Exception, Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "bug")),
 )
@@ -99,7 +102,8 @@ def tell(request: Request, error: Exception) -> Response:
         detail = "the hub met a bug; its log has the trace"
     elif kind.status is HTTPStatus.SERVICE_UNAVAILABLE:
         log.error("%s %s: %s", request.method, request.url.path, error)
-        detail = "the hub's database does not answer; try again"
+        if not isinstance(error, Uncertain):
+            detail = "the hub's database does not answer; try again"
     return respond(request, kind, detail, faults_of(error))
 
 

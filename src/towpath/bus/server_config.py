@@ -39,6 +39,10 @@ class ServerSettings:
     log_size: int = 16 * MEBIBYTE
     auth_seconds: int = 10
     """How long a client may take to sign in: the default of 2 s refuses honest ones on a busy machine."""
+    ping_seconds: int = 5
+    missed_pings: int = 2
+    """A client that answers no more than so many pings is let go: a hub that hangs must not keep its share of questions
+    from the others for the minutes that are the default."""
 
 
 def render_config(settings: ServerSettings, hub_key: str, nodes: Sequence[tuple[str, str, str]] = ()) -> str:
@@ -69,6 +73,7 @@ def _check_keys(owners: Iterable[tuple[str, str]]) -> None:
 
 def _head(settings: ServerSettings) -> list[str]:
     lines = [f'listen: "127.0.0.1:{settings.port}"', f"max_payload: {settings.max_payload}"]
+    lines += [f'ping_interval: "{settings.ping_seconds}s"', f"ping_max: {settings.missed_pings}"]
     if settings.name:
         lines.append(f"server_name: {json.dumps(settings.name)}")
     if settings.log_file is not None:

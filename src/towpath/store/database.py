@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
+import psycopg
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection, Engine
@@ -63,7 +64,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A consistent snapshot to read from."""
-        with self._reader.connect() as connection, connection.begin():
+        with _living(self._reader) as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -75,7 +76,7 @@ class Database:
 
     @contextmanager
     def _transaction(self) -> Iterator[Tx]:
-        with self._writer.connect() as connection, connection.begin():
+        with _living(self._writer) as connection, connection.begin():
             yield Tx(connection, self._clock())
 
     def _wake(self, tx: Tx) -> None:
@@ -215,6 +216,17 @@ class Database:
                     raise Uncertain(UNCERTAIN) from error
                 raise
         return tx, result
+
+
+def _living(engine: Engine) -> Connection:
+    """A connection of the pool; a new one where its server has gone since it was used last."""
+    connection = engine.connect()
+    if engine.dialect.name != "sqlite":
+        try:
+            engine.dialect.do_ping(connection.connection.dbapi_connection)  # type: ignore[arg-type]
+        except psycopg.Error:
+            connection.invalidate()
+    return connection
 
 
 def _again(work: Callable[[], T]) -> T:
