@@ -5,8 +5,6 @@ import json
 import sys
 from pathlib import Path
 
-import yaml
-
 from towpath.domain.errors import Mistake
 
 
@@ -29,6 +27,9 @@ def read_document(name: str) -> object:
         except json.JSONDecodeError as error:
             if name.endswith(".json"):
                 raise Mistake(f"FILE {name}: line {error.lineno}: {error.msg}") from None
+    # Loaded only here: it takes longer to load than most commands take in all.
+    import yaml  # noqa: PLC0415
+
     try:
         return _plain(yaml.safe_load(text))
     except yaml.MarkedYAMLError as error:

@@ -1,6 +1,5 @@
 """`towpath hub`: the hub alone, for a bus and a database that are elsewhere."""
 
-import asyncio
 import os
 import socket
 from pathlib import Path
@@ -48,6 +47,8 @@ def hub(
     log_as_json()
     sockets = [bind(settings.listen)]
     # Loaded only here: no other command needs the hub's rooms.
+    import asyncio  # noqa: PLC0415
+
     from towpath.cli.hub_process import serve_hub  # noqa: PLC0415
 
     asyncio.run(serve_hub(settings, sockets))

@@ -13,7 +13,6 @@ from typing import Annotated
 import msgspec
 import typer
 
-from towpath.bus.server import find_server
 from towpath.cli import ready
 from towpath.cli.children import GRACE_SECONDS, environment, spawn
 from towpath.cli.database_option import check_option, read_database, without_password
@@ -76,6 +75,9 @@ def up(
     if lock is None:
         return _join(place, remembered)
     Listen.parse(remembered.listen)
+    # Loaded only here: no other command needs the bus.
+    from towpath.bus.server import find_server  # noqa: PLC0415
+
     find_server(Path(remembered.nats_server) if remembered.nats_server else None)
     bind(Listen.parse(remembered.listen)).close()
     write_remembered(place, remembered)

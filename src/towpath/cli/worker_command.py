@@ -1,6 +1,5 @@
 """`towpath worker`: one node of a site."""
 
-import asyncio
 import os
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -60,6 +59,8 @@ def worker(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
     )
     log_as_json()
     # Loaded only here: no other command needs the site's rooms.
+    import asyncio  # noqa: PLC0415
+
     from towpath.worker.serve import serve  # noqa: PLC0415
 
     return asyncio.run(serve(settings))
