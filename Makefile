@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long chaos lint format docs bench bench-long lock clean
+.PHONY: help setup demo test test-long chaos simulate lint format docs bench bench-long lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ test-long: $(READY) ## The long tests
 chaos: $(READY) ## N rounds in which real processes die, from SEED on; FILES, KILLS: in a round
 	@$(BIN)/python -m tests.chaos --rounds $(or $(N),1) $(if $(SEED),--seed $(SEED)) \
 		$(if $(FILES),--files $(FILES)) $(if $(KILLS),--kills $(KILLS))
+
+simulate: $(READY) ## SEEDS histories from FIRST on, or one SEED aloud (KEEP: only these entries); BUG: with that bug
+	@PYTHONPATH=. $(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),500) --first $(or $(FIRST),0) \
+		$(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep $(KEEP)) $(if $(BUG),--bug $(BUG))
 
 lint: $(READY) ## Style, types and the walls between the rooms
 	@$(BIN)/ruff check --quiet .

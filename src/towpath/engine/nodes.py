@@ -73,6 +73,19 @@ def find_node(tx: Tx, site: str, name: str) -> Node:
     return Node(*row)
 
 
+_BEATEN = (
+    sa.update(nodes)
+    .where(nodes.c.id == sa.bindparam("row_id"))
+    .values(
+        heard_at=sa.bindparam("now"),
+        beats=nodes.c.beats + 1,
+        lost=False,
+        silent=False,
+        draining=sa.bindparam("drains"),
+    )
+)
+
+
 def hello(tx: Tx, site: str, name: str, said: Hello) -> NodeWishes:
     """A node begins a life: what its earlier lives held and did not report is lost, and goes back to the queue.
 
@@ -108,8 +121,7 @@ def beat(tx: Tx, site: str, name: str, said: Beat) -> Verdicts:
     node = find_node(tx, site, name)
     if node.incarnation != said.incarnation:
         return Verdicts([], [], known=False)
-    mine = nodes.c.id == node.id
-    tx.conn.execute(sa.update(nodes).where(mine).values(_heard(tx, said)))
+    tx.conn.execute(_BEATEN, {"row_id": node.id, "now": tx.now, "drains": said.draining})
     held = _held(tx, node.id)
     listed = set(said.runs)
     never_came = [
@@ -126,11 +138,6 @@ def beat(tx: Tx, site: str, name: str, said: Beat) -> Verdicts:
     if dropped:
         pardon(tx, dropped)
     return Verdicts(sorted(run for run in back if run), dropped, wishes=node.wishes)
-
-
-def _heard(tx: Tx, said: Beat) -> dict[str, object]:
-    heard = {"heard_at": tx.now, "beats": nodes.c.beats + 1, "lost": False, "silent": False}
-    return heard | {"draining": said.draining}
 
 
 def _is_to_stop(job: Job, node: Node, task: Task, standing: Sequence[Hold]) -> bool:

@@ -1,5 +1,7 @@
 """What the hub does unasked: it empties queues, runs its own discoveries, and repairs what a crash left."""
 
+from dataclasses import dataclass
+
 import sqlalchemy as sa
 
 from towpath.domain.states import PENDING, TERMINAL, JobState, TaskEvent, Wanted
@@ -18,10 +20,36 @@ SWEEP = 20_000
 DAY = 24 * 3600 * 1_000_000
 
 
+_CANCELLED = sa.select(jobs.c.id).where(jobs.c.state == JobState.DEQUEUING).order_by(jobs.c.id)
+_WANTED = sa.select(jobs.c.id).where(jobs.c.wanted == Wanted.RUN, jobs.c.ended_at.is_(None))
+_OWN = (
+    sa.select(task_rows.c.id)
+    .where(task_rows.c.function == HUB, task_rows.c.state == PENDING, task_rows.c.job_id.in_(_WANTED))
+    .order_by(task_rows.c.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What was found due at one look."""
+
+    cancelled: list[int]
+    """Jobs whose pending tasks are to be taken from the queue."""
+    discoveries: list[int]
+    """The hub's own discovery tasks that may go on."""
+    more: bool
+    """More jobs than these have to be resumed: look again."""
+
+
+def look(tx: Tx) -> Due:
+    """Resume what was paused until a time that has come, and find what else is due: one look, for there are many."""
+    more = not resume_due(tx)
+    return Due(cancelled_jobs(tx), own_discoveries(tx), more)
+
+
 def cancelled_jobs(tx: Tx) -> list[int]:
     """Jobs whose pending tasks are to be taken from the queue."""
-    query = sa.select(jobs.c.id).where(jobs.c.state == JobState.DEQUEUING).order_by(jobs.c.id)
-    return list(tx.conn.scalars(query))
+    return list(tx.conn.scalars(_CANCELLED))
 
 
 def dequeue(tx: Tx, job_id: int) -> bool:
@@ -62,10 +90,7 @@ def resume_due(tx: Tx) -> bool:
 
 def own_discoveries(tx: Tx) -> list[int]:
     """The hub's own discovery tasks that may go on."""
-    t = task_rows.c
-    wanted = sa.select(jobs.c.id).where(jobs.c.wanted == Wanted.RUN, jobs.c.ended_at.is_(None))
-    query = sa.select(t.id).where(t.function == HUB, t.state == PENDING, t.job_id.in_(wanted)).order_by(t.id)
-    return list(tx.conn.scalars(query))
+    return list(tx.conn.scalars(_OWN))
 
 
 def discover(tx: Tx, task_id: int) -> bool:

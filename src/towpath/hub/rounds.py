@@ -109,12 +109,12 @@ class Rounds:
             await asyncio.wait_for(self._nudged.wait(), timeout=self._heartbeat)
         self._nudged.clear()
         do = self._conductor.do
-        while not await do(upkeep.resume_due):
+        while (due := await do(upkeep.look)).more:
             pass
-        for job_id in await do(upkeep.cancelled_jobs):
+        for job_id in due.cancelled:
             while not await do(partial(upkeep.dequeue, job_id=job_id)):
                 pass
-        for task_id in await do(upkeep.own_discoveries):
+        for task_id in due.discoveries:
             while not await do(partial(upkeep.discover, task_id=task_id)):
                 pass
 

@@ -46,6 +46,7 @@ _STANDING = sa.select(
     holds.c.id, holds.c.site, holds.c.queue, holds.c.by, holds.c.why, holds.c.at, holds.c.until,
     holds.c.hand_back,
 ).where(holds.c.ended_at.is_(None))  # fmt: skip
+_DUE = _STANDING.where(holds.c.until <= sa.bindparam("now"))
 _AT_SITE = _STANDING.where(holds.c.site == sa.bindparam("of_site")).order_by(holds.c.queue)
 
 
@@ -76,7 +77,7 @@ def list_standing(conn: Connection, sites: Collection[str]) -> list[Hold]:
 
 def list_due(conn: Connection, now: int) -> list[Hold]:
     """The holds whose time has come to end."""
-    return [Hold(*row) for row in conn.execute(_STANDING.where(holds.c.until <= now))]
+    return [Hold(*row) for row in conn.execute(_DUE, {"now": now})]
 
 
 def insert(conn: Connection, hold: Hold) -> None:

@@ -1,0 +1,215 @@
+"""The watch: what must hold after each commit and at each effect, and the whole audit at the end of a history."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from tests.conformance.store.audit import audit
+from tests.simulation.bus import Letter
+from tests.simulation.files import Effect, Ground
+from tests.simulation.truth import engine, raw
+
+from towpath import wire
+from towpath.domain.paths import Code
+from towpath.domain.states import (
+    JOB_OVER,
+    STARTED,
+    TERMINAL,
+    Cause,
+    Census,
+    TaskState,
+    Wanted,
+    job_state,
+)
+from towpath.store import batches
+from towpath.store.tasks import DISCOVERY
+from towpath.worker.link import Verb
+
+OVER = frozenset(str(state) for state in TERMINAL)
+STATES = {str(state): state for state in TaskState}
+
+TASKS = (
+    "SELECT id, job_id, position, stage, state, cause, run, started_at, paths, attempts, node_id"
+    " FROM tasks ORDER BY id"
+)
+JOBS = "SELECT id, wanted, state, begun, open_stage FROM jobs"
+
+
+class Wrong(AssertionError):
+    """A law was broken: which, and where."""
+
+
+class TaskRow(NamedTuple):
+    """What is watched of a task."""
+
+    id: int
+    job: int
+    position: int
+    stage: int
+    state: str
+    cause: str
+    run: bytes | None
+    started_at: int | None
+    paths: int
+    attempts: int
+    node: int | None
+
+
+@dataclass
+class Watch:
+    """Looks at the truth after each commit, and at each destructive effect."""
+
+    ground: Ground
+    was_harmed: Callable[[int], bool]
+    """Whether anything was ever done to the node of that id which may cost an attempt."""
+    seen: dict[int, TaskRow] = field(default_factory=dict)
+    looks: int = 0
+    _changes: int = 0
+
+    def look(self) -> None:
+        """After a commit."""
+        connection = raw()
+        changes = connection.total_changes
+        if changes - self._changes <= 1:
+            self._changes = changes
+            return
+        self._changes = changes
+        self.looks += 1
+        rows = [TaskRow(*row) for row in connection.execute(TASKS)]
+        by_job: dict[int, list[TaskRow]] = defaultdict(list)
+        for row in rows:
+            by_job[row.job].append(row)
+        for job, wanted, state, begun, open_stage in connection.execute(JOBS):
+            self._check_state(job, Wanted(wanted), state, by_job[job], begun=bool(begun))
+            for row in by_job[job]:
+                before = self.seen.get(row.id)
+                if before != row:
+                    self._check_move(row, before, wanted, open_stage, by_job[job])
+                    self.seen[row.id] = row
+
+    def _check_state(self, job: int, wanted: Wanted, state: str, rows: list[TaskRow], *, begun: bool) -> None:
+        opened = [row for row in rows if row.state not in OVER]
+        census = Census(
+            Counter(STATES[row.state] for row in rows),
+            sum(row.cause == Cause.WISH for row in rows),
+            begun,
+            any(row.position == DISCOVERY for row in opened),
+            min((row.stage for row in opened if row.position != DISCOVERY), default=None),
+        )
+        derived = job_state(wanted, census)
+        if state != derived:
+            raise Wrong(f"job {job} is shown {state}, and is {derived}")
+
+    def _check_move(
+        self, row: TaskRow, before: TaskRow | None, wanted: str, open_stage: int, rows: list[TaskRow]
+    ) -> None:
+        if before is not None and before.state in OVER and row.paths == before.paths:
+            raise Wrong(f"task {row.id} left {before.state} for {row.state}")
+        spent = before is not None and before.node is not None and row.attempts > before.attempts
+        if before is not None and before.node is not None and spent and not self.was_harmed(before.node):
+            raise Wrong(f"task {row.id} spent an attempt, though nothing happened to its node")
+        granted = row.state == STARTED and (before is None or before.run != row.run)
+        if not granted:
+            return
+        if wanted != Wanted.RUN:
+            raise Wrong(f"task {row.id} was granted while its job is wanted {wanted}")
+        if row.stage > open_stage:
+            raise Wrong(f"task {row.id} of stage {row.stage} was granted while {open_stage} is open")
+        if row.position != DISCOVERY:
+            self._check_order(row, rows)
+
+    @staticmethod
+    def _check_order(row: TaskRow, rows: list[TaskRow]) -> None:
+        """Nothing is granted before what must come before it."""
+        others = [other for other in rows if other.state not in OVER and other.id != row.id]
+        if any(other.position != DISCOVERY and other.stage < row.stage for other in others):
+            raise Wrong(f"task {row.id} of stage {row.stage} was granted before its time")
+
+    # Effects --------------------------------------------------------------------------------------------------
+
+    def witness(self, effect: Effect) -> None:
+        """At a destructive effect: the run that does it holds its task at this moment."""
+        held = raw().execute("SELECT state FROM tasks WHERE run = ?", (effect.run,)).fetchone()
+        if held is None or held[0] != STARTED:
+            raise Wrong(f"{effect.step} of {effect.path!r} by a run that holds no task")
+
+    def promise(self, letter: Letter, answer: bytes | Exception) -> None:
+        """When an answer comes to a node: what the hub says it has kept, it has kept."""
+        if letter.verb != Verb.REPORT or isinstance(answer, Exception):
+            return
+        promised = wire.unpack(answer, wire.Applied).up_to
+        life = wire.unpack(letter.packed, wire.Report).incarnation
+        kept = raw().execute("SELECT max(applied) FROM streams WHERE incarnation = ?", (life,)).fetchone()[0]
+        if (kept or 0) < promised:
+            raise Wrong(f"{letter.node} was promised that events up to {promised} are kept: {kept or 0} are")
+
+    # The end --------------------------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """The whole audit."""
+        with engine().connect() as connection, connection.begin():
+            audit(connection)
+        self._check_effects()
+        self._check_found_once()
+        self._check_retries()
+
+    def _check_effects(self) -> None:
+        """What is recorded as processed was done, by the run that is recorded."""
+        done = {(effect.run, effect.path) for effect in self.ground.effects}
+        query = (
+            "SELECT t.id, t.run, t.codes, b.paths FROM tasks t JOIN batches b ON b.id = t.batch_id"
+            " WHERE t.codes IS NOT NULL"
+        )
+        for task, run, codes, packed in raw().execute(query):
+            paths = wire.unpack(packed, wire.Batch).paths
+            for path, code in zip(paths, batches.unpack_bytes(codes, len(paths)), strict=True):
+                if code == Code.PROCESSED and (run, path) not in done:
+                    raise Wrong(f"task {task}: {path!r} is recorded as processed, and was not")
+
+    def _check_retries(self) -> None:
+        """A retry takes nothing that was done before."""
+        retries = raw().execute(
+            "SELECT t.job_id, json_extract(w.options, '$.job') FROM walks w JOIN tasks t ON t.id = w.task_id"
+            " WHERE w.discovery = 'retry' AND json_extract(w.options, '$.which') != 'all'"
+        )
+        for job, source in retries.fetchall():
+            again = _places(
+                job, lambda row: batches.unpack_bytes(row[3], row[5]) if row[6] else bytes(row[5])
+            )
+            if done := again & _places(source, _final):
+                raise Wrong(f"job {job} tries again what job {source} has done: {sorted(done)[:3]}")
+
+    def _check_found_once(self) -> None:
+        """No walk brought a path twice."""
+        found: dict[int, Counter[bytes]] = defaultdict(Counter)
+        for job, packed in raw().execute("SELECT job_id, paths FROM batches"):
+            found[job].update(wire.unpack(packed, wire.Batch).paths)
+        for job, paths in found.items():
+            if twice := [path for path, number in paths.items() if number > 1]:
+                raise Wrong(f"job {job}: found twice: {twice[:3]}")
+
+
+def _places(job: int, mask_of: Callable[[Any], bytes]) -> set[tuple[int, int, int]]:
+    """Batch, rule and index of the paths that a mask of each task of a job has."""
+    rows = raw().execute(
+        "SELECT t.batch_id, t.rule, t.position, t.mask, t.codes, b.count, t.paths, t.job_id"
+        " FROM tasks t JOIN batches b ON b.id = t.batch_id WHERE t.job_id = ?",
+        (job,),
+    )
+    return {(row[0], row[1], index) for row in rows for index, mine in enumerate(mask_of(row)) if mine}
+
+
+def _final(row: Any) -> bytes:
+    """Which paths of a task came to an outcome that leaves nothing to do."""
+    (plan,) = raw().execute("SELECT plan FROM jobs WHERE id = ?", (row[7],)).fetchone()
+    is_last = row[2] == len(json.loads(plan)["branches"][row[1]]["chain"]) - 1
+    final = {Code.SKIPPED, Code.ABORTED} | ({Code.PROCESSED, Code.ALREADY} if is_last else set())
+    return bytes(code in final for code in batches.unpack_bytes(row[4], row[5])) if row[4] else b""
+
+
+def open_jobs() -> list[tuple[int, str, str]]:
+    """Jobs that are not over: id, wish, state."""
+    over = tuple(str(state) for state in JOB_OVER)
+    return list(raw().execute(f"SELECT id, wanted, state FROM jobs WHERE state NOT IN {over} ORDER BY id"))
