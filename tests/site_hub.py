@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeVar
 
+import msgspec
+
 from towpath import wire
 from towpath.domain.paths import Kind
 from towpath.worker.link import Answer, HubAway, HubRefused, Verb
@@ -57,6 +59,8 @@ class SiteHub:
         self.heard: list[tuple[Verb, wire.Message]] = []
         """Every question that came here, in order."""
         self.handing_back: set[bytes] = set()
+        self.wishes = wire.NodeWishes()
+        """What people wish of the node."""
         self.targets: dict[wire.TargetAsked, wire.TargetTold] = {}
         self._claims: dict[tuple[bytes, int], list[wire.Grant]] = {}
         self._numbers = count(1)
@@ -139,7 +143,7 @@ class SiteHub:
         match question:
             case wire.Hello():
                 self.known.add(question.incarnation)
-                return self.welcome
+                return msgspec.structs.replace(self.welcome, wishes=self.wishes)
             case wire.Claim():
                 return self._granted(question)
             case wire.Beat():
@@ -171,7 +175,7 @@ class SiteHub:
         if beat.incarnation not in self.known:
             return wire.Verdicts([], [], known=False)
         back = [run for run in beat.runs if run in self.handing_back and run in self.held]
-        return wire.Verdicts(back, [run for run in beat.runs if run not in self.held])
+        return wire.Verdicts(back, [run for run in beat.runs if run not in self.held], wishes=self.wishes)
 
     def _reported(self, report: wire.Report) -> wire.Applied:
         refusals = []

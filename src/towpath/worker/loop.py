@@ -269,7 +269,9 @@ class Worker:
             self._lanes.set(wishes.slots)
             self._claiming.hint()
         self._wishes = wishes
-        self._beating.draining = self._drains
+        if self._beating.draining != self._drains:
+            self._beating.draining = self._drains
+            self._beating.soon.set()
         for run in self._held.open():
             slots = self._lanes.get(run.lane)
             if run.waits and (self._drains or slots is None or not slots.size):
