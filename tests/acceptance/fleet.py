@@ -86,8 +86,8 @@ class Fleet:
         """That of all of them."""
         return {**environment(os.environ), "TOWPATH_HEARTBEAT": str(HEARTBEAT)}
 
-    def worker(self, node: str, env: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
-        """Start a node of the site; `env` says otherwise which Towpath it runs."""
+    def worker(self, node: str, towpath: Path | None = None) -> "subprocess.Popen[bytes]":
+        """Start a node of the site, with the tests' plugin; or of another Towpath, installed there, without it."""
         (self.root / SITE).mkdir(exist_ok=True)
         self.let_in(node)
         seed = self.root / f"{node}.nk"
@@ -97,12 +97,12 @@ class Fleet:
         place = ["--home", str(self.root / f"{node}-home"), "--root", f"data={self.root / SITE}"]
         queues = ["--queue", "default=worker:2", "--queue", "default=discovery:1"]
         arguments = ["worker", *identity, *place, *queues]
-        rig = self.root / f"{node}-rig"
-        rig.mkdir(exist_ok=True)
-        if not any(rig.iterdir()):
-            plant_rig(rig)
-        own = dict(env or self.environment())
-        own["PYTHONPATH"] = os.pathsep.join(filter(None, [own.get("PYTHONPATH"), str(rig)]))
+        own = dict(self.environment())
+        if towpath is None:
+            (rig := self.root / f"{node}-rig").mkdir()
+            own["PYTHONPATH"] = os.pathsep.join(filter(None, [own.get("PYTHONPATH"), str(plant_rig(rig))]))
+        else:
+            own["PYTHONPATH"] = str(towpath)
         log = self.root / f"{node}.log"
         process = spawn(arguments, log, own, tied=True)
         self.others.append(process)
