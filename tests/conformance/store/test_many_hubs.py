@@ -17,12 +17,13 @@ from tests.hub_desk import Hub, Node, Numbers, ended, found, furnish, mask_of
 
 from towpath import wire
 from towpath.domain.errors import Mistake
+from towpath.domain.fairness import Turn
 from towpath.domain.paths import Code
-from towpath.domain.states import JOB_OVER, IllegalWish, Wanted
-from towpath.engine import nodes
+from towpath.domain.states import JOB_OVER, STARTED, IllegalWish, Wanted
+from towpath.engine import nodes, registry, turns
 from towpath.engine.retry import Retry
 from towpath.store.database import Database, Tx
-from towpath.store.tables import jobs
+from towpath.store.tables import jobs, tasks
 
 T = TypeVar("T")
 
@@ -186,3 +187,33 @@ def test_whatever_is_done_at_two_hubs_at_once_what_is_kept_stays_true(both: Both
     together(*(partial(finish, both, node) for node in played))
     with both.database.reading() as conn:
         assert set(conn.scalars(sa.select(jobs.c.state))) <= {str(state) for state in JOB_OVER}
+
+
+CAP, LIMIT = 3, 5
+
+
+def test_claims_at_two_hubs_at_once_overshoot_neither_a_cap_nor_a_limit(both: Both) -> None:
+    played = [both.node("oslo", f"n{number}") for number in range(4)]
+    both.tell(lambda tx: registry.make_api_key(tx, "ana"))
+    both.tell(lambda tx: turns.set_limit(tx, "ana", LIMIT, "root"))
+    capped = both.given("noop", 60, turn=Turn(max_tasks=CAP))
+    free = both.given("noop", 60)
+    running = (
+        sa.select(tasks.c.job_id, sa.func.count()).where(tasks.c.state == STARTED).group_by(tasks.c.job_id)
+    )
+    most: dict[int | str, int] = {}
+
+    def work(node: Node) -> None:
+        while not both.is_over():
+            granted = node.claim(slots=4).grants
+            with both.database.reading() as conn:
+                found: dict[int | str, int] = {row[0]: row[1] for row in conn.execute(running)}
+            found["ana"] = sum(found.values())
+            for name, count in found.items():
+                most[name] = max(most.get(name, 0), count)
+            node.report(*map(ended, granted))
+
+    together(*(partial(work, node) for node in played))
+    assert most[capped] == CAP
+    assert most["ana"] == LIMIT
+    assert most[free] <= LIMIT
