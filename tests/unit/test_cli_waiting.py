@@ -1,17 +1,21 @@
 """What people are told while a command waits for a job: why the job waits, and that the hub is away."""
 
+import io
 import socket
+import time
 from collections.abc import Iterator
 
+import msgspec
 import pytest
+from rich.console import Console
 from tests.fixtures_api import SITE, Api, api, laid
 
 from towpath.cli.client import Hub
 from towpath.cli.errors import Unreachable
 from towpath.cli.home import Connection
 from towpath.cli.output import say
-from towpath.cli.progress import Lines, Patience, wait
-from towpath.cli.shapes import Job
+from towpath.cli.progress import Bar, Lines, Patience, bar_on, wait
+from towpath.cli.shapes import Job, WaitingFor
 from towpath.engine import node_wishes
 
 __all__ = ["api", "laid"]
@@ -65,3 +69,29 @@ def test_a_job_that_waits_says_why_once(api: Api, capsys: pytest.CaptureFixture[
         wait(hub, job, watching)
     waits = [line for line in watching.said.splitlines() if "waits" in line]
     assert waits == [f"job {job} waits: every node that serves queue default (worker) drains: n1"]
+
+
+def test_the_bar_says_above_itself_why_a_job_waits_and_that_the_hub_is_away() -> None:
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=70, highlight=False)
+    with bar_on(console) as progress:
+        bar = Bar(progress)
+        job = a_job(waiting="site oslo is offline", waiting_for=WaitingFor("site_offline"))
+        end = time.monotonic() + 30
+        while "waits: site oslo is offline" not in written.getvalue():
+            assert time.monotonic() < end
+            bar.show(job)
+        for _ in range(2):
+            bar.miss(Unreachable("hub not reachable"))
+    assert written.getvalue().count("job 7 waits: site oslo is offline") == 1
+    assert written.getvalue().count("hub not reachable; still trying") == 1
+    assert "hub away" in written.getvalue()
+
+
+def a_job(**more: object) -> Job:
+    """A job as the API tells of it."""
+    told = {
+        "id": 7, "workflow": "noop", "workflow_version": 1, "site": "oslo", "queue": "default", "owner": "ana",
+        "state": "PENDING", "totals": {}, "bytes_found": 0, "bytes_done": 0, "created_at": "2026-11-24T14:00:00Z",
+    }  # fmt: skip
+    return msgspec.convert({**told, **{k: msgspec.to_builtins(v) for k, v in more.items()}}, Job)

@@ -69,32 +69,53 @@ def summary(job: Job) -> str:
     return f"job {job.id}: {job.state}, {', '.join(parts)}"
 
 
+class News:
+    """What is worth a line of its own: a reason to wait that lasts, and a hub that is away; each once."""
+
+    def __init__(self) -> None:
+        self._waits: tuple[str, float] = ("", 0.0)
+        self._told = ""
+        self._away = False
+
+    def of(self, job: Job) -> str:
+        """Why the job waits, where that has lasted and was not told; else ''."""
+        self._away = False
+        reason, now = job.waiting_for.reason if job.waiting_for else "", time.monotonic()
+        if reason != self._waits[0]:
+            self._waits = (reason, now)
+        if reason == self._told or now - self._waits[1] < WAITS_SECONDS:
+            return ""
+        self._told = reason
+        return f"job {job.id} waits: {job.waiting}" if reason else ""
+
+    def of_the_hub(self, error: Unreachable) -> str:
+        """That the hub is away, where that was not told; else ''."""
+        told, self._away = self._away, True
+        return "" if told else f"{error}; still trying"
+
+
 class Lines:
-    """A line on standard error for each change of state, and for each reason for which the job waits."""
+    """A line on standard error for each change of state, and for what is worth one."""
 
     def __init__(self) -> None:
         self._said = ""
-        self._waits: tuple[str, float] = ("", 0.0)
-        self._told = ""
+        self._news = News()
 
     def show(self, job: Job) -> None:
         """Say it where the state is new, or where a reason to wait has lasted."""
         if job.state != self._said:
             self._said = job.state
-            print(summary(job), file=sys.stderr, flush=True)
-        reason, now = job.waiting_for.reason if job.waiting_for else "", time.monotonic()
-        if reason != self._waits[0]:
-            self._waits = (reason, now)
-        if reason != self._told and now - self._waits[1] >= WAITS_SECONDS:
-            self._told = reason
-            if reason:
-                print(f"job {job.id} waits: {job.waiting}", file=sys.stderr, flush=True)
+            self._say(summary(job))
+        self._say(self._news.of(job))
 
     def miss(self, error: Unreachable) -> None:
         """Say it once."""
-        if self._said != "away":
-            self._said = "away"
-            print(f"{error}; still trying", file=sys.stderr, flush=True)
+        self._said = "away"
+        self._say(self._news.of_the_hub(error))
+
+    def _say(self, text: str) -> None:
+        if text:
+            print(text, file=sys.stderr, flush=True)
 
 
 class Bar:
@@ -103,6 +124,7 @@ class Bar:
     def __init__(self, progress: "Progress") -> None:
         self._progress = progress
         self._task = progress.add_task("", total=None, state="", counts="", rate="")
+        self._news = News()
         self._before: tuple[float, int, int] | None = None
         self._rate = ""
 
@@ -118,12 +140,19 @@ class Bar:
             completed=totals.ended,
             state=f"[{style}]{job.state}[/]" if style else job.state,
             counts=f"{totals.ended}/{totals.discovered} paths  {size(job.bytes_done)}{failed}",
-            rate=job.waiting or self._rate_of(job),
+            rate=self._rate_of(job),
         )
+        self._say(self._news.of(job))
 
     def miss(self, error: Unreachable) -> None:
         """Show that the hub is away."""
-        self._progress.update(self._task, state="[yellow]hub away[/]", rate=f"{error}; still trying")
+        self._progress.update(self._task, state="[yellow]hub away[/]", rate="")
+        self._say(self._news.of_the_hub(error))
+
+    def _say(self, text: str) -> None:
+        """A line above the bar."""
+        if text:
+            self._progress.console.print(text, markup=False, soft_wrap=True)
 
     def _rate_of(self, job: Job) -> str:
         """Over the last second or more: shorter spans jump too much to read."""
@@ -147,23 +176,23 @@ def watching(quiet: bool = False) -> Iterator[Watcher]:
     if quiet or not console.is_terminal:
         yield Lines()
         return
+    with bar_on(console) as progress:
+        yield Bar(progress)
+
+
+def bar_on(console: Console) -> "Progress":
+    """A bar's place on a terminal."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-    from rich.table import Column  # noqa: PLC0415
 
     columns = (
         TextColumn("{task.description}"),
         TextColumn("{task.fields[state]}"),
         BarColumn(bar_width=30),
         TextColumn("{task.fields[counts]}"),
+        TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
-        TextColumn(
-            "{task.fields[rate]}",
-            markup=False,
-            table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
-        ),
     )
-    with Progress(*columns, console=console, refresh_per_second=4, expand=True) as progress:
-        yield Bar(progress)
+    return Progress(*columns, console=console, refresh_per_second=4)
 
 
 def wait(hub: "Hub", job_id: int, watcher: Watcher, patience: Patience = USUAL) -> bytes:
