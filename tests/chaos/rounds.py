@@ -30,7 +30,7 @@ IMPATIENT = 2.0
 """Seconds after which a turn comes though what it waits for has not: nothing may be coming any more."""
 LONG = 5.0
 PATIENCE = 90.0
-SLOW = "0.05"
+SLOW = "0.1"
 """Seconds that each path takes in the step `stroll` while the jobs are further than the script."""
 
 
@@ -72,6 +72,8 @@ class Round:
     tale: Tale
     work: dict[str, Errand]
     chance: Random
+    come: float = 0.0
+    """The share of the jobs' work that is known to be done."""
     unsaid: list[tuple[Deed, Errand]] = field(default_factory=list)
     """What the hub is to be asked, and has not answered yet, in this order."""
 
@@ -103,7 +105,7 @@ class Round:
             self._take(Turn(When.BACK, Deed.KILL, self.chance.choice((HUB, NATS))), 1.0)
 
     def _take(self, turn: Turn, share: float) -> None:
-        self.tale.tell(f"{share:4.0%} {turn}")
+        self.tale.tell(f"{share:4.0%} ({self.come:4.0%}) {turn}")
         self._do(turn)
 
     def _wait_for(self, when: When, share: float) -> None:
@@ -121,7 +123,8 @@ class Round:
 
     def _hold_pace(self, share: float) -> bool:
         """Let the jobs go fast until they are as far as the script; whether they are."""
-        come = self._progress() >= share
+        self.come = self._progress() or self.come
+        come = self.come >= share
         pace = SLOW if come else "0"
         if self.pace.read_text() != pace:
             self.pace.write_text(pace)
