@@ -20,6 +20,7 @@ NOTED = frozenset({Outcome.FAILED, Outcome.SKIPPED, Outcome.ABORTED})
 """Outcomes that each have a row in `notes`: tasks without one need not be looked at."""
 
 CHUNK = 50
+_NOTES = sa.select(notes).where(notes.c.task_id == sa.bindparam("of_task"))
 WITHOUT_CODES: Mapping[str, str] = {
     TaskState.FAILURE: Outcome.UNKNOWN,
     TaskState.CANCELLED: Outcome.NOT_RUN,
@@ -70,13 +71,14 @@ def _next_tasks(
 ) -> Sequence[Any]:
     t = tasks.c
     outcome, step = wanted
-    query = sa.select(t.id, t.batch_id, t.rule, t.position, t.step, t.site, t.state, t.mask, t.codes)
+    noted = (t.failed + t.skipped + t.aborted).label("noted")
+    query = sa.select(t.id, t.batch_id, t.rule, t.position, t.step, t.site, t.state, t.mask, t.codes, noted)
     query = query.where(t.job_id == job_id, t.id >= after if including else t.id > after)
     if step is not None:
         query = query.where(t.step == step)
     if outcome in NOTED:
-        noted = sa.select(notes.c.task_id).where(notes.c.job_id == job_id, notes.c.outcome == outcome)
-        query = query.where(t.id.in_(noted))
+        with_it = sa.select(notes.c.task_id).where(notes.c.job_id == job_id, notes.c.outcome == outcome)
+        query = query.where(t.id.in_(with_it))
     elif outcome == Outcome.PROCESSED:
         query = query.where(t.processed > 0)
     elif outcome == Outcome.UNKNOWN:
@@ -89,7 +91,7 @@ def _next_tasks(
 def _paths_of(
     conn: Connection, task: Any, packed: Mapping[int, bytes], outcome: str | None, start: int
 ) -> Iterator[PathView]:
-    why = _notes_of(conn, task.id)
+    why = _notes_of(conn, task.id) if task.noted else {}
     if task.batch_id is None:
         yield from _places_of(task, why, outcome, start)
         return
@@ -115,7 +117,7 @@ def _places_of(task: Any, why: Mapping[int, Any], outcome: str | None, start: in
 
 
 def _notes_of(conn: Connection, task_id: int) -> dict[int, Any]:
-    return {row[1]: row for row in conn.execute(sa.select(notes).where(notes.c.task_id == task_id))}
+    return {row[1]: row for row in conn.execute(_NOTES, {"of_task": task_id})}
 
 
 def _view(

@@ -339,15 +339,15 @@ def cancel_some(conn: Connection, job_id: int, now: int, limit: int) -> list[Swe
     """
     to = move(PENDING, TaskEvent.CANCEL)
     pending = sa.and_(tasks.c.job_id == job_id, tasks.c.state == PENDING)
-    chunk = sa.select(tasks.c.id).where(pending).order_by(tasks.c.id).limit(limit).subquery()
-    last = conn.execute(sa.select(sa.func.max(chunk.c.id))).scalar()
-    if last is None:
+    kinds = ("rule", "position", "stage", "site", "queue", "function", "blocked")
+    columns = (tasks.c[name] for name in ("id", "paths", *kinds))
+    chunk = sa.select(*columns).where(pending).order_by(tasks.c.id).limit(limit).subquery()
+    of_kind = [chunk.c[name] for name in kinds]
+    counted = (sa.func.count(), sa.func.sum(chunk.c.paths), sa.func.max(chunk.c.id))
+    swept = conn.execute(sa.select(*of_kind, *counted).group_by(*of_kind)).all()
+    if not swept:
         return []
-    mine = sa.and_(pending, tasks.c.id <= last)
-    kinds = (t.rule, t.position, t.stage, t.site, t.queue, t.function, t.blocked) if (t := tasks.c) else ()
-    swept = conn.execute(
-        sa.select(*kinds, sa.func.count(), sa.func.sum(tasks.c.paths)).where(mine).group_by(*kinds)
-    ).all()
+    mine = sa.and_(pending, tasks.c.id <= max(row[9] for row in swept))
     conn.execute(
         sa.update(tasks)
         .where(mine)
