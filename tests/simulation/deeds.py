@@ -15,8 +15,9 @@ from tests.simulation.world import WORKFLOWS, World, asked
 
 from towpath.domain.states import Wanted
 from towpath.domain.wishes import Wish
-from towpath.engine import control
+from towpath.engine import control, holds, node_wishes
 from towpath.engine.retry import Retry, retry
+from towpath.store.database import Tx
 
 Deed = Callable[[World, Random], None]
 
@@ -92,6 +93,39 @@ def resume(world: World, dice: Random) -> None:
 def cancel(world: World, dice: Random) -> None:
     """A job is to end."""
     wish(world, dice, Wanted.CANCEL)
+
+
+@deed(2)
+def pause_until(world: World, dice: Random) -> None:
+    """A pause that ends by itself."""
+    if jobs := [job for job, was, _ in open_jobs() if was == Wanted.RUN]:
+        job, seconds, now = dice.choice(jobs), 4.0 * dice.random(), dice.random() < 0.5
+
+        def pausing(tx: Tx) -> None:
+            end = tx.now + int(seconds * 1e6) + 1
+            control.wish(tx, job, Wish(Wanted.PAUSE, "ana", "for a while", now, end))
+
+        world.ask(f"pause job {job} for {seconds:.1f} s", pausing)
+
+
+@deed(3)
+def pause_a_place(world: World, dice: Random) -> None:
+    """A site, or a queue of one, is paused, mostly for a while."""
+    site, queue = dice.choice(("oslo", "bergen")), dice.choice(("", "default"))
+    asked = Wish(Wanted.PAUSE, "ana", "no tapes", dice.random() < 0.5)
+    world.ask(f"pause {site}/{queue}", partial(holds.pause, site=site, queue=queue, asked=asked))
+    let_go = partial(holds.resume, site=site, queue=queue, asked=Wish(Wanted.RUN, "ana"))
+    world.clockwork.after(4.0 * dice.random(), partial(world.ask, f"resume {site}/{queue}", let_go))
+
+
+@deed(2)
+def wish_a_node_to_drain(world: World, dice: Random) -> None:
+    """People ask a node to take nothing more, mostly for a while."""
+    node = somebody(world, dice)
+    drain = partial(node_wishes.drain, site=node.site, name=node.name, by="ana")
+    world.ask(f"drain {node.name}", drain)
+    undrain = partial(node_wishes.undrain, site=node.site, name=node.name)
+    world.clockwork.after(5.0 * dice.random(), partial(world.ask, f"undrain {node.name}", undrain))
 
 
 @deed(3)

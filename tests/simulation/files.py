@@ -155,8 +155,10 @@ class SimulatedStep:
                 raise SystemExit(3)
             case 4 | 5 | 6 | 7 | 8:
                 return outcomes.failed(item, "may not", ErrorClass.NO_PERMISSION)
-            case 9 | 10 | 11:
+            case 9 | 10:
                 return outcomes.skipped(item, "not for this step")
+            case 11 | 12 if self.ground.dice.random() < 0.6:
+                return outcomes.failed(item, "the place is full", ErrorClass.NO_SPACE)
             case _ if self.ground.dice.random() < 0.6:
                 return outcomes.failed(item, "not now", ErrorClass.TRANSIENT)
         return None

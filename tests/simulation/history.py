@@ -6,12 +6,13 @@ from functools import partial
 from random import Random
 
 from tests.simulation.deeds import DEEDS
+from tests.simulation.truth import raw
 from tests.simulation.watch import Wrong, open_jobs
 from tests.simulation.world import World
 
 from towpath.domain.states import Wanted
 from towpath.domain.wishes import Wish
-from towpath.engine import control
+from towpath.engine import control, holds, node_wishes
 
 TROUBLE = 12.0
 """Seconds in which deeds are done."""
@@ -94,13 +95,22 @@ def _let_all_end(world: World) -> None:
     """Once all trouble is over and nothing is paused, every job ends in time."""
     end = world.clockwork.now + AFTERWARDS
     while world.clockwork.now < end:
-        for job, wanted, _ in open_jobs():
-            if wanted == Wanted.PAUSE:
-                world.ask(f"resume job {job}", partial(control.wish, job_id=job, asked=RESUME))
+        _resume_all(world)
         world.run(min(end, world.clockwork.now + 10.0), _Once(world))
         if not open_jobs():
             return
     raise Wrong(f"stuck: {open_jobs()}")
+
+
+def _resume_all(world: World) -> None:
+    """Nobody wishes that anything waits."""
+    for job, wanted, _ in open_jobs():
+        if wanted == Wanted.PAUSE:
+            world.ask(f"resume job {job}", partial(control.wish, job_id=job, asked=RESUME))
+    for site, queue in raw().execute("SELECT site, queue FROM holds WHERE ended_at IS NULL").fetchall():
+        world.ask(f"resume {site}/{queue}", partial(holds.resume, site=site, queue=queue, asked=RESUME))
+    for site, name in raw().execute("SELECT site, name FROM nodes WHERE drain_at IS NOT NULL").fetchall():
+        world.ask(f"undrain {name}", partial(node_wishes.undrain, site=site, name=name))
 
 
 class _Once:

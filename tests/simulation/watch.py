@@ -34,6 +34,10 @@ TASKS = (
     "SELECT id, job_id, position, stage, state, cause, run, started_at, paths, attempts, node_id"
     " FROM tasks ORDER BY id"
 )
+KEPT = (
+    "SELECT 1 FROM tasks t JOIN nodes n ON n.id = t.node_id WHERE t.id = ? AND (n.drain_at IS NOT NULL OR EXISTS"
+    " (SELECT 1 FROM holds h WHERE h.ended_at IS NULL AND h.site = t.site AND h.queue IN ('', t.queue)))"
+)
 JOBS = "SELECT id, wanted, state, begun, open_stage FROM jobs"
 
 
@@ -119,6 +123,8 @@ class Watch:
             raise Wrong(f"task {row.id} of stage {row.stage} was granted while {open_stage} is open")
         if row.position != DISCOVERY:
             self._check_order(row, rows)
+        if raw().execute(KEPT, (row.id,)).fetchone() is not None:
+            raise Wrong(f"task {row.id} was granted while its site, its queue or its node is kept from work")
 
     @staticmethod
     def _check_order(row: TaskRow, rows: list[TaskRow]) -> None:

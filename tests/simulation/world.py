@@ -55,6 +55,10 @@ WORKFLOWS: dict[str, list[dict[str, Any]]] = {
 }
 
 
+PATIENCE = {"longest": 3, "space_first": 1, "space_longest": 3}
+"""How long what may pass is waited for, in seconds: within the time that a history has."""
+
+
 def furnish(tx: Tx) -> None:
     """What every history begins with: sites with their steps, nodes, workflows."""
     workflows.install(tx)
@@ -65,7 +69,7 @@ def furnish(tx: Tx) -> None:
         said = wire.Hello(wire.VERSION, bytes(16), {ROOT: DIRECTORY}, {}, list(SPECS), bytes(32), True)
         nodes.hello(tx, site, name, said)
     for name, rules in WORKFLOWS.items():
-        workflows.define_workflow(tx, {"name": name, "filter_rules": rules})
+        workflows.define_workflow(tx, {"name": name, "filter_rules": rules, "patience": PATIENCE})
 
 
 class World:
