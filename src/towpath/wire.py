@@ -94,6 +94,9 @@ class Hello(Message, frozen=True):
     begun: list[bytes] | None = None
     """The runs that had begun, and not ended, when this node's life before ended by no wish of its own; None: it
     cannot say."""
+    life: int = -1
+    """Which life of the node this is, as the hub counts them; 0: not told yet. -1: an older node, which does not
+    count: its hello is believed whenever it comes."""
 
 
 class NodeWishes(Message, frozen=True):
@@ -112,6 +115,8 @@ class Welcome(Message, frozen=True):
     heartbeat: float
     lease_beats: int
     wishes: NodeWishes = NodeWishes()
+    life: int = 0
+    """Not 0: nothing was changed; say hello again, as this life. So a hello of long ago, come again, ends no life."""
 
 
 # Site to hub: claim -------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from towpath import wire
 from towpath.domain.states import STARTED, Due, Wanted, settle
 from towpath.engine import chains, found, nodes, receive, retry
@@ -190,6 +192,18 @@ def what_was_handed_back_is_taken_for_done() -> Iterator[None]:
 def replace_codes(event: wire.Ended, codes: bytes) -> wire.Ended:
     """The same event with other outcomes."""
     return wire.Ended(event.task, event.run, wire.compress(codes), event.notes, event.carry, event.bytes)
+
+
+@bug
+def a_hello_of_long_ago_is_believed() -> Iterator[None]:
+    """A hello of an earlier life that comes again ends the present one."""
+    true = nodes.hello
+
+    def hello(tx: Tx, site: str, name: str, said: wire.Hello) -> nodes.Greeting:
+        return true(tx, site, name, structs.replace(said, life=-1))
+
+    with instead(nodes, "hello", hello):
+        yield
 
 
 @bug

@@ -8,6 +8,7 @@ from tests.simulation.history import play
 SOON, EVER = 60, 1000
 RARE = frozenset(
     {
+        "a_hello_of_long_ago_is_believed",
         "any_run_may_report",
         "a_node_does_not_fence_itself",
         "leases_run_out_while_the_hub_cannot_hear",

@@ -37,6 +37,7 @@ class Node:
     name: str
     incarnation: bytes | None
     last_claim: int
+    life: int
     queues: dict[str, dict[str, int]]
     """The slots that it was started with."""
     slots: dict[str, dict[str, int]] | None
@@ -86,15 +87,27 @@ _BEATEN = (
 )
 
 
-def hello(tx: Tx, site: str, name: str, said: Hello) -> NodeWishes:
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """The answer to a hello: what people wish of the node; `life` where it is to say hello again, as that life."""
+
+    wishes: NodeWishes
+    life: int = 0
+
+
+def hello(tx: Tx, site: str, name: str, said: Hello) -> Greeting:
     """A node begins a life: what its earlier lives held and did not report is lost, and goes back to the queue.
 
-    Returns what people wish of it.
+    A life that is new must bear a higher number than the last: so one that was told its number just now is believed,
+    and a hello of an earlier life that comes late, or once more, changes nothing.
     """
     node = find_node(tx, site, name)
     is_new = node.incarnation != said.incarnation
+    if is_new and 0 <= said.life <= node.life:
+        return Greeting(node.wishes, node.life + 1)
     values: dict[str, object] = {
         "incarnation": said.incarnation,
+        "life": max(node.life, said.life),
         "box_key": said.box_key,
         "queues": said.queues,
         "heard_at": tx.now,
@@ -113,7 +126,7 @@ def hello(tx: Tx, site: str, name: str, said: Hello) -> NodeWishes:
     if is_new:
         lose(tx, _held(tx, node.id, but=said.incarnation), TaskEvent.LOSE_LEASE, said.begun)
     tx.wakes.add(site)
-    return node.wishes
+    return Greeting(node.wishes)
 
 
 def beat(tx: Tx, site: str, name: str, said: Beat) -> Verdicts:

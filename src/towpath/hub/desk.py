@@ -104,9 +104,9 @@ class Desk:
             raise wire.Malformed(f"hello: expected version {wire.VERSION}, found {said.version}")
 
         def work(tx: Tx) -> wire.Welcome:
-            wishes = nodes.hello(tx, site, name, said)
+            greeting = nodes.hello(tx, site, name, said)
             heartbeat, beats = self._settings.heartbeat, self._settings.lease_beats
-            return wire.Welcome(wire.VERSION, heartbeat, beats, wishes)
+            return wire.Welcome(wire.VERSION, heartbeat, beats, greeting.wishes, greeting.life)
 
         return work
 

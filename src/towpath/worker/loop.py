@@ -66,7 +66,7 @@ class Worker:
     def __init__(self, link: Link, machine: Machine, means: Means, hello: wire.Hello, grace: float) -> None:
         clock, random = machine.clock, machine.random
         self._clock, self._outbox, self._means = clock, machine.outbox, means
-        self._hello, self._grace = structs.replace(hello, begun=machine.begun.before), grace
+        self._hello, self._grace = structs.replace(hello, begun=machine.begun.before, life=0), grace
         self._fence, self._held = Fence(clock.now, machine.condition()), Held()
         self._begun = machine.begun
         self._company = Company(self._fence, machine.begun)
@@ -128,7 +128,8 @@ class Worker:
 
     async def _say_hello(self) -> None:
         sent_at = self._clock.now()
-        welcome = await self._persistent.ask(Verb.HELLO, self._hello, wire.Welcome)
+        while (welcome := await self._persistent.ask(Verb.HELLO, self._hello, wire.Welcome)).life:
+            self._hello = structs.replace(self._hello, life=welcome.life)
         self._beating.heartbeat = welcome.heartbeat
         self._fence.lease(welcome.heartbeat * welcome.lease_beats)
         self._wished(welcome.wishes)

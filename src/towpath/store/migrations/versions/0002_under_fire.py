@@ -26,6 +26,7 @@ def upgrade() -> None:
     _numbers_without_waiting()
     _one_conductor()
     _jobs_that_stop()
+    _lives()
 
 
 def _parking() -> None:
@@ -40,6 +41,11 @@ def _parking() -> None:
         op.add_column("tasks", column)
     _partial_index("ix_tasks_parked", "tasks", ["not_before"], "state = 'PENDING' AND blocked = 2")
     _partial_index("ix_tasks_lost_run", "tasks", ["lost_run"], "lost_run IS NOT NULL")
+
+
+def _lives() -> None:
+    """How many lives of each node have begun."""
+    op.add_column("nodes", sa.Column("life", sa.BigInteger(), server_default="0", nullable=False))
 
 
 def _partial_index(name: str, table: str, columns: list[str], where: str) -> None:
