@@ -44,8 +44,8 @@ nodes = sa.Table(
 """A node. `last_claim` is the highest claim number of its incarnation; `lost` is set when its leases are taken, and
 `silent` before that, when it missed so many heartbeats that it counts as offline.
 
-`life` counts its incarnations. `queues` and `draining` are what it said of itself; `slots` (in the form of `queues`) and
-`drain_…` what people wish.
+`life` counts its incarnations. `queues` and `draining` are what it said of itself; `slots` (in the form of `queues`)
+and `drain_…` what people wish.
 """
 
 holds = sa.Table(
