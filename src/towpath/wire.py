@@ -85,18 +85,14 @@ class Hello(Message, frozen=True):
     """Name of each root → its directory, for people and for turning their paths into relative ones."""
     queues: dict[str, dict[str, int]]
     """Queue → function (`worker`, `discovery`) → slots."""
-    steps: list[StepSpec]
-    """The steps of its plugins, beyond those built in."""
+    steps: list[StepSpec]  # Those of its plugins, beyond those built in.
     box_key: bytes
     """X25519 public key to which the hub seals the secrets of targets."""
     unguarded: bool = False
     software: str = ""
     begun: list[bytes] | None = None
-    """The runs that had begun, and not ended, when this node's life before ended by no wish of its own; None: it
-    cannot say."""
-    life: int = -1
-    """Which life of the node this is, as the hub counts them; 0: not told yet. -1: an older node, which does not
-    count: its hello is believed whenever it comes."""
+    """The runs that had begun, and not ended, when its life before ended by no wish of its own; None: unknown."""
+    life: int = -1  # Which of its node's lives, as the hub counts them; 0: not told yet; -1: an older node's.
 
 
 class NodeWishes(Message, frozen=True):
@@ -115,8 +111,7 @@ class Welcome(Message, frozen=True):
     heartbeat: float
     lease_beats: int
     wishes: NodeWishes = NodeWishes()
-    life: int = 0
-    """Not 0: nothing was changed; say hello again, as this life. So a hello of long ago, come again, ends no life."""
+    life: int = 0  # Not 0: nothing was changed; say hello again, as this life.
 
 
 # Site to hub: claim -------------------------------------------------------------------------------------------

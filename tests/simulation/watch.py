@@ -38,6 +38,10 @@ KEPT = (
     "SELECT 1 FROM tasks t JOIN nodes n ON n.id = t.node_id WHERE t.id = ? AND (n.drain_at IS NOT NULL OR EXISTS"
     " (SELECT 1 FROM holds h WHERE h.ended_at IS NULL AND h.site = t.site AND h.queue IN ('', t.queue)))"
 )
+STANDING = (
+    "SELECT site, queue FROM holds WHERE ended_at IS NULL"
+    " UNION ALL SELECT site, name FROM nodes WHERE drain_at IS NOT NULL"
+)
 JOBS = "SELECT id, wanted, state, begun, open_stage FROM jobs"
 
 
@@ -69,6 +73,9 @@ class Watch:
     was_harmed: Callable[[int], bool]
     """Whether anything was ever done to the node of that id which may cost an attempt."""
     seen: dict[int, TaskRow] = field(default_factory=dict)
+    wishes: dict[int, str] = field(default_factory=dict)
+    """What was wanted of each job at the last look."""
+    standing: list[Any] = field(default_factory=list)
     looks: int = 0
     _changes: int = 0
 
@@ -92,6 +99,8 @@ class Watch:
                 if before != row:
                     self._check_move(row, before, wanted, open_stage, by_job[job])
                     self.seen[row.id] = row
+            self.wishes[job] = wanted
+        self.standing = self._standing()
 
     def _check_state(self, job: int, wanted: Wanted, state: str, rows: list[TaskRow], *, begun: bool) -> None:
         opened = [row for row in rows if row.state not in OVER]
@@ -117,6 +126,8 @@ class Watch:
         granted = row.state == STARTED and (before is None or before.run != row.run)
         if not granted:
             return
+        if self._is_new_wish(row.job, wanted):
+            return
         if wanted != Wanted.RUN:
             raise Wrong(f"task {row.id} was granted while its job is wanted {wanted}")
         if row.stage > open_stage:
@@ -125,6 +136,15 @@ class Watch:
             self._check_order(row, rows)
         if raw().execute(KEPT, (row.id,)).fetchone() is not None:
             raise Wrong(f"task {row.id} was granted while its site, its queue or its node is kept from work")
+
+    def _is_new_wish(self, job: int, wanted: str) -> bool:
+        """Whether people wished something in this very commit: what was granted in it may have been so before."""
+        return self.wishes.get(job, Wanted.RUN) != wanted or self.standing != self._standing()
+
+    @staticmethod
+    def _standing() -> list[Any]:
+        """What people wish of places and nodes."""
+        return raw().execute(STANDING).fetchall()
 
     @staticmethod
     def _check_order(row: TaskRow, rows: list[TaskRow]) -> None:
