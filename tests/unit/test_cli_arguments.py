@@ -98,7 +98,7 @@ def test_a_home_stays_with_the_database_that_it_began_with() -> None:
     begun = Remembered(sites={"oslo": "/o"})
     with pytest.raises(Mistake, match="expected the one in the home, as before"):
         with_database(begun, begun, url)
-    with pytest.raises(Mistake, match=r"begins with postgresql://.*found 'mysql:…'"):
+    with pytest.raises(Mistake, match=r"begins with sqlite:/// or postgresql://, found 'mysql:…'"):
         with_database(Remembered(), Remembered(), "mysql://db")
 
 
