@@ -223,6 +223,7 @@ def sleep(world: World, house: NodeHouse | HubHouse, seconds: float) -> None:
     if process is not None:
         world.clockwork.note(f"{process.name} sleeps for {seconds:g} s")
         process.frozen = True
+        world.lasts(seconds)
         world.clockwork.after(seconds, partial(setattr, process, "frozen", False))
 
 
@@ -244,6 +245,7 @@ def cut(world: World, name: str, seconds: float) -> None:
     """No message comes to or from a process for so long."""
     world.clockwork.note(f"{name} is cut off for {seconds:g} s")
     world.bus.cut.add(name)
+    world.lasts(seconds)
     world.clockwork.after(seconds, partial(world.bus.cut.discard, name))
 
 

@@ -84,7 +84,7 @@ def _play(world: World, entries: list[Entry]) -> None:
         world.run(entry.at)
         world.clockwork.note(f"deed: {entry.name}")
         DEEDS[entry.name].act(world, Random(entry.number))
-    world.run(world.clockwork.now + 1.0)
+    world.run(max(world.trouble_until, world.clockwork.now) + 1.0)
     world.watch.end()
     world.heal()
     _let_all_end(world)

@@ -96,6 +96,8 @@ class World:
             NodeHouse(self.clockwork, self.bus, self.ground, self.trees[site], name, dice(name))
             for name, site in PLACES.items()
         ]
+        self.trouble_until = 0.0
+        """When the last of what goes wrong for a while is over by itself."""
         self.wrong: Exception | None = None
         watch = self.watch
         self.ground.witness = lambda effect: self._checked(lambda: watch.witness(effect))
@@ -116,6 +118,10 @@ class World:
         self.clockwork.run(until, lambda: self.wrong is not None or done())
         if self.wrong is not None:
             raise self.wrong
+
+    def lasts(self, seconds: float) -> None:
+        """Something will be wrong for so long."""
+        self.trouble_until = max(self.trouble_until, self.clockwork.now + seconds)
 
     def _was_harmed(self, node_id: int) -> bool:
         (name,) = raw().execute("SELECT name FROM nodes WHERE id = ?", (node_id,)).fetchone()
