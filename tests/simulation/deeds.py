@@ -18,6 +18,7 @@ from towpath.domain.wishes import Wish
 from towpath.engine import control, holds, node_wishes
 from towpath.engine.retry import Retry, retry
 from towpath.store.database import Tx
+from towpath.worker.link import Verb
 
 Deed = Callable[[World, Random], None]
 
@@ -208,7 +209,7 @@ def put_to_sleep(world: World, dice: Random) -> None:
     """A node sleeps, maybe for longer than a lease lasts, and wakes."""
     node = somebody(world, dice)
     node.harmed = True
-    sleep(world, node, dice.choice((0.3, 3.0, 9.0, 12.0)))
+    sleep(world, node, dice.choice((0.3, 3.0, 9.0, 11.0)))
 
 
 @deed(1)
@@ -232,13 +233,13 @@ def cut_a_node_off(world: World, dice: Random) -> None:
     """A node hears nobody and is heard by nobody."""
     node = somebody(world, dice)
     node.harmed = True
-    cut(world, node.name, dice.choice((0.5, 3.0, 9.0, 12.0)))
+    cut(world, node.name, dice.choice((0.5, 3.0, 9.0, 11.0)))
 
 
-@deed(2)
+@deed(3)
 def cut_the_hub_off(world: World, dice: Random) -> None:
     """The hub hears nobody and is heard by nobody."""
-    cut(world, dice.choice(world.hubs).name, dice.choice((0.5, 3.0, 9.0)))
+    cut(world, dice.choice(world.hubs).name, dice.choice((0.5, 9.0, 11.0)))
 
 
 def cut(world: World, name: str, seconds: float) -> None:
@@ -269,11 +270,11 @@ def storm(world: World, dice: Random) -> None:
 def replay(world: World, dice: Random) -> None:
     """Letters of long ago come again."""
     archive = world.bus.archive
-    for node in world.nodes:
-        # A hello of an earlier life is evidence to the hub; there is none of a node that has had one life.
-        node.harmed = node.harmed or node.lives > 1
-    for letter in dice.sample(archive, min(len(archive), dice.randint(1, 12))):
-        world.bus.replay(letter)
+    first_words = [letter for letter in archive if letter.verb == Verb.HELLO]
+    letters = dice.sample(archive, min(len(archive), dice.randint(1, 12)))
+    letters += dice.sample(first_words, min(len(first_words), 3))
+    for letter in letters:
+        world.clockwork.after(3.0 * dice.random(), partial(world.bus.replay, letter))
 
 
 @deed(3)

@@ -207,6 +207,18 @@ class Watch:
             if done := again & _places(source, _final):
                 raise Wrong(f"job {job} tries again what job {source} has done: {sorted(done)[:3]}")
 
+    def check_family(self, family: list[int]) -> None:
+        """Each path that any of these jobs had came to a final outcome in one of them, or failed in the last."""
+        everything, final, failed = set[Place](), Counter[Place](), set[Place]()
+        for job in family:
+            everything |= _places(job, _own)
+            final.update(_places(job, _final))
+            failed = _places(job, _failed)
+        if twice := [place for place, number in final.items() if number > 1]:
+            raise Wrong(f"jobs {family} have done twice: {sorted(twice)[:3]}")
+        if lost := everything - final.keys() - failed:
+            raise Wrong(f"jobs {family} have left out: {sorted(lost)[:3]}")
+
     def _check_found_once(self) -> None:
         """No walk brought a path twice."""
         found: dict[int, Counter[bytes]] = defaultdict(Counter)
@@ -217,14 +229,28 @@ class Watch:
                 raise Wrong(f"job {job}: found twice: {twice[:3]}")
 
 
-def _places(job: int, mask_of: Callable[[Any], bytes]) -> set[tuple[int, int, int]]:
-    """Batch, rule and index of the paths that a mask of each task of a job has."""
+Place = tuple[int, int, int]
+"""Batch, rule and index of a path."""
+
+
+def _places(job: int, mask_of: Callable[[Any], bytes]) -> set[Place]:
+    """The paths that a mask of each task of a job has."""
     rows = raw().execute(
         "SELECT t.batch_id, t.rule, t.position, t.mask, t.codes, b.count, t.paths, t.job_id"
         " FROM tasks t JOIN batches b ON b.id = t.batch_id WHERE t.job_id = ?",
         (job,),
     )
     return {(row[0], row[1], index) for row in rows for index, mine in enumerate(mask_of(row)) if mine}
+
+
+def _own(row: Any) -> bytes:
+    """Which paths a task has."""
+    return batches.unpack_bytes(row[3], row[5]) if row[6] else b""
+
+
+def _failed(row: Any) -> bytes:
+    """Which paths of a task failed."""
+    return bytes(code == Code.FAILED for code in batches.unpack_bytes(row[4], row[5])) if row[4] else b""
 
 
 def _final(row: Any) -> bytes:
