@@ -1,3 +1,3 @@
 """Towpath: a hub that runs data workflows over many sites."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
