@@ -19,6 +19,7 @@ from bench.figure import Line, p
 from bench.ground import Ground, hub
 from bench.stock import copies_of, opened
 from towpath.store.database import Database
+from towpath.store.tables import tasks
 
 TASKS = 10_000_000
 EACH = 100
@@ -48,6 +49,9 @@ class ListsFigure:
     pruning_p99: float
     """The same while jobs are pruned."""
     pruned: int
+    """Jobs."""
+    rows_gone: int
+    """Rows of tasks that were taken away meanwhile."""
 
 
 def _templates(ground: Ground) -> list[int]:
@@ -83,7 +87,7 @@ def stock(ground: Ground, wanted: int) -> int:
         while done < jobs:
             some = min(AT_ONCE, jobs - done)
             with database.writing() as tx:
-                copies_of(tx.conn, templates[(done // AT_ONCE) % len(templates)], some, EACH)
+                copies_of(tx.conn, templates[(done // AT_ONCE) % len(templates)], some, EACH, done)
             done += some
         with database.writing() as tx:
             tx.conn.exec_driver_sql("ANALYZE")
@@ -135,22 +139,32 @@ def _jobs_one_by_one(ground: Ground, times: int) -> list[float]:
     return seconds
 
 
-def run(tasks: int = TASKS, times: int = 100, scratch: Path | None = None) -> ListsFigure:
+def _rows(ground: Ground) -> int:
+    """Tasks in the database, walks left out."""
+    with opened(ground.database_url) as database, database.reading() as conn:
+        return int(conn.scalar(sa.select(sa.func.count()).where(tasks.c.position >= 0)) or 0)
+
+
+def run(wanted: int = TASKS, times: int = 100, scratch: Path | None = None) -> ListsFigure:
     """Stock a hub, ask it for pages, then prune half of what it has."""
     free = shutil.disk_usage(scratch or tempfile.gettempdir()).free
-    if free < tasks * ROOM:
-        raise RuntimeError(f"expected {tasks * ROOM / 1e9:.0f} GB of free space, found {free / 1e9:.0f}")
+    if free < wanted * ROOM:
+        raise RuntimeError(f"expected {wanted * ROOM / 1e9:.0f} GB of free space, found {free / 1e9:.0f}")
     with hub(["oslo"], scratch) as ground:
-        jobs = stock(ground, tasks)
+        jobs = stock(ground, wanted)
         pages = _pages(ground, jobs, times)
         deep = ground.api.get("/api/jobs/?page=100000&page_size=100").json()["detail"]
         alone = _jobs_one_by_one(ground, times)
-        answer = ground.api.post("/api/jobs/prune/", json={"older_than": jobs // 4}).raise_for_status()
+        answer = ground.api.post("/api/jobs/prune/", json={"older_than": jobs // 2}).raise_for_status()
+        before = _rows(ground)
         meanwhile = _jobs_one_by_one(ground, times)
+        gone = before + times - _rows(ground)
+        if gone <= 0:
+            raise RuntimeError(f"expected that rows were taken away meanwhile, found {gone} gone")
         size = sum(file.stat().st_size for file in ground.home.glob("hub.db*"))
     return ListsFigure(
-        tasks, jobs, size, pages, deep, p(alone, 50), p(alone, 99), p(meanwhile, 50), p(meanwhile, 99),
-        answer.json()["jobs"],
+        wanted, jobs, size, pages, deep, p(alone, 50), p(alone, 99), p(meanwhile, 50), p(meanwhile, 99),
+        answer.json()["jobs"], gone,
     )  # fmt: skip
 
 

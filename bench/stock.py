@@ -71,9 +71,10 @@ def numbers(count: int) -> sa.CTE:
     return table.union_all(sa.select(table.c.i + 1).where(table.c.i < count - 1))
 
 
-def copies_of(conn: Connection, job_id: int, copies: int, tasks_each: int) -> None:
-    """Copy a job that is over, or paused, that often, each with so many copies of its task; each ended a second before.
+def copies_of(conn: Connection, job_id: int, copies: int, tasks_each: int, before: int = 0) -> None:
+    """Copy a job that is over, or paused, that often, each with so many copies of its task.
 
+    Each ended a second before the one before it, the first of them `before` seconds earlier than the job itself.
     For SQLite, whose jobs may be given their numbers.
     """
     first = int(conn.scalar(sa.select(sa.func.max(jobs.c.id))) or 0) + 1
@@ -81,7 +82,7 @@ def copies_of(conn: Connection, job_id: int, copies: int, tasks_each: int) -> No
     each = {
         "id": number.c.i + first,
         "job_id": number.c.i + first,
-        "ended_at": jobs.c.ended_at - number.c.i * 1_000_000,
+        "ended_at": jobs.c.ended_at - (number.c.i + before) * 1_000_000,
     }
     each |= {name: jobs.c[name] * tasks_each for name in TOTALS}
     _copy(conn, jobs, number, jobs.c.id == job_id, each)
