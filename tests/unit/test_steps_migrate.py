@@ -65,6 +65,10 @@ class Meddling:
         """As within."""
         self.within.delete(key)
 
+    def give_up(self, key: str) -> None:
+        """As within."""
+        self.within.give_up(key)
+
     def listing(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
         """As within."""
         return self.within.listing(prefix, after)

@@ -10,9 +10,16 @@ from urllib.parse import unquote_to_bytes
 
 from xxhash import xxh3_64_hexdigest
 
-from towpath.storage.protocol import ESCAPE, LONGEST_COMPONENT, LONGEST_KEY, NEVER_LAST, SAFE_KEY_CHARACTERS
+from towpath.storage.protocol import (
+    ESCAPE,
+    LONGEST_COMPONENT,
+    LONGEST_KEY,
+    NEVER_LAST,
+    SAFE_KEY_CHARACTERS,
+    VERSION_MARK,
+)
 
-SEPARATOR: Final = "@"
+SEPARATOR: Final = VERSION_MARK
 """Never stands for itself in a key: what follows the last one is a version, or a hash where `~` comes first."""
 SHORTENED: Final = SEPARATOR + "~"
 INSTANCE_LENGTH: Final = 16

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol
 
 from towpath.domain.catalogue import StepSpec
 from towpath.domain.paths import Kind, PathOutcome
-from towpath.storage.protocol import Storage
+from towpath.storage.protocol import GivenUp, Storage
 from towpath.storage.roots import Root
 
 
@@ -41,13 +41,13 @@ class Site:
     unguarded: bool
 
 
-class Stopped(Exception):
+class Stopped(GivenUp):
     """The run is no longer this node's: nothing further may be done or reported. Raised by `Context.confirm`."""
 
 
-class HandedBack(Exception):
-    """The task is to be handed back in the midst of a path: what was begun of it is undone, or stays half done; it has
-    no outcome, and the next run begins it anew. Raised by `Context.go_on`."""
+class HandedBack(GivenUp):
+    """The task is to be handed back in the midst of a path: what was begun of it is undone, or is gone on
+    with by the next run; it has no outcome. Raised by `Context.go_on`."""
 
 
 class Context(Protocol):

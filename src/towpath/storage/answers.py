@@ -80,19 +80,29 @@ def answer_of(error: Exception) -> Answer:
 
 def class_of(error: Exception, answer: Answer) -> ErrorClass:
     """What the answer means for what should be done next: the store's own code says more than its status."""
-    known = class_of_names((answer.code, str(answer.status)))
-    if known is not None:
-        return known
     denied = isinstance(error, PermissionDeniedError | UnauthenticatedError)
-    return ErrorClass.NO_PERMISSION if denied else ErrorClass.PERMANENT
+    return _known_class(answer) or (ErrorClass.NO_PERMISSION if denied else ErrorClass.PERMANENT)
+
+
+def _known_class(answer: Answer) -> ErrorClass | None:
+    return class_of_names((answer.code, str(answer.status)))
 
 
 def storage_error(doing: str, error: Exception) -> StorageError:
     """An obstore error in one short line, with its class; `Corrupt` where the store's own check failed."""
     answer = answer_of(error)
+    return _told(doing, answer, class_of(error, answer))
+
+
+def store_refused(doing: str, answer: Answer) -> StorageError:
+    """A refusal that the store itself gave, in one short line; `Corrupt` where its own check failed."""
+    return _told(doing, answer, _known_class(answer) or ErrorClass.PERMANENT)
+
+
+def _told(doing: str, answer: Answer, error_class: ErrorClass) -> StorageError:
     words = answer.words
     if len(words) > LONGEST_DETAIL:
         words = words[:LONGEST_DETAIL] + "…"
     if answer.code in _NOT_WHAT_WAS_SENT:
         return Corrupt(f"{doing}: the store refused what arrived there: {words}")
-    return StorageError(f"{doing}: {words}", class_of(error, answer), answer.name)
+    return StorageError(f"{doing}: {words}", error_class, answer.name)

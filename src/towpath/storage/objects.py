@@ -14,6 +14,8 @@ from obstore.store import ObjectStore
 
 from towpath.domain.paths import ErrorClass
 from towpath.storage.answers import OBSTORE_ERRORS, answer_of, storage_error
+from towpath.storage.large import AT_ONCE, USUAL, LargePuts, Sizes
+from towpath.storage.parts import PartStore
 from towpath.storage.protocol import (
     PRIVATE_PREFIX,
     Abilities,
@@ -28,27 +30,10 @@ from towpath.storage.protocol import (
 from towpath.storage.sources import pieces
 
 PIECE: Final = 1024 * 1024
-SINGLE_UP_TO: Final = 8 * 1024 * 1024
-"""Bytes that one request carries, and one read holds in memory; more goes in parts."""
-SMALLEST_PART: Final = 8 * 1024 * 1024
-MOST_PARTS: Final = 10_000
-"""The limit of S3."""
-IN_FLIGHT: Final = 4 * SMALLEST_PART
-"""Bytes of one object on their way at once."""
-AT_ONCE: Final = 4
-"""Objects that go in parts at once: with `IN_FLIGHT` the bound on memory, whatever the number of threads."""
 PAGE: Final = 1_000
 
 MD5: Final = "the store's MD5 equals ours"
 READ_BACK: Final = "read back"
-
-
-def part_size(size: int) -> int:
-    """The size of each part, but for the last, of an object of that size: the least that S3's limit allows."""
-    part = SMALLEST_PART
-    while part * MOST_PARTS < size:
-        part *= 2
-    return part
 
 
 class ObjectStorage:
@@ -58,18 +43,28 @@ class ObjectStorage:
     the MD5 of their MD5s): equal digests of 128 bits are no accident, so nothing needs to be known of the store.
     Where the ETag is something else (Azure, or S3 with keys of its own), the object is read back; a store that
     was once found to be like that is not asked again. `writer` and `reader` reach the same place; the reader may
-    take its time over a large answer.
+    take its time over a large answer. Where `parts` is given, large objects go through it, and can be gone on with;
+    else obstore puts them in parts, of which nothing stays where the put does not come to its end.
     """
 
     abilities: Abilities
 
-    def __init__(self, writer: ObjectStore, reader: ObjectStore | None = None) -> None:
-        self.abilities = Abilities()
+    def __init__(
+        self,
+        writer: ObjectStore,
+        reader: ObjectStore | None = None,
+        parts: PartStore | None = None,
+        sizes: Sizes = USUAL,
+    ) -> None:
+        self.abilities = Abilities(keeps_parts=parts is not None)
+        self._sizes = sizes
+        self._puts = LargePuts(parts, sizes) if parts is not None else None
         self._writer = writer
         self._reader = reader or writer
         self._etag_tells = {True: True, False: True}
         """For objects put in one request, and for those put in parts."""
         self._large = threading.BoundedSemaphore(AT_ONCE)
+        """For those that obstore puts in parts."""
 
     def put(self, key: str, source: BinaryIO, size: int) -> Stored:
         """Put in one request up to 8 MiB, else in parts; verify; delete what is not what was sent."""
@@ -90,6 +85,12 @@ class ObjectStorage:
         """Delete the object."""
         require_safe(key)
         self._remove(key)
+
+    def give_up(self, key: str) -> None:
+        """Abort the uploads of that key."""
+        require_safe(key)
+        if self._puts is not None:
+            self._puts.give_up(key)
 
     def listing(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
         """The store's listing, page by page, in its own order. Objects under no safe key are not ours."""
@@ -122,9 +123,11 @@ class ObjectStorage:
 
     def _keep(self, key: str, source: BinaryIO, size: int) -> str:
         """Put and verify; how it was verified."""
-        single = size <= SINGLE_UP_TO
+        single = size <= self._sizes.single
+        if not single and self._puts is not None:
+            return self._put_resumable(self._puts, key, _Sent(source, size, self._sizes, md5=False))
         etag_tells = self._etag_tells[single]
-        sent = _Sent(source, size, md5=etag_tells)
+        sent = _Sent(source, size, self._sizes, md5=etag_tells)
         if single:
             etag = self._put_single(key, next(sent, b""))
         else:
@@ -136,13 +139,18 @@ class ObjectStorage:
         self._etag_tells[single] = False
         return READ_BACK
 
+    def _put_resumable(self, puts: LargePuts, key: str, sent: "_Sent") -> str:
+        how = puts.put(key, sent)
+        if how is None:
+            self._verify_by_reading(key, sent)
+        return how or READ_BACK
+
     def _put_single(self, key: str, content: bytes) -> str:
         with _told(f"put '{key}'"):
             return _plain(obstore.put(self._writer, key, content, use_multipart=False)["e_tag"])
 
     def _put_parts(self, key: str, sent: "_Sent") -> str:
-        part = part_size(sent.size)
-        concurrency = max(2, IN_FLIGHT // part)
+        part, concurrency = self._sizes.part_of(sent.size), self._sizes.at_once(sent.size)
         try:
             with _told(f"put '{key}'"):
                 answer = obstore.put(
@@ -248,11 +256,12 @@ class ObjectStorage:
 class _Sent(Iterator[bytes]):
     """A source cut into parts, with the digests of what was handed on."""
 
-    def __init__(self, source: BinaryIO, size: int, *, md5: bool) -> None:
+    def __init__(self, source: BinaryIO, size: int, sizes: Sizes, *, md5: bool) -> None:
         self.size = size
+        self._single = size <= sizes.single
         self.broken: BaseException | None = None
         self._source = source
-        self._parts = pieces(source, size, part_size(size))
+        self._parts = pieces(source, size, sizes.single if self._single else sizes.part_of(size))
         self._whole = xxhash.xxh3_128()
         self._md5 = md5
         self._md5s: list[bytes] = []
@@ -284,7 +293,7 @@ class _Sent(Iterator[bytes]):
 
     def etag(self) -> str:
         """The ETag that S3 gives to such an object."""
-        if self.size <= SINGLE_UP_TO:
+        if self._single:
             return (self._md5s[0] if self._md5s else _md5(b"")).hex()
         return f"{_md5(b''.join(self._md5s)).hex()}-{len(self._md5s)}"
 

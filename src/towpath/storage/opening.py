@@ -14,9 +14,11 @@ from towpath.domain.errors import Mistake
 from towpath.domain.paths import ErrorClass, printable, reason_of
 from towpath.domain.targets import TargetUrl, check_credentials, parse_target_url
 from towpath.storage.answers import OBSTORE_ERRORS
+from towpath.storage.large import USUAL, Sizes
 from towpath.storage.objects import ObjectStorage
 from towpath.storage.posix import DirectoryStorage
 from towpath.storage.protocol import Storage, StorageError
+from towpath.storage.s3 import S3Place, S3Uploads
 
 if TYPE_CHECKING:
     # These are types of obstore's stubs alone.
@@ -52,7 +54,9 @@ class Access:
         return self.target.prefix or None
 
 
-def open_storage(url: str, credentials: Mapping[str, str], allowed: Sequence[bytes]) -> Storage:
+def open_storage(
+    url: str, credentials: Mapping[str, str], allowed: Sequence[bytes], sizes: Sizes = USUAL
+) -> Storage:
     """The target at that URL; nothing is asked of an object store yet.
 
     `allowed` are the absolute directories beneath which a `file` target may lie; where only the last component of
@@ -66,13 +70,13 @@ def open_storage(url: str, credentials: Mapping[str, str], allowed: Sequence[byt
         raise StorageError(str(mistake), ErrorClass.PERMANENT) from None
     if target.scheme == "file":
         return _open_directory(target.directory, allowed)
-    return _open_objects(target, credentials)
+    return _open_objects(target, credentials, sizes)
 
 
 # Object stores ------------------------------------------------------------------------------------------------
 
 
-def _open_objects(target: TargetUrl, credentials: Mapping[str, str]) -> ObjectStorage:
+def _open_objects(target: TargetUrl, credentials: Mapping[str, str], sizes: Sizes) -> ObjectStorage:
     timeout = DEFAULT_TIMEOUT
     if "timeout" in target.options:
         timeout = timedelta(seconds=int(target.options["timeout"]))
@@ -85,7 +89,8 @@ def _open_objects(target: TargetUrl, credentials: Mapping[str, str]) -> ObjectSt
         # obstore's text may repeat the setting that it refuses, which may be a secret: it is left out.
         reason = f"target {target.scheme}://{target.bucket}: a setting or a credential was refused"
         raise StorageError(f"{reason} ({type(error).__name__})", ErrorClass.PERMANENT) from None
-    return ObjectStorage(writer, reader)
+    parts = _s3_parts(target, credentials, timeout) if target.scheme == "s3" else None
+    return ObjectStorage(writer, reader, parts, sizes)
 
 
 def _client(target: TargetUrl, timeouts: "ClientConfig") -> "ClientConfig":
@@ -117,6 +122,13 @@ def _s3(access: Access) -> ObjectStore:
         retry_config=RETRIES,
         credential_provider=_s3_credential(access.credentials) if access.credentials else None,
     )
+
+
+def _s3_parts(target: TargetUrl, credentials: Mapping[str, str], timeout: timedelta) -> S3Uploads:
+    region = target.options.get("region", DEFAULT_REGION)
+    endpoint = target.options.get("endpoint", f"https://s3.{region}.amazonaws.com").rstrip("/")
+    seconds = timeout.total_seconds()
+    return S3Uploads(S3Place(endpoint, target.bucket, target.prefix, region, credentials, seconds))
 
 
 def _s3_credential(credentials: Mapping[str, str]) -> "Callable[[], S3Credential]":

@@ -85,6 +85,10 @@ class DirectoryStorage:
         require_safe(key)
         self._remove(key.encode())
 
+    def give_up(self, key: str) -> None:
+        """Nothing: a put that does not end takes its private file away, or the next sweep does."""
+        require_safe(key)
+
     def listing(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
         """The files beneath a directory, component by component."""
         if prefix:

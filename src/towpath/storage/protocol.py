@@ -26,6 +26,9 @@ LONGEST_COMPONENT: Final = 255
 LONGEST_KEY: Final = 896
 """S3 and Azure end at 1,024 bytes; the rest is for the prefix of a target (`towpath.domain.targets`)."""
 
+VERSION_MARK: Final = "@"
+"""What follows the last one in an object's key is the version of the file: the rest is the same for each."""
+
 PRIVATE_PREFIX: Final = ".towpath/tmp"
 """Where a place keeps writes under way and its own trials: no key lies there, and no listing shows it."""
 
@@ -54,6 +57,8 @@ class Abilities:
     needs_sync: bool = False
     """Objects are safe from a power cut only after `sync`; an S3 put is safe when it returns."""
     local: bool = False
+    keeps_parts: bool = False
+    """What was sent of a large object outlives a put that did not end, until the next put or `give_up`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,10 @@ class Corrupt(StorageError):
         super().__init__(reason, ErrorClass.TRANSIENT)
 
 
+class GivenUp(Exception):
+    """Raised by a source that is read no further for now: a large put leaves what it has sent, to be gone on with."""
+
+
 class Storage(Protocol):
     """A place that keeps immutable objects under keys. Every method may be called from several threads at once.
 
@@ -120,8 +129,14 @@ class Storage(Protocol):
         differ (the bad object is deleted). An existing object of that key is replaced atomically. A source that
         ends early raises `StorageError` and keeps nothing. Memory stays flat at any size. `source` is only ever
         asked to `read(n)`, in order, each byte once, by one thread at a time (not always the caller's); also to
-        `read(0)`, while what is kept is verified. What it raises ends the put, and nothing is kept.
+        `read(0)`, while it waits and while what is kept is verified. What it raises ends the put, and no object is
+        kept. Where that is `GivenUp`, or the put failed by what may pass, parts of a large object may stay beside
+        (never seen by `look`, `get` and `listing`): the next put of that key goes on with them, and one of another
+        version of the same file (`VERSION_MARK`) takes them away.
         """
+
+    def give_up(self, key: str) -> None:
+        """Take away what puts of that key that were never finished have left; the object itself stays."""
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """The object's bytes in pieces (of 1 MiB or so), from `start`, `length` of them or all, as far as there

@@ -87,6 +87,10 @@ class Retrying:
         """Delete."""
         self._again(lambda: self._inner.delete(key))
 
+    def give_up(self, key: str) -> None:
+        """Give up."""
+        self._again(lambda: self._inner.give_up(key))
+
     def listing(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
         """List, going on behind the last key that came."""
         course = _Course(self._patience, self._around)
@@ -194,6 +198,10 @@ class Counted:
     def delete(self, key: str) -> None:
         """Delete."""
         self._counted("delete", lambda: self._inner.delete(key))
+
+    def give_up(self, key: str) -> None:
+        """Give up."""
+        self._counted("give_up", lambda: self._inner.give_up(key))
 
     def listing(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
         """List; one call, however many pages it takes."""

@@ -53,6 +53,11 @@ class Unreliable:
         self._fail()
         self.inner.delete(key)
 
+    def give_up(self, key: str) -> None:
+        """Fail, or give up."""
+        self._fail()
+        self.inner.give_up(key)
+
     def listing(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
         """Give one, then fail."""
         for found in self.inner.listing(prefix, after):

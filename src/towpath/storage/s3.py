@@ -1,0 +1,255 @@
+"""The calls for uploads in parts of S3's protocol: signed by botocore, carried by urllib3."""
+
+import base64
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import quote, urlencode
+from xml.etree import ElementTree
+
+import urllib3
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials, ReadOnlyCredentials
+from botocore.session import Session
+
+from towpath.domain.error_table import class_of_names
+from towpath.domain.paths import ErrorClass
+from towpath.storage.answers import Answer, store_refused
+from towpath.storage.parts import Begun, Part, UploadGone, Whole
+from towpath.storage.protocol import StorageError
+
+CONNECT_TIMEOUT: Final = 5.0
+CONNECTIONS: Final = 32
+RETRIES: Final = urllib3.Retry(
+    connect=3,
+    read=1,
+    status=3,
+    other=0,
+    redirect=0,
+    backoff_factor=0.2,
+    backoff_max=5,
+    status_forcelist={429, 500, 502, 503, 504},
+    allowed_methods=None,
+    raise_on_status=False,
+)
+"""What is tried again at once: each of these calls may be made twice."""
+
+_UNSIGNED: Final = Config(s3={"payload_signing_enabled": False})
+"""The payload goes unsigned: the store compares it with its CRC32C, which costs a tenth of a SHA-256."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Place:
+    """A bucket, or a prefix in one, and how it is reached: `timeout` in seconds, for one request. Without
+    credentials, those of the worker's environment or of its machine are used."""
+
+    endpoint: str
+    bucket: str
+    prefix: str
+    region: str
+    credentials: Mapping[str, str]
+    timeout: float
+
+
+class S3Uploads:
+    """The uploads in parts at an S3 store; see `PartStore`."""
+
+    def __init__(self, place: S3Place) -> None:
+        self._place = place
+        self._credentials = _credentials(place.credentials)
+        self._prefix = f"{place.prefix}/" if place.prefix else ""
+        self._http = urllib3.PoolManager(
+            maxsize=CONNECTIONS,
+            retries=RETRIES,
+            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=place.timeout),
+        )
+
+    def begun(self, prefix: str) -> Iterator[Begun]:
+        """By pages of ListMultipartUploads."""
+        query = {"uploads": "", "prefix": self._prefix + prefix}
+        while True:
+            found = self._ask("GET", "", query)
+            for each in found.findall("{*}Upload"):
+                key = _text(each, "Key")
+                if key.startswith(self._prefix):
+                    at = datetime.fromisoformat(_text(each, "Initiated")).astimezone(UTC)
+                    yield Begun(key[len(self._prefix) :], _text(each, "UploadId"), at)
+            if _text(found, "IsTruncated") != "true":
+                return
+            query |= {
+                "key-marker": _text(found, "NextKeyMarker"),
+                "upload-id-marker": _text(found, "NextUploadIdMarker"),
+            }
+
+    def begin(self, key: str) -> str:
+        """CreateMultipartUpload; asks for a CRC32C of the whole."""
+        headers = {"x-amz-checksum-algorithm": "CRC32C", "x-amz-checksum-type": "FULL_OBJECT"}
+        return _text(self._ask("POST", key, {"uploads": ""}, headers=headers), "UploadId")
+
+    def parts(self, key: str, upload: str) -> Iterator[Part]:
+        """By pages of ListParts."""
+        query = {"uploadId": upload}
+        while True:
+            found = self._ask("GET", key, query)
+            for each in found.findall("{*}Part"):
+                size, number = int(_text(each, "Size")), int(_text(each, "PartNumber"))
+                yield Part(number, size, _plain(_text(each, "ETag")), _crc(_text(each, "ChecksumCRC32C")))
+            if _text(found, "IsTruncated") != "true":
+                return
+            query |= {"part-number-marker": _text(found, "NextPartNumberMarker")}
+
+    def send(self, key: str, upload: str, number: int, content: bytes, crc32c: int) -> Part:
+        """UploadPart, with the CRC32C that the store is to compare."""
+        query = {"partNumber": str(number), "uploadId": upload}
+        headers = {"x-amz-checksum-crc32c": _packed(crc32c)}
+        answer = self._call("PUT", key, query, content, headers)
+        return Part(number, len(content), _plain(answer.headers.get("etag", "")), crc32c)
+
+    def finish(self, key: str, upload: str, parts: list[Part]) -> Whole:
+        """CompleteMultipartUpload. The checksum of the whole is not sent, so that what is answered is the store's."""
+        found = self._ask("POST", key, {"uploadId": upload}, _completion(parts))
+        kind = _text(found, "ChecksumType")
+        crc = _crc(_text(found, "ChecksumCRC32C")) if kind in ("", "FULL_OBJECT") else None
+        return Whole(_plain(_text(found, "ETag")), crc)
+
+    def abort(self, key: str, upload: str) -> None:
+        """AbortMultipartUpload."""
+        try:
+            self._call("DELETE", key, {"uploadId": upload})
+        except UploadGone:
+            return
+
+    # Asking ---------------------------------------------------------------------------------------------------
+
+    def _ask(
+        self,
+        method: str,
+        key: str,
+        query: Mapping[str, str],
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> ElementTree.Element:
+        """The document that the store answers with; an error may come with the status 200."""
+        answer = self._call(method, key, query, body, headers)
+        try:
+            document = ElementTree.fromstring(answer.data)  # noqa: S314  # expat bounds what it expands
+        except ElementTree.ParseError:
+            raise StorageError(f"{_doing(method, key)}: the answer is no XML", ErrorClass.TRANSIENT) from None
+        if document.tag.rpartition("}")[2] == "Error":
+            raise _refused(method, key, 500, answer.data)
+        return document
+
+    def _call(
+        self,
+        method: str,
+        key: str,
+        query: Mapping[str, str],
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> urllib3.BaseHTTPResponse:
+        signed = self._signed(method, key, query, dict(headers or {}))
+        try:
+            answer = self._http.request(
+                method, signed.url or "", body=body, headers=dict(signed.headers.items())
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise _broken(method, key, self._place.endpoint, error) from None
+        if answer.status < 300:
+            return answer
+        raise _refused(method, key, answer.status, answer.data)
+
+    def _signed(self, method: str, key: str, query: Mapping[str, str], headers: dict[str, str]) -> AWSRequest:
+        place = self._place
+        path = quote(f"/{place.bucket}/{self._prefix}{key}" if key else f"/{place.bucket}", safe="/-_.~")
+        url = f"{place.endpoint}{path}?{urlencode(sorted(query.items()), quote_via=quote, safe='-_.~')}"
+        request = AWSRequest(method, url, headers)
+        request.context["client_config"] = _UNSIGNED
+        S3SigV4Auth(self._credentials(), "s3", place.region).add_auth(request)
+        return request
+
+
+# Words of the protocol ----------------------------------------------------------------------------------------
+
+
+def _credentials(given: Mapping[str, str]) -> Callable[[], Credentials | ReadOnlyCredentials]:
+    """Those that were given; else the machine's own, which are looked for when they are first needed."""
+    if given:
+        known = ReadOnlyCredentials(
+            given["access_key_id"], given["secret_access_key"], given.get("session_token")
+        )
+        return lambda: known
+    session = Session()
+
+    def found() -> ReadOnlyCredentials:
+        own = session.get_credentials()
+        if own is None:
+            raise StorageError("no credentials: none were given, and the machine has none", _DENIED)
+        return own.get_frozen_credentials()
+
+    return found
+
+
+_DENIED: Final = ErrorClass.NO_PERMISSION
+
+
+def _completion(parts: list[Part]) -> bytes:
+    top = ElementTree.Element("CompleteMultipartUpload")
+    for part in sorted(parts, key=lambda part: part.number):
+        one = ElementTree.SubElement(top, "Part")
+        ElementTree.SubElement(one, "PartNumber").text = str(part.number)
+        ElementTree.SubElement(one, "ETag").text = f'"{part.etag}"'
+        if part.crc32c is not None:
+            ElementTree.SubElement(one, "ChecksumCRC32C").text = _packed(part.crc32c)
+    return ElementTree.tostring(top)
+
+
+def _text(element: ElementTree.Element, name: str) -> str:
+    return element.findtext(f"{{*}}{name}") or ""
+
+
+def _plain(etag: str) -> str:
+    return etag.strip('"').lower()
+
+
+def _packed(crc32c: int) -> str:
+    return base64.b64encode(crc32c.to_bytes(4)).decode()
+
+
+def _crc(text: str) -> int | None:
+    """A CRC32C as the protocol writes it; None for none, and for one that is composed of the parts' (`…-3`)."""
+    return int.from_bytes(base64.b64decode(text)) if text and "-" not in text else None
+
+
+_GERUNDS: Final = {"PUT": "send a part of", "GET": "ask for the parts of", "POST": "put", "DELETE": "give up"}
+
+
+def _doing(method: str, key: str) -> str:
+    return f"{_GERUNDS[method]} '{key}'"
+
+
+def _refused(method: str, key: str, status: int, body: bytes) -> StorageError | UploadGone:
+    code, message = "", ""
+    try:
+        document = ElementTree.fromstring(body)  # noqa: S314
+        code, message = _text(document, "Code"), _text(document, "Message")
+    except ElementTree.ParseError:
+        pass
+    if code == "NoSuchUpload":
+        return UploadGone(message)
+    words = f"{status} {code}{f': {message}' if message else ''}".rstrip()
+    return store_refused(_doing(method, key), Answer(status, code, words))
+
+
+def _broken(method: str, key: str, endpoint: str, error: urllib3.exceptions.HTTPError) -> StorageError:
+    """An exchange that never came to an answer."""
+    cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
+    deep = cause.args[1] if len(cause.args) > 1 and isinstance(cause.args[1], Exception) else cause
+    late = isinstance(cause, urllib3.exceptions.TimeoutError) or isinstance(deep, TimeoutError)
+    fresh = isinstance(cause, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
+    name = "Connect" if fresh else "Timeout" if late else "Interrupted"
+    said = {"Connect": "no connection", "Timeout": "no answer in time", "Interrupted": "the connection broke"}
+    known = class_of_names((name,)) or ErrorClass.TRANSIENT
+    return StorageError(f"{_doing(method, key)}: {said[name]} with {endpoint}", known, name)
