@@ -14,6 +14,7 @@ from towpath.hsm.look import Look, look
 from towpath.hsm.mark import Standing
 from towpath.steps.outcomes import refused
 from towpath.steps.protocol import HandedBack, Item, Site, Step, Target
+from towpath.steps.settings import NO_SETTINGS, SiteSettings
 from towpath.storage.posix import DirectoryStorage
 from towpath.storage.protocol import Storage, StorageError
 from towpath.storage.roots import Root
@@ -57,6 +58,10 @@ class ThreadContext:
     back: Callable[[], bool] = never
     moved: int = 0
     again: bool = False
+    roots: Mapping[str, Root] = field(default_factory=dict)
+    job: int = 7
+    task: int = 70
+    facts: Mapping[str, Any] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def target(self) -> Target:
@@ -125,6 +130,11 @@ class Place:
     certain: Callable[[], None] = nothing
     back: Callable[[], bool] = never
     carried: dict[int, bytes] = field(default_factory=dict)
+    again: bool = False
+    other_roots: dict[str, Root] = field(default_factory=dict)
+    task: int = 70
+    facts: dict[str, Any] = field(default_factory=dict)
+    settings: SiteSettings = NO_SETTINGS
 
     @classmethod
     def at(cls, directory: Path, storage: Storage, target_directory: bytes | None = None) -> "Place":
@@ -156,7 +166,7 @@ class Place:
         unknown = arguments.keys() - step.spec.defaults().keys()
         assert not unknown, f"{step.spec.name} has no arguments {unknown}"
         return ThreadContext(
-            Site(self.name, self.key, self.unguarded),
+            Site(self.name, self.key, self.unguarded, self.settings),
             self.root,
             self.items(paths),
             step.spec.defaults() | arguments,
@@ -166,6 +176,10 @@ class Place:
             allow=self.allow,
             certain=self.certain,
             back=self.back,
+            again=self.again,
+            roots={self.root.name: self.root, **self.other_roots},
+            task=self.task,
+            facts=self.facts,
         )
 
     def run(self, step: Step, *paths: bytes, **arguments: Any) -> dict[bytes, PathOutcome]:

@@ -35,9 +35,9 @@ def test_a_step_that_needs_a_target_lets_one_be_named(spec: StepSpec) -> None:
         assert spec.argument("endpoint") is not None
 
 
-def test_only_deletes_wait_for_the_transfers() -> None:
+def test_moves_go_before_the_transfers_and_deletes_after_them() -> None:
+    assert [spec.name for spec in BUILT_IN if spec.phase is Phase.MOVES] == ["move"]
     assert [spec.name for spec in BUILT_IN if spec.phase is Phase.DELETES] == ["delete"]
-    assert all(spec.phase in {Phase.TRANSFERS, Phase.DELETES} for spec in BUILT_IN)
 
 
 def test_a_plugin_cannot_take_the_name_of_a_step_that_is_built_in() -> None:

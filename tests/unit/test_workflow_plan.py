@@ -223,6 +223,9 @@ def test_the_workflows_that_come_installed() -> None:
         "recall",
         "send",
         "delete",
+        "move",
+        "copy",
+        "unmanage",
         "checksum",
         "noop",
     ]

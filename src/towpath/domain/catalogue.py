@@ -56,6 +56,19 @@ OVERWRITE = Argument(
 SKIP_HASH = Argument("skip_hash", "bool", False, "do not compare the data brought with its checksum")
 DEFAULT_UID = Argument("default_uid", "int", None, "owner where the recorded one cannot be set", minimum=0)
 DEFAULT_GID = Argument("default_gid", "int", None, "group where the recorded one cannot be set", minimum=0)
+ABORT_MISSING = Argument("abort_missing", "bool", False, "a path that is not there is aborted, not failed")
+TO_ROOT = Argument(
+    "to_root", "string", None, "the root that paths go to; the one of the same name if left out"
+)
+TO_PATH = Argument("to_path", "string", "", "the directory beneath that root under which paths are put")
+FROM_PATH = Argument("from_path", "string", "", "what is taken off the front of each path before that")
+REPLACE = Argument(
+    "replace",
+    "string",
+    "never",
+    "whether a different file makes room: never, where it is older, or always",
+    ("never", "older", "always"),
+)
 
 MIGRATE = StepSpec(
     "migrate",
@@ -72,7 +85,7 @@ MIGRATE = StepSpec(
         ),
         LOCK_LEVEL,
         ENDPOINT,
-        Argument("abort_missing", "bool", False, "a path that is not there is aborted, not failed"),
+        ABORT_MISSING,
         Argument("migrate_offline_files", "bool", False, "record the metadata of stubs anew"),
         Argument(
             "skip_modified_during_migrate", "bool", False, "a file edited meanwhile is skipped, not failed"
@@ -94,7 +107,7 @@ RECALL = StepSpec(
         Argument("update_atime", "bool", False, "set the access time to now"),
         Argument("update_mtime", "bool", False, "set the modification time to now"),
         Argument("delete_remote", "bool", False, "forget the object afterwards: the file becomes resident"),
-        Argument("abort_missing", "bool", False, "a path that is not there is aborted, not failed"),
+        ABORT_MISSING,
     ),
     aliases=("dynamo.tasks.recall",),
 )
@@ -117,6 +130,9 @@ REVERSE_STUB = StepSpec(
             "which one stays where a different file stands here already",
             ("newest", "local", "ignore"),
         ),
+        TO_ROOT,
+        TO_PATH,
+        FROM_PATH,
     ),
     aliases=("dynamo.tasks.reverse_stub", "stub"),
     needs_target=True,
@@ -131,6 +147,70 @@ DELETE = StepSpec(
     phase=Phase.DELETES,
     aliases=("dynamo.tasks.delete_paths_from_gpfs",),
 )
+MOVE = StepSpec(
+    "move",
+    "rename files, symbolic links and directories within the site",
+    (
+        TO_ROOT,
+        TO_PATH,
+        FROM_PATH,
+        Argument("recursive", "bool", False, "a directory goes with all that it holds"),
+        REPLACE,
+        ABORT_MISSING,
+    ),
+    phase=Phase.MOVES,
+    aliases=("dynamo.tasks.move_paths_on_gpfs",),
+)
+COPY = StepSpec(
+    "copy",
+    "copy files, symbolic links and directories within the site, with all their metadata",
+    (TO_ROOT, TO_PATH, FROM_PATH, REPLACE, DEFAULT_UID, DEFAULT_GID, ABORT_MISSING),
+)
+UNMANAGE = StepSpec(
+    "unmanage",
+    "forget the copies of premigrated files: they are resident again",
+    (ABORT_MISSING,),
+)
+SET_METADATA = StepSpec(
+    "set_metadata",
+    "set permissions, owner, group, times and extended attributes",
+    (
+        Argument("mode", "string", None, "the permission bits, in octal: 0640"),
+        Argument("owner", "string", None, "the owner, by name or number"),
+        Argument("group", "string", None, "the group, by name or number"),
+        Argument("mtime", "string", None, "modification time: 'now', or as 2026-11-24T14:00:00+01:00"),
+        Argument("atime", "string", None, "access time, likewise"),
+        Argument("xattrs", "string", None, 'user attributes as JSON: {"user.a": "1", "user.b": null}'),
+        ABORT_MISSING,
+    ),
+)
+TAG = StepSpec(
+    "tag",
+    "tag files and directories: a tag is the extended attribute user.tag.NAME",
+    (
+        Argument("tag", "string", None, "the tag's name"),
+        Argument("value", "string", "", "its value"),
+        Argument("remove", "bool", False, "take the tag away"),
+        ABORT_MISSING,
+    ),
+)
+CHECK_SYNC_STATE = StepSpec(
+    "check_sync_state",
+    "let only those paths on that the destination is to get",
+    (
+        Argument(
+            "sync_preference",
+            "string",
+            "newest",
+            "which of two different files wins: the newest, the sender's (local), or neither (ignore)",
+            ("newest", "local", "ignore"),
+        ),
+        TO_ROOT,
+        TO_PATH,
+        FROM_PATH,
+    ),
+    aliases=("dynamo.tasks.check_sync_state",),
+)
 CHECKSUM = StepSpec(
     "checksum",
     "read files and keep their checksums",
@@ -138,7 +218,20 @@ CHECKSUM = StepSpec(
 )
 NOOP = StepSpec("noop", "do nothing to each path: for measuring, and for trying out rules")
 
-BUILT_IN: tuple[StepSpec, ...] = (MIGRATE, RECALL, REVERSE_STUB, DELETE, CHECKSUM, NOOP)
+BUILT_IN: tuple[StepSpec, ...] = (
+    MIGRATE,
+    RECALL,
+    REVERSE_STUB,
+    DELETE,
+    MOVE,
+    COPY,
+    UNMANAGE,
+    SET_METADATA,
+    TAG,
+    CHECK_SYNC_STATE,
+    CHECKSUM,
+    NOOP,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,14 @@ from collections.abc import Collection, Mapping
 
 from towpath.domain.catalogue import (
     CHECKSUM,
+    COPY,
     DELETE,
     INSTALLED,
     MIGRATE,
+    MOVE,
     RECALL,
     REVERSE_STUB,
+    UNMANAGE,
     Argument,
     StepSpec,
 )
@@ -108,6 +111,24 @@ DOCUMENTS: tuple[dict[str, object], ...] = (
         "label": "Delete",
         "fields": _fields((DELETE,)),
         "filter_rules": _rules(("all",), _use(DELETE)),
+    },
+    {
+        "name": "move",
+        "label": "Move within the site",
+        "fields": _fields((MOVE,), defaults={"recursive": True}),
+        "filter_rules": _rules(("all",), _use(MOVE)),
+    },
+    {
+        "name": "copy",
+        "label": "Copy within the site",
+        "fields": _fields((COPY,)),
+        "filter_rules": _rules(("all",), _use(COPY)),
+    },
+    {
+        "name": "unmanage",
+        "label": "Forget copies at targets",
+        "fields": _fields((UNMANAGE,)),
+        "filter_rules": _rules(WITH_DATA, _use(UNMANAGE)),
     },
     {
         "name": "checksum",

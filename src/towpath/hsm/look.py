@@ -72,6 +72,10 @@ class Look:
         """Remove the mark: the file is resident."""
         erase_mark(self.fd, self.mode)
 
+    def despite_its_mode(self, change: Callable[[], None]) -> None:
+        """Change an attribute, also where the permission bits keep the file's own owner from doing so."""
+        _whatever_the_mode(self.fd, self.mode, change)
+
     def reopen_to_write(self) -> None:
         """Let the descriptor be one that may write, to the same file: the only one of ours still."""
 

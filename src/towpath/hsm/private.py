@@ -1,6 +1,5 @@
 """Private files: what is made beside its place under a name of its own, and takes its place in one move."""
 
-import ctypes
 import errno
 import fcntl
 import os
@@ -12,18 +11,12 @@ from typing import Final
 from towpath.hsm import mark as marks
 from towpath.hsm.look import Look, NotRegular, look
 from towpath.hsm.mark import Mark, Reference, Standing, State
+from towpath.storage.renames import EXCHANGE, NO_REPLACE, rename
 from towpath.storage.roots import Root
 
 _NAME: Final = re.compile(rb"(?:.*/)?\.towpath-[0-9a-f]{16}\.part", re.DOTALL)
-_NOREPLACE: Final = 1
-_EXCHANGE: Final = 2
-_UNKNOWN_CALL: Final = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
 _NOTHING: Final = Reference(bytes(4), bytes(10), 0)
 _RACES: Final = 8
-
-_renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-_renameat2.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
-_renameat2.restype = ctypes.c_int
 
 
 class Busy(Exception):
@@ -129,13 +122,13 @@ def swap(root: Root, path: bytes, expected: int) -> Swapped:
     """
     with root.holding(path) as (directory, name):
         beside = name_beside(name)
-        if not _rename(directory, beside, name, _EXCHANGE):
+        if not _rename(directory, beside, name, EXCHANGE):
             if _inode(directory, name) != expected:
                 return Swapped.OTHER
             os.rename(beside, name, src_dir_fd=directory, dst_dir_fd=directory)
             return Swapped.DONE
         if _inode(directory, beside) != expected:
-            _rename(directory, beside, name, _EXCHANGE)
+            _rename(directory, beside, name, EXCHANGE)
             return Swapped.OTHER
         os.unlink(beside, dir_fd=directory)
     return Swapped.DONE
@@ -154,7 +147,7 @@ def place(root: Root, path: bytes) -> None:
     """Let the private file beside `path` take its place, where nothing stands; raises FileExistsError."""
     with root.holding(path) as (directory, name):
         beside = name_beside(name)
-        if not _rename(directory, beside, name, _NOREPLACE):
+        if not _rename(directory, beside, name, NO_REPLACE):
             os.link(beside, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
             os.unlink(beside, dir_fd=directory)
 
@@ -185,10 +178,5 @@ def _unlink(root: Root, path: bytes) -> None:
 
 
 def _rename(directory: int, old: bytes, new: bytes, flags: int) -> bool:
-    """Rename with flags; False where the kernel or the file system does not know them."""
-    if _renameat2(directory, old, directory, new, flags) == 0:
-        return True
-    number = ctypes.get_errno()
-    if number in _UNKNOWN_CALL:
-        return False
-    raise OSError(number, os.strerror(number), new)
+    """Rename within a directory; False where the kernel or the file system does not know the flags."""
+    return rename((directory, old), (directory, new), flags)

@@ -11,6 +11,7 @@ from towpath.hsm.mark import Judged
 from towpath.hsm.shelf import Shelf
 from towpath.steps.outcomes import already, failed, skipped
 from towpath.steps.protocol import Context, Item
+from towpath.storage.roots import Root
 
 UNGUARDED: Final = (
     "a stub would read as zeros here: no recall daemon guards this site, and it has not said `unguarded = true`"
@@ -36,25 +37,32 @@ def closed(item: Item) -> PathOutcome:
     return failed(item, "its permission bits let nobody read it", ErrorClass.NO_PERMISSION)
 
 
-def bring(context: Context, item: Item, found: Look, shelf: Shelf, how: Filling) -> PathOutcome | None:
-    """Fill a stub from the target that its mark names; None once done, else the outcome that says why not."""
+def bring(
+    context: Context, item: Item, found: Look, shelf: Shelf, how: Filling, root: Root | None = None
+) -> PathOutcome | None:
+    """Fill a stub from the target that its mark names; None once done, else the outcome that says why not.
+
+    `root` is the one beneath which the item's path lies, the task's own where left out.
+    """
     mark = found.judged.ours
     storage = context.target_of(mark.reference.tag).storage
     record = shelf.find(storage, mark.reference)
-    why = fill(context.root, item.path, found, record, storage.get(record.key), how)
+    why = fill(root or context.root, item.path, found, record, storage.get(record.key), how)
     if why is None:
         return None
     return failed(item, why, ErrorClass.PERMANENT if why in _PERMANENT else ErrorClass.TRANSIENT)
 
 
-def already_whole(context: Context, item: Item, carry: bytes | None = None) -> PathOutcome:
+def already_whole(
+    context: Context, item: Item, carry: bytes | None = None, root: Root | None = None
+) -> PathOutcome:
     """The outcome of a path at which all stands as wished; what an interrupted run left beside it goes.
 
     One that died after the files had changed places has left the old one under the private name.
     """
     parent, slash, name = item.path.rpartition(b"/")
     with suppress(private.Busy, private.NotOurs, OSError):
-        private.reclaim(context.root, parent + slash + private.name_beside(name), context.site.key)
+        private.reclaim(root or context.root, parent + slash + private.name_beside(name), context.site.key)
     return already(item, carry)
 
 

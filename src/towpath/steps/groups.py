@@ -50,9 +50,12 @@ class Groups(Generic[Begun]):
             self._finished.extend(self._commit(full))
         return PathOutcome(item.index, Code.NONE)
 
-    def outcomes(self, context: Context, work: Callable[[Item], PathOutcome]) -> Iterator[PathOutcome]:
-        """Run `work` over the context's items, and yield outcomes: its own, and those of what joined a group."""
-        for outcome in context.each(work, context.items):
+    def outcomes(
+        self, context: Context, work: Callable[[Item], PathOutcome], items: Iterable[Item] | None = None
+    ) -> Iterator[PathOutcome]:
+        """Run `work` over items (the context's where none are given), and yield outcomes: its own, and those of what
+        joined a group."""
+        for outcome in context.each(work, context.items if items is None else items):
             if outcome.code is not Code.NONE:
                 yield outcome
             while self._finished:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol
 
 from towpath.domain.catalogue import StepSpec
 from towpath.domain.paths import Kind, PathOutcome
+from towpath.steps.settings import NO_SETTINGS, SiteSettings
 from towpath.storage.protocol import GivenUp, Storage
 from towpath.storage.roots import Root
 
@@ -39,6 +40,7 @@ class Site:
     name: str
     key: bytes
     unguarded: bool
+    settings: SiteSettings = NO_SETTINGS
 
 
 class Stopped(GivenUp):
@@ -54,14 +56,26 @@ class Context(Protocol):
     """What a step is given: its paths, its arguments, and the means to run them and to be stopped."""
 
     site: Site
-    root: Root
     items: Sequence[Item]
     arguments: Mapping[str, Any]
     """Each argument of the step's spec, its default where none was given."""
     carried: Mapping[int, bytes]
     """Index of a path → what the step before handed on for it."""
+    job: int
+    task: int
+    """Numbers of the hub's: a task that runs again has the same, and no two have the same."""
+    facts: Mapping[str, Any]
+    """For a step of the last phase, what the hub says of its job; else empty."""
     again: bool
     """An earlier run of this task may have got as far as to its effects: what is found done may be its doing."""
+
+    @property
+    def roots(self) -> Mapping[str, Root]:
+        """The roots of this site by name."""
+
+    @property
+    def root(self) -> Root:
+        """The root of the paths; raises `NotFound` where this site has none of that name."""
 
     def target(self) -> Target:
         """The target that the task names; raises `StorageError` where it cannot be had."""

@@ -1,5 +1,6 @@
 """The step that makes files here from objects at a target, as stubs or with their data."""
 
+import dataclasses
 import os
 import stat as modes
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from towpath.hsm.shelf import Shelf
 from towpath.steps.commit import check_head
 from towpath.steps.files import UNGUARDED, already_whole, bring
 from towpath.steps.outcomes import GONE, all_failed, already, failed, processed, skipped
+from towpath.steps.placing import Placing, placing_of
 from towpath.steps.protocol import Context, Item
 from towpath.storage.protocol import StorageError
 
@@ -53,6 +55,9 @@ class ReverseStub:
     - `default_uid`, `default_gid`: the owner where the recorded one is not known here, or may not be set.
     - `lock_level`: at partial and implicit, a file is only replaced while no program has it open for writing.
 
+    - `to_root`, `to_path`, `from_path`: the place of a path is `to_path`, followed by the path less `from_path`,
+      beneath the root of that name.
+
     The target is the one that the record names, whatever `endpoint` says. A directory never makes room for a
     file, nor a file for a directory.
     """
@@ -67,10 +72,13 @@ class ReverseStub:
         wrong = check_head(context.arguments["stub_size"])
         if wrong is None and not context.arguments["hydrate"] and not context.site.unguarded:
             wrong = UNGUARDED
-        if wrong is not None:
-            yield from all_failed(context, StorageError(wrong, ErrorClass.PERMANENT))
+        try:
+            if wrong is not None:
+                raise StorageError(wrong, ErrorClass.PERMANENT)
+            run = _Run(context, self._shelf, placing_of(context))
+        except StorageError as error:
+            yield from all_failed(context, error)
             return
-        run = _Run(context, self._shelf)
         directories = [item for item in context.items if item.kind is Kind.DIRECTORY]
         directories.sort(key=lambda item: item.path.count(b"/"), reverse=True)
         yield from context.each(run.work, [item for item in context.items if item.kind is not Kind.DIRECTORY])
@@ -80,9 +88,10 @@ class ReverseStub:
 class _Run:
     """One task."""
 
-    def __init__(self, context: Context, shelf: Shelf) -> None:
+    def __init__(self, context: Context, shelf: Shelf, placing: Placing) -> None:
         arguments = context.arguments
-        self._context, self._shelf, self._root = context, shelf, context.root
+        self._context, self._shelf, self._placing = context, shelf, placing
+        self._root = placing.root
         self._overwrite: bool = arguments["overwrite"]
         self._preference = Preference(arguments["conflict_preference"])
         filling = Filling(
@@ -97,7 +106,8 @@ class _Run:
         self._how = Making(filling, arguments["hydrate"], arguments["stub_size"])
 
     def work(self, item: Item) -> PathOutcome:
-        """One path."""
+        """One path, at the place where it goes."""
+        item = dataclasses.replace(item, path=self._placing.of(item.path))
         packed = self._context.carried.get(item.index)
         if packed is None:
             return failed(item, "the step before handed on no record of it (reverse_stub follows a migrate)")
@@ -237,8 +247,8 @@ class _Run:
     def _same(self, item: Item, here: Look, record: Record, origin: Origin) -> PathOutcome:
         carry = origin.reference.pack()
         if not self._how.hydrate or here.judged.standing is not Standing.OFFLINE:
-            return already_whole(self._context, item, carry)
-        refused = bring(self._context, item, here, self._shelf, self._how.filling)
+            return already_whole(self._context, item, carry, self._root)
+        refused = bring(self._context, item, here, self._shelf, self._how.filling, self._root)
         return refused or processed(item, record.size, carry)
 
     # What stands here already ---------------------------------------------------------------------------------

@@ -2,14 +2,23 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from towpath.domain.paths import PathOutcome
 from towpath.steps.protocol import HandedBack, Item, Site, Target
-from towpath.storage.roots import Root
+from towpath.storage.roots import Root, Roots
 from towpath.worker.crew import Crew
 from towpath.worker.held import Run
 from towpath.worker.targets import Targets
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The roots of the site, and the name of the one beneath which a task's paths lie at the job's site."""
+
+    roots: Roots
+    root: str
 
 
 class TaskContext:
@@ -17,27 +26,43 @@ class TaskContext:
 
     __slots__ = (
         "_crew",
+        "_root",
+        "_roots",
         "_run",
         "_targets",
         "again",
         "arguments",
         "carried",
+        "facts",
         "items",
-        "root",
+        "job",
         "site",
         "stopped_early",
+        "task",
     )
 
-    def __init__(self, run: Run, site: Site, root: Root, targets: Targets, crew: Crew) -> None:
+    def __init__(self, run: Run, site: Site, places: Places, targets: Targets, crew: Crew) -> None:
         self._run, self._targets, self._crew = run, targets, crew
         self.site = site
-        self.root = root
+        self._roots, self._root = places.roots, places.root
+        self.job, self.task = run.grant.job, run.grant.task
+        self.facts: Mapping[str, Any] = {}
         self.items: Sequence[Item] = ()
         self.arguments: Mapping[str, Any] = {}
         self.carried: Mapping[int, bytes] = {}
         self.again = run.grant.again
         self.stopped_early = False
         """`proceed` has said False, or a path was given up: fewer outcomes than paths are right."""
+
+    @property
+    def roots(self) -> Roots:
+        """The roots of this site by name."""
+        return self._roots
+
+    @property
+    def root(self) -> Root:
+        """The root of the paths; raises `NotFound` where this site has none of that name."""
+        return self._roots.of(self._root)
 
     def target(self) -> Target:
         """The target that the task names; raises `StorageError` where it cannot be had."""

@@ -16,7 +16,7 @@ from towpath.steps.protocol import HandedBack, Item, Site, Step, Stopped
 from towpath.storage.protocol import StorageError
 from towpath.storage.roots import Roots
 from towpath.worker import outcomes
-from towpath.worker.context import TaskContext
+from towpath.worker.context import Places, TaskContext
 from towpath.worker.crew import Crew
 from towpath.worker.held import Run
 from towpath.worker.outcomes import BadOutcomes, Span, Tally
@@ -79,13 +79,21 @@ def step_through(run: Run, means: Means) -> bytes:
 
 
 def _open(run: Run, means: Means) -> tuple[Step, wire.Batch, TaskContext]:
-    """The step, the paths' batch, and the root beneath which they lie."""
+    """The step, the paths' batch, and what the step is given."""
     name = run.grant.step
     step = means.steps.get(name)
     if step is None:
         raise Mistake(f"this node has no step '{name}'{did_you_mean(name, means.steps)}")
     batch = wire.unpack(run.grant.batch, wire.Batch)
-    return step, batch, TaskContext(run, means.site, means.roots.of(batch.root), means.targets, means.crew)
+    if not run.grant.arguments.get(
+        "to_root"
+    ):  # Else the paths may come from a root that only another site has.
+        means.roots.of(batch.root)
+    return (
+        step,
+        batch,
+        TaskContext(run, means.site, Places(means.roots, batch.root), means.targets, means.crew),
+    )
 
 
 def _unpack(grant: wire.Grant, batch: wire.Batch, step: Step, context: TaskContext) -> Span:

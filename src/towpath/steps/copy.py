@@ -1,0 +1,312 @@
+"""The step that copies files, symbolic links and directories within the site, with all their metadata."""
+
+import errno
+import os
+import stat as modes
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from towpath.domain.catalogue import COPY, StepSpec
+from towpath.domain.paths import ErrorClass, Kind, PathOutcome, is_beneath
+from towpath.hsm import make, private
+from towpath.hsm.fill import Filling, version_of
+from towpath.hsm.look import Look, NotRegular, erase_mark, look
+from towpath.hsm.mark import Standing
+from towpath.hsm.metadata import Content, Owners, directory_record, file_record, link_record
+from towpath.steps.files import closed, edited
+from towpath.steps.groups import Groups
+from towpath.steps.outcomes import (
+    GONE,
+    all_failed,
+    already,
+    failed,
+    kind_in_words,
+    missing,
+    processed,
+    refused,
+    skipped,
+)
+from towpath.steps.placing import Placing, is_to_make_room, placing_of
+from towpath.steps.protocol import Context, Item
+from towpath.steps.reading import settle
+from towpath.storage.durable import Durable
+from towpath.storage.protocol import StorageError
+
+PIECE: Final = 1024 * 1024
+STANDS: Final = "something else stands where its copy would go"
+MOVED: Final = "what stands where its copy goes was changed meanwhile"
+CHANGED: Final = "the file was changed while it was copied"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A copy that stands under its private name; `there` is what it is to replace."""
+
+    item: Item
+    place: bytes
+    size: int
+    there: os.stat_result | None
+
+
+class Copy:
+    """Makes a copy of each path: data with its holes, mode, owner, times, extended attributes and ACLs.
+
+    The place is `to_path`, followed by the path less `from_path`, beneath `to_root`. A copy is made under a private
+    name, synced, in groups, and only then takes its place. It is a file of its own: of the relation of a managed
+    file to its object it has nothing. A stub is skipped: its data is not here.
+
+    - `replace`: a different file or symbolic link at the place makes room `never`, where it is `older`, or `always`.
+      One that has the same size and modification time counts as the same, and is left. Directories are merged.
+    - `default_uid`, `default_gid`: the owner where the recorded one may not be set.
+    - `abort_missing`: a path that is not there counts as aborted rather than failed.
+    """
+
+    spec: ClassVar[StepSpec] = COPY
+
+    def run(self, context: Context) -> Iterator[PathOutcome]:
+        """Copy the paths, directories last and deepest first, so that their times stay; see the class."""
+        try:
+            placing = placing_of(context)
+        except StorageError as error:
+            yield from all_failed(context, error)
+            return
+        with closing(Durable(placing.root)) as durable:
+            run = _Run(context, placing, durable)
+            groups = Groups(run.commit)
+            directories = [item for item in context.items if item.kind is Kind.DIRECTORY]
+            others = [item for item in context.items if item.kind is not Kind.DIRECTORY]
+            yield from groups.outcomes(context, lambda item: run.work(item, groups), others)
+            directories.sort(key=lambda item: item.path.count(b"/"), reverse=True)
+            for item in directories:
+                yield from context.each(run.directory, [item])
+
+
+class _Run:
+    """One task."""
+
+    def __init__(self, context: Context, placing: Placing, durable: Durable) -> None:
+        arguments = context.arguments
+        self._context, self._placing, self._durable = context, placing, durable
+        self._root, self._key = context.root, context.site.key
+        self._replace: str = arguments["replace"]
+        self._abort_missing: bool = arguments["abort_missing"]
+        self._owners = Owners(arguments["default_uid"], arguments["default_gid"])
+
+    # Files and links ------------------------------------------------------------------------------------------
+
+    def work(self, item: Item, groups: Groups[Made]) -> PathOutcome:
+        """One path that is no directory."""
+        if private.is_private(item.path):
+            return skipped(item, "it is a file under way to its place")
+        place = self._placing.of(item.path)
+        if self._is_itself(item.path, place):
+            return failed(item, "its copy would take its own place")
+        try:
+            made = self._with_parents(item, place)
+        except GONE:
+            return missing(item, abort=self._abort_missing)
+        except private.Busy:
+            return failed(item, "another run is making its copy now", ErrorClass.TRANSIENT)
+        except private.NotOurs:
+            return failed(item, "a file that is not ours stands where its private file would be made")
+        return groups.join(item, made) if isinstance(made, Made) else made
+
+    def _is_itself(self, path: bytes, place: bytes) -> bool:
+        return self._root is self._placing.root and path == place
+
+    def _with_parents(self, item: Item, place: bytes) -> PathOutcome | Made:
+        found = self._root.stat(item.path)
+        there = self._there(place)
+        if there is not None and (kept := self._kept(item, found, there)) is not None:
+            return kept
+        try:
+            return self._make(item, place, found, there)
+        except FileNotFoundError:
+            self._root.stat(item.path)
+            make.make_parents(self._placing.root, place)
+            return self._make(item, place, found, there)
+
+    def _there(self, place: bytes) -> os.stat_result | None:
+        try:
+            return self._placing.root.stat(place)
+        except GONE:
+            return None
+
+    def _kept(self, item: Item, found: os.stat_result, there: os.stat_result) -> PathOutcome | None:
+        """The outcome where what stands there stays; None where it is to make room."""
+        if modes.S_IFMT(found.st_mode) == modes.S_IFMT(there.st_mode):
+            same = (found.st_size, found.st_mtime_ns) == (there.st_size, there.st_mtime_ns)
+            if same and self._replace != "always":
+                return already(item)
+        if modes.S_ISDIR(there.st_mode) or not is_to_make_room(self._replace, found, there):
+            return failed(item, STANDS)
+        return None
+
+    def _make(
+        self, item: Item, place: bytes, found: os.stat_result, there: os.stat_result | None
+    ) -> PathOutcome | Made:
+        if modes.S_ISLNK(found.st_mode):
+            return self._link(item, place, there)
+        if not modes.S_ISREG(found.st_mode):
+            kind = Kind.DIRECTORY if modes.S_ISDIR(found.st_mode) else Kind.OTHER
+            return skipped(item, f"it is {kind_in_words(kind)}, and is not copied as a file")
+        try:
+            with look(self._root, item.path, self._key) as opened:
+                return self._file(item, opened, place, there)
+        except NotRegular:
+            return failed(item, CHANGED, ErrorClass.TRANSIENT)
+
+    def _file(
+        self, item: Item, found: Look, place: bytes, there: os.stat_result | None
+    ) -> PathOutcome | Made:
+        match found.judged.standing:
+            case Standing.OFFLINE | Standing.INTERRUPTED:
+                return skipped(item, "offline: its data is not here (recall brings it)")
+            case Standing.EDITED:
+                return edited(item)
+        if found.was_closed:
+            return closed(item)
+        fd = private.create(self._placing.root, place, self._key)
+        try:
+            before = settle(found.fd)
+            self._write(fd, found, before)
+            if version_of(os.fstat(found.fd)) != version_of(before):
+                private.abandon(self._placing.root, place, fd)
+                return failed(item, CHANGED, ErrorClass.TRANSIENT)
+        except BaseException:
+            private.abandon(self._placing.root, place, fd)
+            raise
+        os.close(fd)
+        return Made(item, place, before.st_size, there)
+
+    def _write(self, fd: int, found: Look, before: os.stat_result) -> None:
+        copy_content(found.fd, fd, before.st_size, self._go_on)
+        record = file_record(b"", before, found.attributes, Content(), self._key)
+        mode = make.dress(fd, record, self._owners)
+        os.fchmod(fd, mode)
+
+    def _go_on(self, size: int) -> None:
+        self._context.go_on()
+        self._context.progress(size=size)
+
+    def _link(self, item: Item, place: bytes, there: os.stat_result | None) -> PathOutcome:
+        record = link_record(self._root, item.path, self._key)
+        self._context.confirm()
+        if there is None:
+            make.make_link(self._placing.root, place, record, self._owners)
+            return processed(item)
+        how = Filling(
+            self._key, self._context.confirm, lambda _: None, self._context.go_on, owners=self._owners
+        )
+        swapped = make.replace_link(self._placing.root, place, record, there.st_ino, how)
+        if swapped is private.Swapped.DONE:
+            return processed(item)
+        return failed(item, MOVED, ErrorClass.TRANSIENT)
+
+    # A group --------------------------------------------------------------------------------------------------
+
+    def commit(self, group: list[Made]) -> Iterable[PathOutcome]:
+        """Make the copies of a group safe, let each take its place, and make that safe too."""
+        outcomes: list[PathOutcome] = []
+        try:
+            self._durable.sync(_beside(made.place) for made in group)
+            placed = [made for made in group if self._placed(made, outcomes)]
+            self._durable.sync(made.place for made in placed)
+        except OSError as error:
+            told = {outcome.index for outcome in outcomes}
+            left = [made.item for made in group if made.item.index not in told]
+            return outcomes + [refused(item, error, "sync its copy") for item in left]
+        return outcomes + [processed(made.item, made.size) for made in placed]
+
+    def _placed(self, made: Made, outcomes: list[PathOutcome]) -> bool:
+        """Whether a copy has taken its place; else its outcome is told."""
+        root = self._placing.root
+        try:
+            self._context.confirm()
+            if made.there is None:
+                private.place(root, made.place)
+            else:
+                self._swap(made.place, made.there)
+            self._bare(made.place)
+        except FileExistsError:
+            self._clear(made.place)
+            outcomes.append(failed(made.item, MOVED, ErrorClass.TRANSIENT))
+        except OSError as error:
+            outcomes.append(refused(made.item, error, "put its copy in place"))
+        else:
+            return True
+        return False
+
+    def _swap(self, place: bytes, there: os.stat_result) -> None:
+        root = self._placing.root
+        if modes.S_ISREG(there.st_mode):
+            with look(root, place, self._key) as old:
+                private.doom(old, self._key)
+        if private.swap(root, place, there.st_ino) is not private.Swapped.DONE:
+            raise FileExistsError
+
+    def _bare(self, place: bytes) -> None:
+        """Take off the mark of a private file."""
+        with look(self._placing.root, place, self._key) as found:
+            if found.packed is not None:
+                erase_mark(found.fd, found.mode)
+
+    def _clear(self, place: bytes) -> None:
+        private.reclaim(self._placing.root, _beside(place), self._key)
+
+    # Directories ----------------------------------------------------------------------------------------------
+
+    def directory(self, item: Item) -> PathOutcome:
+        """Make a directory, and give it all that the other has; its times stay, since what it holds is there."""
+        place = self._placing.of(item.path)
+        if self._root is self._placing.root and is_beneath(place, item.path) and item.path:
+            return failed(item, "its copy would lie beneath itself")
+        try:
+            record = directory_record(self._root, item.path, self._key)
+        except GONE:
+            return missing(item, abort=self._abort_missing)
+        if not place:
+            return already(item)
+        root = self._placing.root
+        try:
+            make.make_parents(root, place)
+            made = make.make_directory(root, place)
+            dressed = make.dress_directory(root, place, record, self._owners)
+        except (FileExistsError, NotADirectoryError):
+            return failed(item, STANDS)
+        return processed(item) if made or dressed else already(item)
+
+
+def _beside(place: bytes) -> bytes:
+    parent, slash, name = place.rpartition(b"/")
+    return parent + slash + private.name_beside(name)
+
+
+def copy_content(source: int, target: int, size: int, go_on: Callable[[int], None]) -> None:
+    """Copy a file's bytes, leaving its holes; `go_on` is told of each piece, and may end it by an exception."""
+    end = 0
+    while end < size:
+        try:
+            start = os.lseek(source, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            break  # Only a hole is left.
+        end = min(size, os.lseek(source, start, os.SEEK_HOLE))
+        _copy_stretch(source, target, (start, end), go_on)
+    os.ftruncate(target, size)
+
+
+def _copy_stretch(source: int, target: int, stretch: tuple[int, int], go_on: Callable[[int], None]) -> None:
+    done, end = stretch
+    while done < end:
+        piece = os.pread(source, min(PIECE, end - done), done)
+        if not piece:  # It became shorter: whoever compares its stat afterwards sees that.
+            return
+        written = os.pwrite(target, piece, done)
+        while written < len(piece):
+            written += os.pwrite(target, piece[written:], done + written)
+        done += len(piece)
+        go_on(len(piece))
