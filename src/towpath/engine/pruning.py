@@ -9,7 +9,7 @@ from towpath.store.pruning import Place
 FAMILIES = 200
 """Families that are looked at in one transaction."""
 
-ROWS = 200
+ROWS = 50
 """Rows that are taken away in one transaction: claims and reports wait no longer than for one of their own kind."""
 
 BEGINNING: Place = (0, 0)

@@ -1,6 +1,6 @@
 """Old jobs in the database: which families of them are over long enough, and their rows taken away a few at a time."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -16,6 +16,16 @@ HEAVY = frozenset({batches.name, job_inputs.name})
 
 HEAVIER = 10
 """How many other rows one of those counts for."""
+
+OWNED = tuple(table for table in reversed(metadata.sorted_tables) if "job_id" in table.c)
+"""The tables whose rows each belong to a job, none before another that refers to it."""
+
+OF_TASKS = tuple(
+    table
+    for table in metadata.sorted_tables
+    if "job_id" not in table.c and any(key.column is tasks.c.id for key in table.foreign_keys)
+)
+"""The tables whose rows each belong to a task, and do not say to which job."""
 
 Place = tuple[int, int]
 """Where a search for old families has come to: when the last one ended, and its first job's id."""
@@ -80,7 +90,7 @@ def newest_hidden(conn: Connection) -> int | None:
 
 def take_rows(conn: Connection, job_id: int, limit: int) -> int:
     """Take away up to `limit` of a hidden job's rows, those first to which none other refers; how many that were."""
-    for table in _owned():
+    for table in OWNED:
         most = max(1, limit // HEAVIER) if table.name in HEAVY else limit
         mine = sa.select(*table.primary_key.columns).where(table.c.job_id == job_id).limit(most)
         keys = conn.execute(mine).all()
@@ -94,13 +104,7 @@ def take_rows(conn: Connection, job_id: int, limit: int) -> int:
     return 1
 
 
-def _owned() -> Iterator[sa.Table]:
-    """The tables whose rows each belong to a job, none before another that refers to it."""
-    return (table for table in reversed(metadata.sorted_tables) if "job_id" in table.c)
-
-
 def _take_of_tasks(conn: Connection, task_ids: Sequence[int]) -> None:
     """Take away what belongs to tasks alone: few of them have any such row, and none has many."""
-    for table in metadata.sorted_tables:
-        if "job_id" not in table.c and any(key.column is tasks.c.id for key in table.foreign_keys):
-            conn.execute(sa.delete(table).where(table.c.task_id.in_(task_ids)))
+    for table in OF_TASKS:
+        conn.execute(sa.delete(table).where(table.c.task_id.in_(task_ids)))
