@@ -84,7 +84,7 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
         ),
         "gs": Scheme(
             "gs://bucket/prefix",
-            {"timeout": _is_timeout},
+            {"endpoint": _is_endpoint, "timeout": _is_timeout},
             frozenset({"service_account_key"}),
             re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"),
             "3 to 222 lower-case letters, digits, dots, hyphens and underscores",

