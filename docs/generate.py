@@ -3,11 +3,15 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs import errors, states
+from docs import errors, fidelity, states
 
 HERE = Path(__file__).parent
 
-PAGES: Mapping[str, Callable[[], str]] = {"states.md": states.page, "errors.md": errors.page}
+PAGES: Mapping[str, Callable[[], str]] = {
+    "states.md": states.page,
+    "errors.md": errors.page,
+    "fidelity.md": fidelity.page,
+}
 """File in this directory → what it is to hold."""
 
 

@@ -92,6 +92,25 @@ def fill(
         private.abandon(root, path, fd)
 
 
+def share(root: Root, path: bytes, found: Look, whole: Look, how: Filling) -> NotFilled | None:
+    """Let a stub's name be one more of the whole file that another of its names has become.
+
+    The same is looked at as in `fill`: what is left in the stub must be the same in the file.
+    """
+    if _is_written_to(found, found.judged.ours) or not _agree(found.fd, whole.fd, found.stat.st_size):
+        return NotFilled.EDITED
+    try:
+        private.link(root, path, whole.fd, how.key)
+    except private.Busy:
+        return NotFilled.BUSY
+    except private.NotOurs:
+        return NotFilled.NOT_OURS
+    try:
+        return _take_place(root, path, found, whole.fd, how)
+    finally:
+        private.abandon(root, path, os.dup(whole.fd))
+
+
 def _is_written_to(found: Look, mark: Mark) -> bool:
     """Whether a stub has data where it had a hole; of one left half freed, only its data can tell."""
     edited = found.judged.standing is Standing.EDITED
@@ -125,10 +144,12 @@ def _write_piece(fd: int, piece: bytes, start: int, *, sparse: bool) -> None:
     if not sparse:
         _write_all(fd, piece, start)
         return
-    for offset in range(0, len(piece), _BLOCK):
-        block = piece[offset : offset + _BLOCK]
+    offset = 0
+    while offset < len(piece):  # Pieces come in any sizes: blocks are those of the file.
+        block = piece[offset : offset + _BLOCK - (start + offset) % _BLOCK]
         if block != _ZEROS[: len(block)]:
             _write_all(fd, block, start + offset)
+        offset += len(block)
 
 
 def _write_all(fd: int, piece: bytes, start: int) -> None:

@@ -76,6 +76,26 @@ def create(root: Root, path: bytes, key: bytes) -> int:
     raise Busy
 
 
+def link(root: Root, path: bytes, source: int, key: bytes) -> None:
+    """Let the private name beside `path` be one more name of a managed file that is open.
+
+    One that an earlier run left is removed first; its mark tells that it may be. Raises `Busy`, `NotOurs`, OSError.
+    """
+    parent, slash, name = path.rpartition(b"/")
+    beside = parent + slash + name_beside(name)
+    reclaim(root, beside, key)
+    try:
+        name_again(root, beside, source)
+    except FileExistsError:
+        raise Busy from None
+
+
+def name_again(root: Root, path: bytes, source: int) -> None:
+    """Give the open file `source` one more name, where nothing stands; raises FileExistsError and other OSErrors."""
+    with root.holding(path) as (directory, name):
+        os.link(f"/proc/self/fd/{source}", name, dst_dir_fd=directory, follow_symlinks=True)
+
+
 def reclaim(root: Root, path: bytes, key: bytes) -> None:
     """Remove a private file that an earlier run left.
 

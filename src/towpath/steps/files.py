@@ -48,8 +48,11 @@ def bring(
     storage = context.target_of(mark.reference.tag).storage
     record = shelf.find(storage, mark.reference)
     why = fill(root or context.root, item.path, found, record, storage.get(record.key), how)
-    if why is None:
-        return None
+    return None if why is None else not_filled(item, why)
+
+
+def not_filled(item: Item, why: NotFilled) -> PathOutcome:
+    """The outcome of a stub that stayed one."""
     return failed(item, why, ErrorClass.PERMANENT if why in _PERMANENT else ErrorClass.TRANSIENT)
 
 

@@ -21,6 +21,7 @@ from towpath.hsm.shelf import Shelf
 from towpath.steps.commit import Committer, Copied, Ending, check_head
 from towpath.steps.files import UNGUARDED, bring, clear_private, closed, edited, foreign
 from towpath.steps.groups import Groups
+from towpath.steps.names import Names
 from towpath.steps.outcomes import (
     GONE,
     all_failed,
@@ -110,6 +111,8 @@ class _Run:
             context, target, Ending(options.premigrate, options.head, options.skip_changed)
         )
         self._groups = Groups(self._committer.commit)
+        self._names = Names()
+        self._linked: dict[tuple[int, int], Copied] = {}
         self._own_place = _beneath(context.root.path, target.directory)
 
     def outcomes(self) -> Iterator[PathOutcome]:
@@ -188,6 +191,29 @@ class _Run:
             return self._file(item, whole)
 
     def _copy(self, item: Item, found: Look) -> PathOutcome | Copied:
+        """Copy a file; one with several names is copied once, whichever comes first."""
+        if found.stat.st_nlink == 1:
+            return self._copy_alone(item, found)
+        inode = (found.stat.st_dev, found.stat.st_ino)
+        with self._names.turn(inode), look(self._root, item.path, self._key) as now:
+            first = self._linked.get(inode)
+            if (
+                first is not None
+                and first.stat is not None
+                and version_of(first.stat) == version_of(now.stat)
+            ):
+                content = Content(first.record.key, first.record.checksum)
+                record = file_record(item.path, first.stat, now.attributes, content, self._key)
+                return Copied(item, record, first.stat)
+            newly = first is not None or found.judged.standing is not Standing.PREMIGRATED
+            if newly and now.judged.standing is Standing.PREMIGRATED and self._is_here(now.judged):
+                return self._premigrated(item, now, now.judged.ours)
+            made = self._copy_alone(item, now)
+            if isinstance(made, Copied):
+                self._linked[inode] = made
+            return made
+
+    def _copy_alone(self, item: Item, found: Look) -> PathOutcome | Copied:
         if found.was_closed:
             return closed(item)
         before = settle(found.fd)

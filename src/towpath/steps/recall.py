@@ -12,7 +12,8 @@ from towpath.hsm.look import Look, NotRegular, look
 from towpath.hsm.mark import Standing
 from towpath.hsm.metadata import Owners
 from towpath.hsm.shelf import Shelf
-from towpath.steps.files import already_whole, bring, clear_private, edited, foreign
+from towpath.steps.files import already_whole, clear_private, edited, foreign
+from towpath.steps.names import Names, bring_together
 from towpath.steps.outcomes import GONE, kind_in_words, missing, processed, skipped
 from towpath.steps.protocol import Context, Item
 
@@ -20,7 +21,8 @@ from towpath.steps.protocol import Context, Item
 class Recall:
     """Fills stubs: each becomes the file that it was, with the owner, times and attributes that it has now.
 
-    The data comes from the target that a stub's mark names, whatever `endpoint` says.
+    The data comes from the target that a stub's mark names, whatever `endpoint` says. Names of one stub (hard
+    links) that one node recalls become names of one file, except with `delete_remote`.
 
     - `skip_hash`: do not compare the data with its checksum; its length is always compared.
     - `lock_level`: at partial and implicit, writers are kept out by a lease while the whole file takes the stub's
@@ -33,19 +35,19 @@ class Recall:
     spec: ClassVar[StepSpec] = RECALL
 
     def __init__(self) -> None:
-        self._shelf = Shelf()
+        self._shelf, self._names = Shelf(), Names()
 
     def run(self, context: Context) -> Iterator[PathOutcome]:
         """Fill the stubs among the paths; see the class."""
-        return context.each(_Run(context, self._shelf).work, context.items)
+        return context.each(_Run(context, self._shelf, self._names).work, context.items)
 
 
 class _Run:
     """One task."""
 
-    def __init__(self, context: Context, shelf: Shelf) -> None:
+    def __init__(self, context: Context, shelf: Shelf, names: Names) -> None:
         arguments = context.arguments
-        self._context, self._shelf = context, shelf
+        self._context, self._shelf, self._names = context, shelf, names
         self._abort_missing: bool = arguments["abort_missing"]
         self._how = Filling(
             context.site.key,
@@ -82,7 +84,9 @@ class _Run:
             case Standing.EDITED:
                 return edited(item)
             case Standing.OFFLINE | Standing.INTERRUPTED:
-                refused = bring(self._context, item, found, self._shelf, self._how)
+                refused = bring_together(
+                    self._context, item, found, self._shelf, self._how, self._names, self._context.root
+                )
                 return refused or processed(item, found.stat.st_size, judged.ours.reference.pack())
             case Standing.PREMIGRATED if self._how.forget:
                 found.erase_mark()

@@ -22,7 +22,8 @@ from towpath.hsm.metadata import Owners
 from towpath.hsm.record import Record
 from towpath.hsm.shelf import Shelf
 from towpath.steps.commit import check_head
-from towpath.steps.files import UNGUARDED, already_whole, bring
+from towpath.steps.files import UNGUARDED, already_whole
+from towpath.steps.names import Names, bring_together, link_beside, link_to
 from towpath.steps.outcomes import GONE, all_failed, already, failed, processed, skipped
 from towpath.steps.placing import Placing, placing_of
 from towpath.steps.protocol import Context, Item
@@ -45,7 +46,8 @@ class ReverseStub:
 
     Directories, symbolic links and files come with owner (by name), mode, times, attributes and ACLs. Setuid,
     setgid and privileged attributes come only from a record that this very site has signed. What stands here
-    already and is the same is left alone; missing directories above a path are made.
+    already and is the same is left alone; missing directories above a path are made. Names of one file (hard links)
+    that one node makes are names of one file here too.
 
     - `hydrate`: bring the data too; else files become stubs, of which `stub_size` bytes are brought.
     - `overwrite`: a different file that stands here is replaced.
@@ -65,7 +67,7 @@ class ReverseStub:
     spec: ClassVar[StepSpec] = REVERSE_STUB
 
     def __init__(self) -> None:
-        self._shelf = Shelf()
+        self._shelf, self._names = Shelf(), Names()
 
     def run(self, context: Context) -> Iterator[PathOutcome]:
         """Make the paths, directories last and deepest first, so that their times stay; see the class."""
@@ -75,7 +77,7 @@ class ReverseStub:
         try:
             if wrong is not None:
                 raise StorageError(wrong, ErrorClass.PERMANENT)
-            run = _Run(context, self._shelf, placing_of(context))
+            run = _Run(context, self._shelf, self._names, placing_of(context))
         except StorageError as error:
             yield from all_failed(context, error)
             return
@@ -88,10 +90,13 @@ class ReverseStub:
 class _Run:
     """One task."""
 
-    def __init__(self, context: Context, shelf: Shelf, placing: Placing) -> None:
+    def __init__(self, context: Context, shelf: Shelf, names: Names, placing: Placing) -> None:
         arguments = context.arguments
         self._context, self._shelf, self._placing = context, shelf, placing
         self._root = placing.root
+        self._names = names
+        # Where each path is made depends on the arguments: names of one file are linked in the same place only.
+        self._place = (context.root.name, tuple(sorted((k, repr(v)) for k, v in arguments.items())))
         self._overwrite: bool = arguments["overwrite"]
         self._preference = Preference(arguments["conflict_preference"])
         filling = Filling(
@@ -146,7 +151,12 @@ class _Run:
             case records.Kind.SYMLINK:
                 return self._link(item, record, origin)
             case _:
-                return self._file(item, record, origin)
+                file = (self._place, origin.reference)
+                with self._names.turn(file):
+                    outcome = self._file(item, record, origin)
+                    if outcome.code in (Code.PROCESSED, Code.ALREADY):
+                        self._names.tell(file, self._root, item.path, origin.reference)
+                    return outcome
 
     # Directories and links ------------------------------------------------------------------------------------
 
@@ -193,6 +203,13 @@ class _Run:
             return self._kept(item, record, found) or self._instead(item, record, origin, here.stat, here)
 
     def _new(self, item: Item, record: Record, origin: Origin) -> PathOutcome:
+        other = self._names.find((self._place, origin.reference))
+        if (
+            other is not None
+            and other.path != item.path
+            and link_to(self._context, self._root, other, item.path)
+        ):
+            return processed(item, 0, origin.reference.pack())
         fd = make.make_file(self._root, item.path, record, origin, self._how)
         try:
             self._context.confirm()
@@ -205,13 +222,19 @@ class _Run:
         self, item: Item, record: Record, origin: Origin, found: os.stat_result, here: Look | None
     ) -> PathOutcome:
         """Make it, and let it take the place of what stands here, if that is still as it was."""
-        fd = make.make_file(self._root, item.path, record, origin, self._how)
+        fd = self._made_again(item, record, origin)
         try:
             if not self._take_place(item, found, here):
                 return failed(item, MOVED, ErrorClass.TRANSIENT)
             return self._made(item, record, origin, fd)
         finally:
             private.abandon(self._root, item.path, fd)
+
+    def _made_again(self, item: Item, record: Record, origin: Origin) -> int:
+        """The private file beside a path, complete: one more name of what was made, or made itself."""
+        other = self._names.find((self._place, origin.reference))
+        fd = None if other is None else link_beside(self._context, self._root, other, item.path)
+        return make.make_file(self._root, item.path, record, origin, self._how) if fd is None else fd
 
     def _take_place(self, item: Item, found: os.stat_result, here: Look | None) -> bool:
         if here is None:
@@ -248,7 +271,9 @@ class _Run:
         carry = origin.reference.pack()
         if not self._how.hydrate or here.judged.standing is not Standing.OFFLINE:
             return already_whole(self._context, item, carry, self._root)
-        refused = bring(self._context, item, here, self._shelf, self._how.filling, self._root)
+        refused = bring_together(
+            self._context, item, here, self._shelf, self._how.filling, self._names, self._root
+        )
         return refused or processed(item, record.size, carry)
 
     # What stands here already ---------------------------------------------------------------------------------

@@ -1,0 +1,134 @@
+"""Each cell of the table in docs/fidelity.md, on each file system and each kind of target."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+from docs.fidelity import FILE_SYSTEMS, KEPT, ROWS, TARGETS, WAYS
+from tests.conformance.fidelity.things import THINGS, planted, read
+from tests.fixtures_disks import KINDS, Disks, disks
+from tests.fixtures_seaweed import Seaweed, seaweed
+from tests.step_context import OTHER_KEY, Place
+
+from towpath.domain.paths import Code
+from towpath.steps.migrate import Migrate
+from towpath.steps.recall import Recall
+from towpath.steps.reverse_stub import ReverseStub
+from towpath.storage.opening import open_storage
+from towpath.storage.posix import DirectoryStorage
+from towpath.storage.protocol import Storage
+
+__all__ = ["disks", "seaweed"]
+
+
+@dataclass
+class Round:
+    """A tree with one of each thing, that goes all the ways."""
+
+    here: Place
+    base: Path
+    names: list[str]
+
+    def ways(self) -> Mapping[str, dict[str, bool]]:
+        """Way → thing → whether it was the same at the end of it."""
+        return {
+            "premigrate": self._compared(self._premigrate, self.here),
+            "send": self._sent("sent", hydrate=True),
+            "send-recall": self._sent("sent-recalled", hydrate=False),
+            "stub": self._compared(
+                lambda: self._run(self.here, Migrate(), (Code.PROCESSED, Code.ALREADY, Code.SKIPPED)),
+                self.here,
+            ),
+            "recall": self._compared(self._recall, self.here),
+        }
+
+    def _compared(self, go: object, there: Place) -> dict[str, bool]:
+        assert callable(go)
+        go()
+        after = read(there.directory, self.names)
+        return {name: after[name] == self.before[name] for name in self.names}
+
+    def __post_init__(self) -> None:
+        self.before = read(self.here.directory, self.names)
+
+    def _premigrate(self) -> None:
+        paths = sorted(everything(self.here.directory))
+        outcomes = self.here.run(Migrate(), *paths, premigrate=True, records="all")
+        assert {outcome.code for outcome in outcomes.values()} == {Code.PROCESSED}, outcomes
+        self.carried = {index: outcomes[path].carry or b"" for index, path in enumerate(paths)}
+        self.paths = paths
+
+    def _run(self, place: Place, step: Migrate | Recall, codes: tuple[Code, ...]) -> None:
+        paths = [path for path in everything(place.directory) if place.root.stat(path).st_mode >> 12 == 0o10]
+        outcomes = place.run(step, *paths)
+        assert {outcome.code for outcome in outcomes.values()} <= set(codes), outcomes
+        assert place.private_files() == []
+
+    def _recall(self) -> None:
+        self._run(self.here, Recall(), (Code.PROCESSED, Code.ALREADY))
+
+    def _sent(self, name: str, *, hydrate: bool) -> dict[str, bool]:
+        """What another site has, which has a key of its own."""
+        there = Place.at(self.base / name, self.here.storage)
+        there = replace(there, key=OTHER_KEY, name="bergen", carried=self.carried)
+
+        def go() -> None:
+            context = there.context(ReverseStub(), self.paths, hydrate=hydrate)
+            context.items = self.here.items(self.paths)
+            assert {outcome.code for outcome in ReverseStub().run(context)} == {Code.PROCESSED}
+            if not hydrate:
+                self._run(there, Recall(), (Code.PROCESSED, Code.ALREADY))
+
+        try:
+            return self._compared(go, there)
+        finally:
+            there.root.close()
+
+
+def everything(top: Path) -> list[bytes]:
+    """Each path beneath a directory, relative to it; links are not followed."""
+    found = []
+    for directory, below, files in os.walk(bytes(top)):
+        found += [os.path.relpath(os.path.join(directory, name), bytes(top)) for name in (*below, *files)]
+    return found
+
+
+@pytest.fixture(params=KINDS)
+def disk(request: pytest.FixtureRequest, disks: Disks) -> tuple[str, Path]:
+    """A file system of each kind: its name, and a directory of it."""
+    return request.param, disks.of(request.param)
+
+
+@pytest.fixture(params=TARGETS)
+def target(request: pytest.FixtureRequest, disk: tuple[str, Path]) -> tuple[str, Storage]:
+    """A target of each kind, its name first."""
+    if request.param == "directory":
+        place = Path(mkdtemp(dir=disk[1], prefix="target-"))
+        return "directory", DirectoryStorage(bytes(place))
+    server: Seaweed = request.getfixturevalue("seaweed")
+    return "s3", open_storage(server.url(server.fresh_bucket(), "cold"), server.credentials, ())
+
+
+def test_each_cell_of_the_table_is_as_it_says(disk: tuple[str, Path], target: tuple[str, Storage]) -> None:
+    base = Path(mkdtemp(dir=disk[1], prefix="round-"))
+    here = Place.at(base / "here", target[1])
+    found = Round(here, base, planted(here.directory)).ways()
+    here.root.close()
+    assert set(found) == set(WAYS)
+    wrong = [
+        f"on {disk[0]}, target {target[0]}, {way}, {row.name}: the table says '{row.word(way)}', found it "
+        + ("kept" if found[way][row.name] else "not kept")
+        for way in WAYS
+        for row in ROWS
+        if row.name in found[way] and (row.word(way) == KEPT) != found[way][row.name]
+    ]
+    assert wrong == []
+    assert len(found["recall"]) > 15
+
+
+def test_each_row_of_the_table_is_planted_and_each_file_system_is_mounted() -> None:
+    assert [row.name for row in ROWS] == list(THINGS)
+    assert set(FILE_SYSTEMS) == set(KINDS) - {"here"}
