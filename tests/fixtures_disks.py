@@ -19,6 +19,8 @@ import zstandard
 IMAGES: Final = Path(__file__).parent / "images"
 KINDS: Final = ("here", "tmpfs", "ext4", "xfs", "btrfs")
 """`here` is whatever the tests' own directory lies on, and needs no rights."""
+IN_MEMORY: Final = ("tmpfs", "ramfs")
+"""`ramfs` knows no attributes of users."""
 _PIECE: Final = 1 << 20
 
 
@@ -44,7 +46,7 @@ class Disks:
             pytest.skip(f"needs root, to mount {kind}")
         if kind not in _known_to_the_kernel():
             pytest.xfail(f"NOT TESTED ON {kind}: this kernel does not know it (see /proc/filesystems)")
-        source = ["-o", "size=256m", "tmpfs"] if kind == "tmpfs" else ["-o", "loop", str(self._image(kind))]
+        source = [kind] if kind in IN_MEMORY else ["-o", "loop", str(self._image(kind))]
         done = subprocess.run(["mount", "-t", kind, *source, place], capture_output=True, check=False)
         if done.returncode != 0:
             pytest.xfail(f"NOT TESTED ON {kind}: this machine lets root mount none: {done.stderr.decode()}")

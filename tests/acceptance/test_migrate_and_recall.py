@@ -142,3 +142,20 @@ def test_an_unprivileged_reader_of_a_stub_gets_an_error_and_no_zeros(world: Worl
     assert (read.returncode, read.stdout) == (1, b"")
     world.do("recall", place)
     assert subprocess.run(reader, capture_output=True, check=True).stdout == b"x" * 10_000
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to copy a stub of mode 000 as a backup does")
+def test_a_tree_that_was_restored_from_a_copy_is_adopted_and_comes_back(world: World) -> None:
+    place = world.fresh("restored")
+    trees.sow(place, 5)
+    before = trees.picture(place)
+    world.do("migrate", place)
+    backup = place.with_name(f"{place.name}.backup")
+    subprocess.run(["cp", "-a", place, backup], check=True)
+    shutil.rmtree(place)
+    subprocess.run(["cp", "-a", backup, place], check=True)
+    job = world.do("recall", place, state="FAILURE")
+    assert {"towpath site adopt" in row["reason"] for row in world.failed(job["id"])} == {True}
+    assert world.run("site", "adopt", "oslo", "--wait", str(place))
+    world.do("recall", place)
+    assert trees.picture(place) == before

@@ -226,6 +226,7 @@ def test_the_workflows_that_come_installed() -> None:
         "move",
         "copy",
         "unmanage",
+        "adopt",
         "checksum",
         "noop",
     ]

@@ -21,6 +21,7 @@ from towpath.cli.output import (
     rows_of,
     styled,
 )
+from towpath.cli.run import Wait, run
 from towpath.cli.shapes import Node, Site
 from towpath.cli.until import Until
 from towpath.cli.wishing import Now, Reason, pause_asked, wish_of_all
@@ -114,6 +115,22 @@ def resume(name: Name, queue: Queue = "", reason: Reason = "", as_json: Json = F
 def cancel(name: Name, queue: Queue = "", reason: Reason = "", as_json: Json = False) -> None:
     """Cancel every job that was started at a site, or on one queue of it, and is not over."""
     wish_of_all(f"/api/sites/{segment(name)}/cancel/", {"queue": queue, "reason": reason}, as_json)
+
+
+@app.command()
+def adopt(
+    name: Name,
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Beneath a root of the site.")],
+    moved: Annotated[bool, typer.Option("--moved", help="Also what stands elsewhere than recorded.")] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Take the mark off whole files that differ from their record.")
+    ] = False,
+    wait_for_it: Wait = False,
+    as_json: Json = False,
+) -> int:
+    """Bind files anew whose marks the site does not trust: restored, copied, or made under a key that is lost."""
+    fields = [f"moved={moved}".lower(), f"forget={forget}".lower()]
+    return run("adopt", paths, name, field=fields, wait_for_it=wait_for_it, as_json=as_json)
 
 
 def _ask(name: str, verb: str, body: object, as_json: bool) -> None:

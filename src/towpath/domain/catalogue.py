@@ -171,6 +171,15 @@ UNMANAGE = StepSpec(
     "forget the copies of premigrated files: they are resident again",
     (ABORT_MISSING,),
 )
+ADOPT = StepSpec(
+    "adopt",
+    "bind files anew whose marks are not trusted: restored, copied, or made under a key that is lost",
+    (
+        Argument("moved", "bool", False, "also a file that stands at another path than recorded"),
+        Argument("forget", "bool", False, "a whole file that differs from its record loses its mark"),
+        ABORT_MISSING,
+    ),
+)
 SET_METADATA = StepSpec(
     "set_metadata",
     "set permissions, owner, group, times and extended attributes",
@@ -226,6 +235,7 @@ BUILT_IN: tuple[StepSpec, ...] = (
     MOVE,
     COPY,
     UNMANAGE,
+    ADOPT,
     SET_METADATA,
     TAG,
     CHECK_SYNC_STATE,

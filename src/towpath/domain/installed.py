@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from towpath.domain.catalogue import (
+    ADOPT,
     CHECKSUM,
     COPY,
     DELETE,
@@ -129,6 +130,12 @@ DOCUMENTS: tuple[dict[str, object], ...] = (
         "label": "Forget copies at targets",
         "fields": _fields((UNMANAGE,)),
         "filter_rules": _rules(WITH_DATA, _use(UNMANAGE)),
+    },
+    {
+        "name": "adopt",
+        "label": "Bind restored stubs anew",
+        "fields": _fields((ADOPT,)),
+        "filter_rules": _rules(("file",), _use(ADOPT)),
     },
     {
         "name": "checksum",

@@ -137,13 +137,19 @@ def _mac(body: bytes, key: bytes) -> bytes:
 
 def unpack(packed: bytes, key: bytes) -> Mark:
     """The mark in these bytes; raises `Malformed` where its length, version, state or signature is not ours."""
+    mark = unpack_untrusted(packed)
+    if not compare_digest(packed[_BODY.size :], _mac(packed[: _BODY.size], key)):
+        raise Malformed("it is not signed by this site")
+    return mark
+
+
+def unpack_untrusted(packed: bytes) -> Mark:
+    """What these bytes say, whoever wrote them: nothing of it may be believed; raises `Malformed`."""
     if len(packed) != LENGTH:
         raise Malformed(f"expected {LENGTH} bytes, found {len(packed)}")
     body = packed[: _BODY.size]
     if body[0] != VERSION:
         raise Malformed(f"expected version {VERSION}, found {body[0]}")
-    if not compare_digest(packed[_BODY.size :], _mac(body, key)):
-        raise Malformed("it is not signed by this site")
     _, state, tag, group, index, inode, high, low, mtime_ns, mode, head = _BODY.unpack(body)
     try:
         known = State(state)

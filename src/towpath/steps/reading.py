@@ -79,3 +79,13 @@ def open_source(
     if size > IN_ONE:
         return Source(fd, progress, go_on)
     return Whole(os.pread(fd, size, 0))
+
+
+def checksum_of(fd: int, go_on: Callable[[], None]) -> bytes:
+    """The xxh3_128 of an open file; `go_on` is asked before each piece, and may raise."""
+    digest, done = xxh3_128(), 0
+    while piece := os.pread(fd, IN_ONE, done):
+        go_on()
+        digest.update(piece)
+        done += len(piece)
+    return digest.digest()

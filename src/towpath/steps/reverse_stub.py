@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import ClassVar, Final
 
-from xxhash import xxh3_128
-
 from towpath.domain.catalogue import REVERSE_STUB, StepSpec
 from towpath.domain.paths import Code, ErrorClass, Kind, PathOutcome
 from towpath.hsm import make, private
@@ -27,9 +25,9 @@ from towpath.steps.names import Names, bring_together, link_beside, link_to
 from towpath.steps.outcomes import GONE, all_failed, already, failed, processed, skipped
 from towpath.steps.placing import Placing, placing_of
 from towpath.steps.protocol import Context, Item
+from towpath.steps.reading import checksum_of
 from towpath.storage.protocol import StorageError
 
-PIECE: Final = 1024 * 1024
 MOVED: Final = "what stands here was changed or removed meanwhile"
 
 
@@ -265,7 +263,7 @@ class _Run:
             return False
         if self._how.filling.skip_hash:
             return here.stat.st_mtime_ns == record.mtime_ns
-        return _checksum(here.fd, self._context.go_on) == record.checksum
+        return checksum_of(here.fd, self._context.go_on) == record.checksum
 
     def _same(self, item: Item, here: Look, record: Record, origin: Origin) -> PathOutcome:
         carry = origin.reference.pack()
@@ -304,12 +302,3 @@ class _Run:
 
     def _progress(self, size: int) -> None:
         self._context.progress(size=size)
-
-
-def _checksum(fd: int, go_on: Callable[[], None]) -> bytes:
-    digest, done = xxh3_128(), 0
-    while piece := os.pread(fd, PIECE, done):
-        go_on()
-        digest.update(piece)
-        done += len(piece)
-    return digest.digest()
