@@ -190,10 +190,14 @@ class Node:
         self.runs.update({one.run: one for one in grants.grants})
         return grants
 
-    def beat(self, runs: Sequence[bytes] | None = None, answered: int | None = None) -> wire.Verdicts:
+    def beat(
+        self, runs: Sequence[bytes] | None = None, answered: int | None = None, jobs: Sequence[int] = ()
+    ) -> wire.Verdicts:
         """A heartbeat that lists what this node holds."""
         listed = list(self.runs) if runs is None else list(runs)
-        said = wire.Beat(self.incarnation, self.claims if answered is None else answered, listed)
+        said = wire.Beat(
+            self.incarnation, self.claims if answered is None else answered, listed, jobs=list(jobs)
+        )
         verdicts = self.hub.tell(lambda tx: nodes.beat(tx, self.site, self.name, said))
         for run in verdicts.drop:
             self.runs.pop(run, None)

@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -87,6 +88,10 @@ class ThreadContext:
     def confirm(self) -> None:
         """Raise unless the run is certainly ours."""
         self.certain()
+
+    def begins(self, target: Target, key: str) -> AbstractContextManager[None]:
+        """Nothing is noted."""
+        return nullcontext()
 
     def progress(self, paths: int = 0, size: int = 0) -> None:
         """Count bytes."""

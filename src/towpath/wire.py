@@ -192,8 +192,7 @@ class Grants(Message, frozen=True):
 
     number: int
     grants: list[Grant]
-    more: bool = False
-    """There was more to grant than fitted: ask again at once."""
+    more: bool = False  # There was more to grant than fitted: ask again at once.
 
 
 # Site to hub: heartbeat ---------------------------------------------------------------------------------------
@@ -215,6 +214,7 @@ class Beat(Message, frozen=True):
     runs: list[bytes]
     progress: list[Progress] = []
     draining: bool = False
+    jobs: list[int] = []  # For these the node may have left something unfinished at a target: are they over?
 
 
 class Verdicts(Message, frozen=True):
@@ -224,9 +224,9 @@ class Verdicts(Message, frozen=True):
     """Stop at the next path and report what was done."""
     drop: list[bytes]
     """No longer this node's: stop, report nothing."""
-    known: bool = True
-    """False: the hub does not know this incarnation; say hello again."""
+    known: bool = True  # False: the hub does not know this incarnation; say hello again.
     wishes: NodeWishes = NodeWishes()
+    over: list[int] = []  # Of the jobs that the node asked about.
 
 
 # Site to hub: report ------------------------------------------------------------------------------------------

@@ -150,7 +150,8 @@ def beat(tx: Tx, site: str, name: str, said: Beat) -> Verdicts:
     dropped = [run for run in said.runs if run not in known]
     if dropped:
         pardon(tx, dropped)
-    return Verdicts(sorted(run for run in back if run), dropped, wishes=node.wishes)
+    over = jobs.over(tx.conn, said.jobs)
+    return Verdicts(sorted(run for run in back if run), dropped, wishes=node.wishes, over=over)
 
 
 def _is_to_stop(job: Job, node: Node, task: Task, standing: Sequence[Hold]) -> bool:

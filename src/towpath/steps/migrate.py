@@ -3,6 +3,7 @@
 import os
 import stat as modes
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar, cast
 
@@ -220,7 +221,8 @@ class _Run:
         key = object_key(self._context.site.name, self._root.name, item.path, instance_of(before))
         with open_source(found.fd, before.st_size, self._progress, self._context.go_on) as source:
             try:
-                self._target.storage.put(key, cast(BinaryIO, source), before.st_size)
+                with self._beginning(key, before.st_size):
+                    self._target.storage.put(key, cast(BinaryIO, source), before.st_size)
             except StorageError:
                 if version_of(os.fstat(found.fd)) == version_of(before):
                     raise
@@ -230,6 +232,12 @@ class _Run:
             return self._committer.changed(item, before.st_size)
         record = file_record(item.path, before, found.attributes, content, self._key)
         return Copied(item, record, before, before.st_size)
+
+    def _beginning(self, key: str, size: int) -> AbstractContextManager[None]:
+        """Around the put of what may go in parts, which may outlive us."""
+        over = self._target.storage.abilities.parts_over
+        may_stay = over is not None and size > over
+        return self._context.begins(self._target, key) if may_stay else nullcontext()
 
     def _progress(self, size: int) -> None:
         self._context.progress(size=size)

@@ -1,6 +1,7 @@
 """What a step is: it takes a task's paths and yields what became of each."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -99,6 +100,10 @@ class Context(Protocol):
         they come, in any order. An OSError or StorageError that `work` raises becomes that path's FAILED
         outcome, and `HandedBack` leaves it without one; any other exception ends the step (and so the task:
         FAILURE)."""
+
+    def begins(self, target: Target, key: str) -> AbstractContextManager[None]:
+        """`with` it a large object is put at a target that keeps parts: what is left there of a put that did not end
+        is taken away once the job is over."""
 
     def progress(self, paths: int = 0, size: int = 0) -> None:
         """Add to what people see of a running task; bytes matter for large files, paths are counted by the loop."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Final, Protocol
 
@@ -121,6 +122,23 @@ class LargePuts:
         for begun in list(self._store.begun(key)):
             if begun.key == key:
                 self._store.abort(key, begun.id)
+
+    def sweep(self, prefix: str, before: datetime) -> int:
+        """Take away what was begun before that moment and has had no part since; how many uploads that were."""
+        swept = 0
+        for begun in list(self._store.begun(prefix)):
+            if begun.at < before and not self._is_going_on(begun, before):
+                self._store.abort(begun.key, begun.id)
+                swept += 1
+        return swept
+
+    def _is_going_on(self, begun: Begun, before: datetime) -> bool:
+        try:
+            return any(
+                part.at is None or part.at >= before for part in self._store.parts(begun.key, begun.id)
+            )
+        except UploadGone:
+            return False
 
     # Beginning ------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from typing import BinaryIO, Final
 
 import obstore
@@ -30,6 +31,7 @@ from towpath.storage.protocol import (
 from towpath.storage.sources import pieces
 
 PIECE: Final = 1024 * 1024
+STRAY_AFTER: Final = timedelta(days=7)
 PAGE: Final = 1_000
 
 MD5: Final = "the store's MD5 equals ours"
@@ -56,7 +58,7 @@ class ObjectStorage:
         parts: PartStore | None = None,
         sizes: Sizes = USUAL,
     ) -> None:
-        self.abilities = Abilities(keeps_parts=parts is not None)
+        self.abilities = Abilities(parts_over=sizes.single if parts is not None else None)
         self._sizes = sizes
         self._puts = LargePuts(parts, sizes) if parts is not None else None
         self._writer = writer
@@ -97,6 +99,10 @@ class ObjectStorage:
         if prefix:
             require_safe(prefix)
         return (found for found in self._list(prefix, after) if is_safe_key(found.key))
+
+    def sweep(self, prefix: str, now: datetime) -> int:
+        """Abort the uploads to keys beneath the prefix that nobody has gone on with for a week; how many went."""
+        return 0 if self._puts is None else self._puts.sweep(f"{prefix}/", now - STRAY_AFTER)
 
     def sync(self, keys: list[str]) -> None:
         """Nothing: a store answers a put once it has it."""

@@ -23,6 +23,8 @@ class Part:
     size: int
     etag: str
     crc32c: int | None = None
+    at: datetime | None = None
+    """When it came; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

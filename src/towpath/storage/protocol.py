@@ -57,8 +57,9 @@ class Abilities:
     needs_sync: bool = False
     """Objects are safe from a power cut only after `sync`; an S3 put is safe when it returns."""
     local: bool = False
-    keeps_parts: bool = False
-    """What was sent of a large object outlives a put that did not end, until the next put or `give_up`."""
+    parts_over: int | None = None
+    """What was sent of an object of more bytes outlives a put that did not end, until the next put or `give_up`;
+    None: nothing ever does."""
 
 
 @dataclass(frozen=True, slots=True)

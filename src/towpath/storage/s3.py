@@ -75,8 +75,9 @@ class S3Uploads:
             for each in found.findall("{*}Upload"):
                 key = _text(each, "Key")
                 if key.startswith(self._prefix):
-                    at = datetime.fromisoformat(_text(each, "Initiated")).astimezone(UTC)
-                    yield Begun(key[len(self._prefix) :], _text(each, "UploadId"), at)
+                    yield Begun(
+                        key[len(self._prefix) :], _text(each, "UploadId"), _at(_text(each, "Initiated"))
+                    )
             if _text(found, "IsTruncated") != "true":
                 return
             query |= {
@@ -95,8 +96,7 @@ class S3Uploads:
         while True:
             found = self._ask("GET", key, query)
             for each in found.findall("{*}Part"):
-                size, number = int(_text(each, "Size")), int(_text(each, "PartNumber"))
-                yield Part(number, size, _plain(_text(each, "ETag")), _crc(_text(each, "ChecksumCRC32C")))
+                yield _part(each)
             if _text(found, "IsTruncated") != "true":
                 return
             query |= {"part-number-marker": _text(found, "NextPartNumberMarker")}
@@ -204,6 +204,21 @@ def _completion(parts: list[Part]) -> bytes:
         if part.crc32c is not None:
             ElementTree.SubElement(one, "ChecksumCRC32C").text = _packed(part.crc32c)
     return ElementTree.tostring(top)
+
+
+def _part(listed: ElementTree.Element) -> Part:
+    at = _text(listed, "LastModified")
+    return Part(
+        int(_text(listed, "PartNumber")),
+        int(_text(listed, "Size")),
+        _plain(_text(listed, "ETag")),
+        _crc(_text(listed, "ChecksumCRC32C")),
+        _at(at) if at else None,
+    )
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _text(element: ElementTree.Element, name: str) -> str:

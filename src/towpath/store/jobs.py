@@ -162,6 +162,15 @@ def look(conn: Connection, job_ids: Collection[int]) -> dict[int, Job]:
     return _read(conn, job_ids, _LOOK)
 
 
+def over(conn: Connection, job_ids: Collection[int]) -> list[int]:
+    """Those of the jobs that have ended, or are not there any more."""
+    asked = set(job_ids)
+    if not asked:
+        return []
+    query = sa.select(jobs.c.id).where(jobs.c.id.in_(asked), jobs.c.ended_at.is_(None))
+    return sorted(asked.difference(conn.scalars(query)))
+
+
 def _read(conn: Connection, job_ids: Collection[int], query: sa.Select[Any]) -> dict[int, Job]:
     wanted = sorted(set(job_ids))
     if not wanted:

@@ -28,6 +28,7 @@ class Beating:
         self.draining = False
         self.soon = asyncio.Event()
         self._hinted = False
+        self._jobs: Callable[[], list[int]] = list
         self._never = asyncio.Event()
 
     def hint(self) -> None:
@@ -35,6 +36,10 @@ class Beating:
         if self._held.open() and not self.soon.is_set():
             self._hinted = True
             self.soon.set()
+
+    def asks(self, jobs: Callable[[], list[int]]) -> None:
+        """Ask with each beat whether these jobs are over."""
+        self._jobs = jobs
 
     async def run(
         self, judged: Callable[[wire.Verdicts], None], hello: Callable[[], Awaitable[None]]
@@ -61,6 +66,7 @@ class Beating:
             [r.id for r in listed],
             _progress(listed),
             self.draining,
+            self._jobs(),
         )
         sent_at = self._clock.now()
         try:

@@ -1,7 +1,7 @@
 """What a step is given when it runs at a node."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,16 @@ from towpath.storage.roots import Root, Roots
 from towpath.worker.crew import Crew
 from towpath.worker.held import Run
 from towpath.worker.targets import Targets
+from towpath.worker.unfinished import Unfinished
+
+
+@dataclass(frozen=True, slots=True)
+class Aids:
+    """What the runs of a node share, as far as steps reach it."""
+
+    targets: Targets
+    crew: Crew
+    unfinished: Unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +35,10 @@ class TaskContext:
     """The `steps.protocol.Context` of one run."""
 
     __slots__ = (
-        "_crew",
+        "_aids",
         "_root",
         "_roots",
         "_run",
-        "_targets",
         "again",
         "arguments",
         "carried",
@@ -41,8 +50,8 @@ class TaskContext:
         "task",
     )
 
-    def __init__(self, run: Run, site: Site, places: Places, targets: Targets, crew: Crew) -> None:
-        self._run, self._targets, self._crew = run, targets, crew
+    def __init__(self, run: Run, site: Site, places: Places, aids: Aids) -> None:
+        self._run, self._aids = run, aids
         self.site = site
         self._roots, self._root = places.roots, places.root
         self.job, self.task = run.grant.job, run.grant.task
@@ -66,12 +75,12 @@ class TaskContext:
 
     def target(self) -> Target:
         """The target that the task names; raises `StorageError` where it cannot be had."""
-        return self._targets.named(self._run.grant.endpoint, self._run.hold)
+        return self._aids.targets.named(self._run.grant.endpoint, self._run.hold)
 
     def target_of(self, tag: bytes) -> Target:
         """The target that a mark's tag names; raises `StorageError` where it cannot be had."""
         with self._noticing():
-            return self._targets.tagged(tag, self._run.hold)
+            return self._aids.targets.tagged(tag, self._run.hold)
 
     def proceed(self) -> bool:
         """Whether the next path may begin; waits while fenced, raises `Stopped` once the run was lost."""
@@ -100,7 +109,11 @@ class TaskContext:
 
     def each(self, work: Callable[[Item], PathOutcome], items: Iterable[Item]) -> Iterator[PathOutcome]:
         """Outcomes of `work` over the items, several at once, as they come."""
-        return self._crew.each(self._run.grant.step, work, items, self.proceed)
+        return self._aids.crew.each(self._run.grant.step, work, items, self.proceed)
+
+    def begins(self, target: Target, key: str) -> AbstractContextManager[None]:
+        """`with` it a large object is put; what is left of one that did not end is taken away with the job."""
+        return self._aids.unfinished.noted(self._run.grant.job, target.tag, key)
 
     def progress(self, paths: int = 0, size: int = 0) -> None:
         """Add to what people see of the running task."""

@@ -74,6 +74,7 @@ class Worker:
         self._disk = Disk(machine.outbox, machine.disk, clock)
         self._posting = Posting(self._disk, self._fence, self._kept)
         self._beating = Beating(link, clock, self._held, self._fence, hello.incarnation)
+        self._beating.asks(means.unfinished.jobs)
         self._persistent = Persistent(link, clock, random, self._beating.soon)
         self._claiming = Claiming(self._persistent, clock, random, self._lanes, hello.incarnation)
         self._reporting = Reporting(self._persistent, clock, random, self._disk)
@@ -221,6 +222,7 @@ class Worker:
     def _judged(self, verdicts: wire.Verdicts) -> None:
         """The hub has looked at what this node holds, and says what people wish of it."""
         self._wished(verdicts.wishes)
+        self._means.unfinished.over(verdicts.over)
         for run in self._open(verdicts.drop):
             self._drop(run)
         for run in self._open(verdicts.hand_back):

@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -16,11 +16,12 @@ from towpath.steps.protocol import HandedBack, Item, Site, Step, Stopped
 from towpath.storage.protocol import StorageError
 from towpath.storage.roots import Roots
 from towpath.worker import outcomes
-from towpath.worker.context import Places, TaskContext
+from towpath.worker.context import Aids, Places, TaskContext
 from towpath.worker.crew import Crew
 from towpath.worker.held import Run
 from towpath.worker.outcomes import BadOutcomes, Span, Tally
 from towpath.worker.targets import Targets
+from towpath.worker.unfinished import Unfinished, Unnoted
 
 LONGEST_ERROR = 1000
 """Characters of an error that the hub is told."""
@@ -39,6 +40,7 @@ class Means:
     targets: Targets
     crew: Crew
     clock: Callable[[], float]
+    unfinished: Unfinished = field(default_factory=Unnoted)
 
 
 def carry_out(run: Run, stages: Callable[[], bytes]) -> bytes | None:
@@ -85,15 +87,11 @@ def _open(run: Run, means: Means) -> tuple[Step, wire.Batch, TaskContext]:
     if step is None:
         raise Mistake(f"this node has no step '{name}'{did_you_mean(name, means.steps)}")
     batch = wire.unpack(run.grant.batch, wire.Batch)
-    if not run.grant.arguments.get(
-        "to_root"
-    ):  # Else the paths may come from a root that only another site has.
+    if not run.grant.arguments.get("to_root"):
+        # Else the paths may come from a root that only another site has.
         means.roots.of(batch.root)
-    return (
-        step,
-        batch,
-        TaskContext(run, means.site, Places(means.roots, batch.root), means.targets, means.crew),
-    )
+    aids = Aids(means.targets, means.crew, means.unfinished)
+    return step, batch, TaskContext(run, means.site, Places(means.roots, batch.root), aids)
 
 
 def _unpack(grant: wire.Grant, batch: wire.Batch, step: Step, context: TaskContext) -> Span:

@@ -6,6 +6,7 @@ import os
 import random
 import secrets
 import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,18 +22,21 @@ from towpath.bus.connection import NodeLink
 from towpath.bus.keys import load_seed
 from towpath.bus.settings import BusSettings
 from towpath.domain.errors import Mistake
-from towpath.steps.protocol import Site
+from towpath.domain.paths import ErrorClass
+from towpath.steps.protocol import HandedBack, Site
+from towpath.storage.objects import ObjectStorage
 from towpath.storage.opening import open_storage
 from towpath.storage.posix import DirectoryStorage
-from towpath.storage.protocol import Storage
+from towpath.storage.protocol import Storage, StorageError
 from towpath.storage.roots import Root, Roots
 from towpath.storage.wrappers import Retrying, Surroundings
 from towpath.worker import keys, plugins
 from towpath.worker.backoff import ANSWER_WITHIN
 from towpath.worker.begun import BegunFile
 from towpath.worker.buslink import BusLink
-from towpath.worker.clock import BootClock
+from towpath.worker.clock import BootClock, Clock
 from towpath.worker.crew import Crew
+from towpath.worker.fence import Fence, Hold
 from towpath.worker.link import Link, Verb
 from towpath.worker.loop import Machine, Worker
 from towpath.worker.outbox import Outbox
@@ -40,6 +44,7 @@ from towpath.worker.pool import Pool
 from towpath.worker.runs import Means
 from towpath.worker.settings import WorkerSettings
 from towpath.worker.targets import Ask, Opener, Targets
+from towpath.worker.unfinished import GiveUp, UnfinishedFile
 
 LEFT_BEHIND = 1
 """The exit code of a node that left tasks behind: told twice to stop, or they did not end in time."""
@@ -77,14 +82,16 @@ def _worker(
     box_key = keys.load_or_make(settings.home / "box.key")
     ask = hub_asker(link, asyncio.get_running_loop())
     steps = plugins.installed_steps()
+    targets = Targets(ask, box_key, opener(settings.allowed, settings.site), clock.now)
     means = Means(
         Site(settings.site, keys.load_or_make(settings.home / "site.key"), settings.unguarded),
         roots,
         steps,
         plugins.installed_discoveries(),
-        Targets(ask, box_key, opener(settings.allowed), clock.now),
+        targets,
         Crew(Pool("path", settings.io_threads), settings.io_threads),
         clock.now,
+        UnfinishedFile(settings.home / "unfinished.db", giver_up(targets, clock)),
     )
     hello = wire.Hello(
         version=wire.VERSION,
@@ -111,19 +118,47 @@ def hub_asker(link: Link, loop: asyncio.AbstractEventLoop) -> Ask:
     return ask
 
 
-def opener(allowed: tuple[str, ...]) -> Opener:
-    """Opens targets, `file` targets only beneath the allowed directories; what fails for a moment is tried again."""
+def giver_up(targets: Targets, clock: Clock) -> GiveUp:
+    """Takes away what a put has left, unless the hub, which tells the target, is away."""
+    hold = Hold(Fence(clock.now), 0.0)
+    hold.hand_back()
+
+    def give_up(tag: bytes, key: str) -> None:
+        try:
+            targets.tagged(tag, hold).storage.give_up(key)
+        except HandedBack:
+            raise StorageError("the hub is away", ErrorClass.TRANSIENT) from None
+
+    return give_up
+
+
+def opener(allowed: tuple[str, ...], site: str) -> Opener:
+    """Opens targets, `file` targets only beneath the allowed directories; what fails for a moment is tried again.
+
+    What writes of long ago have left there is taken away: at object stores, of this site alone.
+    """
     directories = [os.fsencode(directory) for directory in allowed]
     around = Surroundings(time.monotonic, time.sleep, random.random)
 
     def opened(url: str, credentials: Mapping[str, str]) -> Storage:
         storage = open_storage(url, credentials, directories)
         if isinstance(storage, DirectoryStorage):
-            # What writes that died left behind; an object store keeps nothing of a put that was not finished.
             storage.sweep(datetime.now(UTC))
+        elif isinstance(storage, ObjectStorage):
+            threading.Thread(target=_sweep, args=(storage, site), name="sweep", daemon=True).start()
         return Retrying(storage, around)
 
     return opened
+
+
+def _sweep(storage: ObjectStorage, site: str) -> None:
+    try:
+        swept = storage.sweep(site, datetime.now(UTC))
+    except StorageError as error:
+        log.warning("uploads of long ago were not looked for", reason=error.reason)
+    else:
+        if swept:
+            log.info("uploads of long ago were given up", uploads=swept)
 
 
 def _hear_signals(worker: Worker) -> None:

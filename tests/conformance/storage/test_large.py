@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import google_crc32c
 import pytest
@@ -227,3 +228,17 @@ def test_a_token_that_is_refused_says_so(seaweed: Seaweed, bucket: str) -> None:
     with pytest.raises(Exception, match="403 SignatureDoesNotMatch") as caught:
         storage.put(KEY, io.BytesIO(os.urandom(2 * PART)), 2 * PART)
     assert "wrong" not in str(caught.value)
+
+
+def test_only_what_nobody_has_gone_on_with_for_a_week_is_swept(
+    between: Proxy, seaweed: Seaweed, bucket: str
+) -> None:
+    storage = through(between, seaweed, bucket)
+    assert isinstance(storage, ObjectStorage)
+    interrupted(storage, between, 3)
+    now = datetime.now(UTC)
+    assert storage.sweep("oslo", now + timedelta(days=6)) == 0
+    assert storage.sweep("bergen", now + timedelta(days=8)) == 0
+    assert under_way(seaweed, bucket) == [f"cold/{KEY}"]
+    assert storage.sweep("oslo", now + timedelta(days=8)) == 1
+    assert under_way(seaweed, bucket) == []

@@ -218,3 +218,14 @@ def test_a_large_walk_of_a_higher_priority_stays(hub: Hub, oslo: Node) -> None:
         hub.tell(partial(turns.set_priority, job_id=walk.job, priority=1))
     hub.submit("noop")
     assert oslo.beat().hand_back == []
+
+
+def test_a_node_hears_which_jobs_are_over_of_those_that_it_asks_about(hub: Hub, oslo: Node) -> None:
+    running, over, gone = hub.given("noop", 1), hub.given("noop", 1), 10**6
+    assert oslo.beat().over == []
+    assert oslo.beat(jobs=[running, over, gone]).over == [gone]
+    for one in oslo.claim().grants:
+        if one.job == over:
+            oslo.report(ended(one))
+    assert hub.job(over).state == "SUCCESS"
+    assert oslo.beat(jobs=[running, over, gone]).over == [over, gone]
