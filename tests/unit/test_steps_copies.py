@@ -248,6 +248,26 @@ def test_a_stub_that_came_back_readable_is_closed_when_it_is_adopted(place: Plac
     assert (place.directory / "f").stat().st_mode & 0o7777 == 0o644
 
 
+@pytest.mark.parametrize("tail", [b"", b"x"])
+def test_a_stub_that_was_copied_as_zeros_is_adopted_and_one_with_anything_else_is_not(
+    place: Place, tail: bytes
+) -> None:
+    path = place.directory / "f"
+    packed = mark_of(path)
+    path.unlink()
+    path.write_bytes(bytes(len(CONTENT) - len(tail)) + tail)
+    os.utime(path, ns=(MTIME, MTIME))
+    set_mark(path, packed)
+    place.key = OTHER_KEY
+    outcome = place.run_one(Adopt(), b"f")
+    assert outcome.code is (Code.FAILED if tail else Code.PROCESSED), outcome
+    if not tail:
+        assert path.stat().st_blocks <= 8
+        assert path.stat().st_mtime_ns == MTIME
+        assert place.run_one(Recall(), b"f").code is Code.PROCESSED
+        assert path.read_bytes() == CONTENT
+
+
 def test_what_needs_no_adoption_is_left_alone(place: Place) -> None:
     place.write("resident", b"x")
     (place.directory / "link").symlink_to("f")

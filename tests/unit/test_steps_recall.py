@@ -276,7 +276,9 @@ def test_a_directorys_default_acl_does_not_come_upon_a_recalled_file(place: Plac
     assert modes.S_IMODE(place.root.stat(stub).st_mode) == 0o640
 
 
-@pytest.mark.parametrize(("level", "code"), [("partial", Code.FAILED), ("none", Code.PROCESSED)])
+@pytest.mark.parametrize(
+    ("level", "code"), [("partial", Code.FAILED), ("implicit", Code.FAILED), ("none", Code.PROCESSED)]
+)
 def test_a_stub_that_is_open_for_writing_is_only_replaced_without_locks(
     place: Place, stub: bytes, level: str, code: Code
 ) -> None:

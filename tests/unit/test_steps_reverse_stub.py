@@ -162,7 +162,9 @@ def test_overwrite_replaces_a_different_file_whatever_the_preference(
     assert there.private_files() == []
 
 
-@pytest.mark.parametrize(("level", "code"), [("partial", Code.FAILED), ("none", Code.PROCESSED)])
+@pytest.mark.parametrize(
+    ("level", "code"), [("partial", Code.FAILED), ("implicit", Code.FAILED), ("none", Code.PROCESSED)]
+)
 def test_a_file_that_is_open_for_writing_is_only_replaced_without_locks(
     here: Place, there: Place, level: str, code: Code
 ) -> None:

@@ -13,6 +13,7 @@ from towpath.hsm.lease import NOBODY, Answer, is_wanted, leased
 from towpath.hsm.look import Look, write_mark
 from towpath.hsm.mark import HEAD_UNIT, LARGEST_HEAD, Mark, State
 
+_PIECE: Final = 1024 * 1024
 CAPABILITY: Final = "security.capability"
 _KEEP_SIZE_AND_PUNCH_HOLE: Final = 0x01 | 0x02
 _fallocate = ctypes.CDLL(None, use_errno=True).fallocate
@@ -61,6 +62,17 @@ def free(found: Look, mark: Mark, freeing: Freeing) -> Kept | None:
         return Kept.LINKED
     if head_of(freeing.head, found.stat.st_blksize) > LARGEST_HEAD:
         raise ValueError(f"bytes kept at the head: expected at most {LARGEST_HEAD}, found {freeing.head}")
+    return _alone(found, lambda: _free(found, mark, freeing))
+
+
+def hollow(found: Look, head: int, confirm: Callable[[], None]) -> Kept | None:
+    """Make a hole of the zeros that stand behind `head` in a copy of a stub, made by who knows no holes; None once
+    done, CHANGED where there is anything but zeros."""
+    return _alone(found, lambda: _hollow(found, head, confirm))
+
+
+def _alone(found: Look, work: Callable[[], Kept | None]) -> Kept | None:
+    """Work on a file while nobody else has it open or mapped."""
     try:
         found.reopen_to_write()
     except OSError as error:
@@ -70,7 +82,19 @@ def free(found: Look, mark: Mark, freeing: Freeing) -> Kept | None:
     with leased(found.fd, NOBODY) as answer:
         if answer is not Answer.HELD:
             return Kept.IN_USE if answer is Answer.IN_USE else Kept.NO_LEASES
-        return _free(found, mark, freeing)
+        return work()
+
+
+def _hollow(found: Look, head: int, confirm: Callable[[], None]) -> Kept | None:
+    fd, now = found.fd, os.fstat(found.fd)
+    told = (found.stat.st_size, found.stat.st_mtime_ns)
+    if (now.st_size, now.st_mtime_ns) != told or not has_only_zeros_from(fd, head):
+        return Kept.CHANGED
+    confirm()
+    if not punch(fd, head, now.st_size, now.st_blksize):
+        return Kept.NO_HOLES
+    os.utime(fd, ns=(now.st_atime_ns, now.st_mtime_ns))
+    return Kept.NOT_FREED if has_bytes_from(fd, head) else None
 
 
 def _free(found: Look, mark: Mark, freeing: Freeing) -> Kept | None:
@@ -137,4 +161,13 @@ def has_bytes_from(fd: int, start: int) -> bool:
         if error.errno == errno.ENXIO:
             return False
         raise
+    return True
+
+
+def has_only_zeros_from(fd: int, start: int) -> bool:
+    """Whether a reader gets nothing but zeros from `start` on."""
+    while piece := os.pread(fd, _PIECE, start):
+        if piece.count(0) != len(piece):
+            return False
+        start += len(piece)
     return True

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import ClassVar, Final
 
 from towpath.domain.catalogue import ADOPT, StepSpec
-from towpath.domain.paths import Kind, PathOutcome, printable
-from towpath.hsm import make
+from towpath.domain.paths import ErrorClass, Kind, PathOutcome, printable
+from towpath.hsm import make, stub
 from towpath.hsm import mark as marks
 from towpath.hsm import record as records
 from towpath.hsm.look import Look, NotRegular, look
@@ -15,7 +15,6 @@ from towpath.hsm.mark import Malformed, Mark, Standing, State
 from towpath.hsm.metadata import AS_RECORDED, owner_here
 from towpath.hsm.record import Record
 from towpath.hsm.shelf import Shelf
-from towpath.hsm.stub import has_bytes_from
 from towpath.steps.outcomes import GONE, already, failed, missing, processed, skipped
 from towpath.steps.protocol import Context, Item
 from towpath.steps.reading import checksum_of
@@ -31,7 +30,7 @@ class Adopt:
 
     A mark that is not trusted only says where to look: what is bound is what the record there says. The record must
     be of a file of the same size at the same path, and of the same owner, so that nobody gets another's data by a
-    mark that he made up. A stub must be all hole, with the recorded time; a whole file must have the recorded data.
+    mark that he made up. A stub must be all hole or zeros, with the recorded time; a whole file must have the recorded data.
 
     - `moved`: also a file that stands at another path than its record says; its owner must be the recorded one still.
     - `forget`: a whole file that differs from its record loses its mark, and so is like any file that was never
@@ -96,12 +95,18 @@ class _Run:
         return None
 
     def _bind(self, item: Item, found: Look, mark: Mark, record: Record) -> PathOutcome:
-        if record.size and not has_bytes_from(found.fd, mark.head):
+        if record.size and not stub.has_bytes_from(found.fd, mark.head):
             if found.stat.st_mtime_ns != record.mtime_ns:
                 return failed(item, "it is a stub of another time than recorded: it may have been written to")
             return self._set(item, found, _stub(State.OFFLINE, found, mark, record))
         if checksum_of(found.fd, self._context.go_on) == record.checksum:
             return self._set(item, found, Mark.of(State.PREMIGRATED, mark.reference, found.stat))
+        if mark.state is State.OFFLINE and found.stat.st_mtime_ns == record.mtime_ns:
+            why = stub.hollow(found, mark.head, self._context.confirm)
+            if why is None:
+                return self._set(item, found, _stub(State.OFFLINE, found, mark, record))
+            if why is not stub.Kept.CHANGED:
+                return failed(item, why, ErrorClass.TRANSIENT)
         if self._forget:
             self._context.confirm()
             found.erase_mark()
