@@ -30,7 +30,8 @@ class Adopt:
 
     A mark that is not trusted only says where to look: what is bound is what the record there says. The record must
     be of a file of the same size at the same path, and of the same owner, so that nobody gets another's data by a
-    mark that he made up. A stub must be all hole or zeros, with the recorded time; a whole file must have the recorded data.
+    mark that he made up. A stub must be all hole or zeros, with the recorded time; a whole file must have the
+    recorded data.
 
     - `moved`: also a file that stands at another path than its record says; its owner must be the recorded one still.
     - `forget`: a whole file that differs from its record loses its mark, and so is like any file that was never
