@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 from tests.step_context import Place, place_with_directory
-from xxhash import xxh3_128
+from xxhash import xxh3_128, xxh64
 
 from towpath.domain.paths import Code, ErrorClass
 from towpath.steps.checksum import Checksum
@@ -17,6 +18,8 @@ from towpath.steps.noop import Noop
 CONTENT = os.urandom(2_500_000)
 EXPECTED = {
     "xxh3_128": xxh3_128(CONTENT).digest(),
+    "xxh64": xxh64(CONTENT).digest(),
+    "blake3": blake3(CONTENT).digest(),
     "sha256": hashlib.sha256(CONTENT).digest(),
     "md5": hashlib.md5(CONTENT).digest(),
 }

@@ -228,6 +228,8 @@ def test_the_workflows_that_come_installed() -> None:
         "unmanage",
         "adopt",
         "checksum",
+        "manifest",
+        "verify",
         "noop",
     ]
     assert all(definition.enabled and not definition.warnings for definition in WORKFLOWS)
@@ -236,7 +238,7 @@ def test_the_workflows_that_come_installed() -> None:
 
 @pytest.mark.parametrize(
     ("name", "step"),
-    [("migrate", "migrate"), ("recall", "recall"), ("delete", "delete"), ("checksum", "checksum")],
+    [("migrate", "migrate"), ("recall", "recall"), ("delete", "delete"), ("verify", "verify")],
 )
 def test_each_argument_of_its_step_is_a_field_with_the_steps_default(name: str, step: str) -> None:
     spec = INSTALLED.find(step)

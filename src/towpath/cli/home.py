@@ -58,6 +58,10 @@ class Home:
         """The home of the worker of a site, or of a further node of it."""
         return self.root / "sites" / (f"{name}.{node}" if node else name)
 
+    def settings(self, site: str) -> Path:
+        """What an administrator may have set for the steps of a site: commands, webhooks, mail."""
+        return self.root / "settings" / f"{site}.toml"
+
     def log(self, role: str, site: str | None = None) -> Path:
         """The log of a child of the supervisor, or of the supervisor itself."""
         name = role if site is None else f"{role}-{site.replace('/', '.')}"

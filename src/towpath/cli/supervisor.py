@@ -189,7 +189,9 @@ class Supervisor:
         home = ("--home", str(self._home.site(site, node)))
         where = ("--root", f"data={directory}", "--bus", self._nats.url)
         rights = ("--unguarded", "--allow-target", "/", "--grace", str(DRAIN_SECONDS))
-        return self._command("worker", place, ("worker", *identity, *home, *where, *rights))
+        settings = self._home.settings(site)
+        said = ("--settings", str(settings)) if settings.exists() else ()
+        return self._command("worker", place, ("worker", *identity, *home, *where, *rights, *said))
 
 
 def _log(text: str) -> None:

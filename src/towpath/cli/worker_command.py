@@ -10,6 +10,7 @@ import typer
 
 from towpath.cli.logs import log_as_json
 from towpath.domain.errors import Mistake
+from towpath.steps.settings import NO_SETTINGS, read_settings
 from towpath.worker.settings import DEFAULT_QUEUES, WorkerSettings
 
 Queues = Mapping[str, Mapping[str, int]]
@@ -43,6 +44,10 @@ def worker(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
     grace: Annotated[
         float, typer.Option("--grace", metavar="SECONDS", help="For running tasks at the end.")
     ] = 30.0,
+    settings_file: Annotated[
+        Path | None,
+        typer.Option("--settings", metavar="FILE", help="Commands, webhooks and mail of the site, as TOML."),
+    ] = None,
 ) -> int:
     """Run a worker: it dials out to the bus, claims tasks of its site and runs them."""
     settings = WorkerSettings(
@@ -56,6 +61,7 @@ def worker(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
         unguarded=unguarded,
         allowed=tuple(os.path.abspath(directory) for directory in allow_target or []),
         grace=timedelta(seconds=grace),
+        steps=read_settings(settings_file) if settings_file else NO_SETTINGS,
     )
     log_as_json()
     # Loaded only here: no other command needs the site's rooms.

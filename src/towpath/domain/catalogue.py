@@ -220,10 +220,61 @@ CHECK_SYNC_STATE = StepSpec(
     ),
     aliases=("dynamo.tasks.check_sync_state",),
 )
+RUN = StepSpec(
+    "run",
+    "run a command that the site's administrator has listed, over the paths",
+    (Argument("command", "string", None, "its name in the site's settings"),),
+)
+ALGORITHM = Argument(
+    "algorithm",
+    "string",
+    "xxh3_128",
+    "the hash",
+    ("xxh3_128", "xxh64", "sha256", "blake3", "md5"),
+)
 CHECKSUM = StepSpec(
     "checksum",
-    "read files and keep their checksums",
-    (Argument("algorithm", "string", "xxh3_128", "the hash", ("xxh3_128", "sha256", "md5")),),
+    "read files: keep their checksums in a manifest, or compare them with one",
+    (
+        ALGORITHM,
+        Argument("manifest", "string", None, "the manifest's file, beneath the root of the paths"),
+        Argument("check", "bool", False, "compare with the manifest, which stands already"),
+    ),
+)
+MANIFEST = StepSpec(
+    "manifest",
+    "once for a job: make one manifest of what its checksum tasks have read, or look for what it names",
+    (
+        ALGORITHM,
+        Argument("manifest", "string", None, "the manifest's file, as the checksum step has it"),
+        Argument("check", "bool", False, "look whether all that the manifest names is there"),
+    ),
+    phase=Phase.FINISH,
+)
+VERIFY = StepSpec(
+    "verify",
+    "compare files with their objects at the target; nothing is changed",
+    (
+        Argument(
+            "depth",
+            "string",
+            "object",
+            "look at the object's size, or read all data back too",
+            ("object", "data"),
+        ),
+        ABORT_MISSING,
+    ),
+)
+NOTIFY = StepSpec(
+    "notify",
+    "once for a job: tell a webhook, or people by mail, how it ended",
+    (
+        Argument("webhook", "string", None, "a webhook of the site's settings, by name"),
+        Argument("mail_to", "string", None, "addresses, with commas between"),
+        Argument("when", "string", "always", "which endings are told", ("always", "success", "failure")),
+        Argument("text", "string", "", "a sentence that goes with it"),
+    ),
+    phase=Phase.FINISH,
 )
 NOOP = StepSpec("noop", "do nothing to each path: for measuring, and for trying out rules")
 
@@ -239,7 +290,11 @@ BUILT_IN: tuple[StepSpec, ...] = (
     SET_METADATA,
     TAG,
     CHECK_SYNC_STATE,
+    RUN,
     CHECKSUM,
+    MANIFEST,
+    VERIFY,
+    NOTIFY,
     NOOP,
 )
 

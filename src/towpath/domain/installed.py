@@ -8,11 +8,13 @@ from towpath.domain.catalogue import (
     COPY,
     DELETE,
     INSTALLED,
+    MANIFEST,
     MIGRATE,
     MOVE,
     RECALL,
     REVERSE_STUB,
     UNMANAGE,
+    VERIFY,
     Argument,
     StepSpec,
 )
@@ -140,8 +142,22 @@ DOCUMENTS: tuple[dict[str, object], ...] = (
     {
         "name": "checksum",
         "label": "Checksum",
-        "fields": _fields((CHECKSUM,)),
-        "filter_rules": _rules(("file",), _use(CHECKSUM)),
+        "fields": _fields((CHECKSUM,), ("manifest", "check")),
+        "filter_rules": _rules(("file",), _use(CHECKSUM, left_out=("manifest", "check"))),
+    },
+    {
+        "name": "manifest",
+        "label": "Write a manifest of checksums, or check one",
+        "fields": [
+            {**field, "required": field["name"] == "manifest"} for field in _fields((CHECKSUM, MANIFEST))
+        ],
+        "filter_rules": _rules(("file",), _use(CHECKSUM), _use(MANIFEST)),
+    },
+    {
+        "name": "verify",
+        "label": "Compare files with their objects",
+        "fields": _fields((VERIFY,)),
+        "filter_rules": _rules(WITH_DATA, _use(VERIFY)),
     },
     {
         "name": "noop",

@@ -14,6 +14,9 @@ from towpath.domain.workflow import Definition, Rule, Use, reference
 
 DEFAULT_QUEUE = "default"
 
+FINISH_TYPE = "finish"
+"""The type of a branch that takes no path: its one step runs once for the job, when all else is over."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ground:
@@ -66,9 +69,14 @@ class Plan:
     """The job is paused once this share of its newest paths failed; None: never."""
 
     @property
+    def taking(self) -> tuple[Branch, ...]:
+        """The branches that take paths: one for each rule, in their order; behind them come those of `finish`."""
+        return tuple(branch for branch in self.branches if branch.type != FINISH_TYPE)
+
+    @property
     def first_phase(self) -> Phase:
         """The lowest phase in any chain: it may run during discovery."""
-        return min(branch.chain[0].phase for branch in self.branches)
+        return min(branch.chain[0].phase for branch in self.taking)
 
 
 def resolve(
@@ -89,7 +97,7 @@ def resolve(
         site=ground.site,
         queue=ground.queue,
         values=values,
-        branches=tuple(resolving.branch(rule) for rule in definition.rules),
+        branches=(*(resolving.branch(rule) for rule in definition.rules), *resolving.finish()),
         stop_on_error_rate=definition.stop_on_error_rate,
     )
 
@@ -112,8 +120,26 @@ class _Resolving:
         """A rule with its chain."""
         chain: list[Call] = []
         for use in rule.action:
-            chain.append(self.call(use, chain))
+            if not self.is_last(use):
+                chain.append(self.call(use, chain))
+        if not chain:
+            text = "its steps run once for a job: expected one before them that works on the paths"
+            raise Mistake(f"workflow {self.definition.name}: {text}")
         return Branch(rule.type, rule.state, rule.include, rule.exclude, tuple(chain))
+
+    def finish(self) -> list[Branch]:
+        """The steps of the last phase, each once, however many rules name it alike."""
+        calls: list[Call] = []
+        for use in (use for rule in self.definition.rules for use in rule.action if self.is_last(use)):
+            call = self.call(use, ())
+            if call not in calls:
+                calls.append(call)
+        return [Branch(FINISH_TYPE, "all", (), (), (call,)) for call in calls]
+
+    def is_last(self, use: Use) -> bool:
+        """Whether a step is of the last phase, and so runs once for the job."""
+        spec = self.catalogue.find(use.name)
+        return spec is not None and spec.phase is Phase.FINISH
 
     def call(self, use: Use, before: Collection[Call]) -> Call:
         """A step of a chain, given the calls before it: it runs in no earlier phase than they do."""

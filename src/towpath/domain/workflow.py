@@ -9,6 +9,7 @@ from towpath.domain.fields import Field, read_fields
 from towpath.domain.patience import KEYS, PLAIN, Bearing, read_bearing, read_rate
 from towpath.domain.reading import Entries, Problem, Reading, shown, under
 from towpath.domain.rules import RULE_TYPES, check_glob
+from towpath.domain.states import Phase
 from towpath.domain.values import NAME_RULE, fault, name_fault
 
 DEFINITION_KEYS = (
@@ -237,6 +238,11 @@ def _read_action(scope: _Scope, rule: Entries) -> tuple[Use, ...]:
     if not uses and isinstance(rule.found["action"], list | tuple):
         scope.reading.wrong(
             rule.at("action"), "expected at least one step, found none; `exclude` leaves paths out"
+        )
+    specs = [scope.catalogue.find(use.name) for use in uses]
+    if specs and all(spec is not None and spec.phase is Phase.FINISH for spec in specs):
+        scope.reading.wrong(
+            rule.at("action"), "expected a step that works on the paths before those that run once for a job"
         )
     return uses
 

@@ -33,6 +33,8 @@ class NewChain:
     first: int = 0
     depth: int | None = None
     """Given for directories that are to be deleted: the deepest go first."""
+    later: int = 0
+    """Given for steps of the last phase: each waits for those before it."""
 
 
 def create(ledger: Ledger, job: Job, chains: Sequence[NewChain]) -> None:
@@ -60,7 +62,7 @@ def _task(ledger: Ledger, job: Job, chain: NewChain, chain_id: int, place: int) 
         rule=chain.rule,
         position=position,
         step=call.step,
-        stage=stage(call.phase, chain.depth if call.phase is Phase.DELETES else None),
+        stage=stage(call.phase, chain.depth if call.phase is Phase.DELETES else None) + chain.later,
         site=call.site,
         queue=call.queue,
         function=WORKER,

@@ -22,7 +22,7 @@ from towpath.domain.states import (
     Wanted,
 )
 from towpath.domain.wishes import Wish, by_the_time_set
-from towpath.engine import room, workflows
+from towpath.engine import finish, room, workflows
 from towpath.engine.found import DISCOVERY_RULE, add_batches
 from towpath.engine.inputs import Asked, for_walk, place
 from towpath.store import tasks, walks
@@ -101,6 +101,7 @@ def _start(tx: Tx, order: Submission) -> int:
     job_id = insert_job(tx, NewJob(plan, version, order.owner, tuple(inputs), turn=order.turn))
     with Ledger(tx) as ledger:
         ledger.lock_jobs([job_id])
+        finish.add(ledger, ledger.jobs[job_id], inputs)
         if plan.discovery is None:
             _take_as_given(ledger, job_id, plan, inputs, order.paths_per_task)
         else:
@@ -222,7 +223,7 @@ def _take_as_given(ledger: Ledger, job_id: int, plan: Plan, inputs: Sequence[Inp
     walk = WalkRow(0, (), CALLER, {}, b"", 0)
     task = add_walk(ledger, job_id, plan, walk, HUB)
     job = ledger.jobs[job_id]
-    rules = Rules(Condition(RULE_TYPES[b.type], b.state, b.include, b.exclude) for b in plan.branches)
+    rules = Rules(Condition(RULE_TYPES[b.type], b.state, b.include, b.exclude) for b in plan.taking)
     sorted_out: dict[tuple[int, str], list[Input]] = {}
     for given in _once_each(inputs):
         rule = rules.match(Kind.FILE, given.state, given.path)

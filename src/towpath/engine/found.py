@@ -80,8 +80,9 @@ def _chains(branch: Branch, group: Group, batch: Batch, batch_id: int) -> list[N
 
 
 def _checked(job: Job, inputs: Sequence[Input], group: Group) -> Batch:
-    if not 0 <= group.rule < len(job.plan.branches):
-        raise Unacceptable(f"expected one of {len(job.plan.branches)} rules, found {group.rule}")
+    rules = len(job.plan.taking)
+    if not 0 <= group.rule < rules:
+        raise Unacceptable(f"expected one of {rules} rules, found {group.rule}")
     if len(group.batch) > room.BATCH:
         raise Unacceptable(f"expected batches of at most {room.BATCH} bytes, found {len(group.batch)}")
     batch = unpack(group.batch, Batch, LARGEST_BATCH)

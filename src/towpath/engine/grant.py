@@ -3,12 +3,13 @@
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from towpath.domain.fairness import is_small
 from towpath.domain.states import DISCOVERY_STAGE, STARTED, TaskEvent
-from towpath.engine import room
+from towpath.engine import finish, room
 from towpath.engine.nodes import Node, Unknown, find_node
 from towpath.engine.shares import FULL, Lane, Rooms, shares_of
 from towpath.store import batches, tasks, walks
@@ -156,7 +157,13 @@ def _describe(ledger: Ledger, granted: Sequence[Task]) -> list[Grant]:
         t.id: walks.describe(conn, t.id, ledger.jobs[t.job_id].plan) for t in granted if t.is_discovery
     }
     now = ledger.tx.now
-    return [_grant_of(task, ledger.jobs[task.job_id], packed, walking.get(task.id), now) for task in granted]
+    grants = [
+        _grant_of(task, ledger.jobs[task.job_id], packed, walking.get(task.id), now) for task in granted
+    ]
+    return [
+        msgspec.structs.replace(grant, facts=finish.facts_of(ledger, task)) if task.is_finish else grant
+        for grant, task in zip(grants, granted, strict=True)
+    ]
 
 
 def _grant_of(task: Task, job: Job, packed: Mapping[int, bytes], walk: Walk | None, now: int) -> Grant:

@@ -101,7 +101,7 @@ def _blame(ledger: Ledger, task: Task) -> None:
     ledger.move(task, TaskEvent.BLAME)
     ledger.touch(task)
     ledger.count(task, Outcome.FAILED, 1)
-    ledger.jobs[task.job_id].add(Outcome.FAILED, 1)
+    ledger.total(task, Outcome.FAILED, 1)
     reason = f"its worker was lost {task.attempts} times while it worked on this path"
     note = NoteRow(task.id, index, task.job_id, Outcome.FAILED, ErrorClass.PERMANENT, reason)
     ledger.after(lambda: notes.insert(ledger.tx.conn, [note]))

@@ -246,9 +246,9 @@ def _record(receipt: _Receipt, task: Task, codes: bytes, event: Ended) -> None:
     for outcome, number in found.items():
         ledger.count(task, outcome, number)
         if number and outcome != "processed":
-            job.add(outcome, number)
+            ledger.total(task, outcome, number)
     if chains.is_last(ledger, task):
-        job.add("done", task.processed)
+        ledger.total(task, "done", task.processed)
     ledger.count(task, "bytes", task.bytes)
     job.add("bytes_done", task.bytes)
     if found["processed"] < task.paths:

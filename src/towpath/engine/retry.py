@@ -11,6 +11,7 @@ from towpath.domain.fairness import Turn
 from towpath.domain.paths import Code
 from towpath.domain.plan import plan_from_document
 from towpath.domain.states import JOB_OVER, JobState, TaskEvent, TaskState, Wanted, depth_of
+from towpath.engine import finish
 from towpath.engine.chains import NewChain, create
 from towpath.engine.control import NewJob, add_walk, insert_job
 from towpath.store import batches, tasks, walks
@@ -62,6 +63,7 @@ def retry(tx: Tx, job_id: int, which: Retry, by: str) -> int:
     )
     with Ledger(tx) as ledger:
         ledger.lock_jobs([new_id])
+        finish.add(ledger, ledger.jobs[new_id], inputs, goes_on=which is not Retry.ALL)
         if which is not Retry.ALL or plan.discovery is None:
             options = {"job": source, "which": which.value, "but": but.value if but else ""}
             add_walk(ledger, new_id, plan, WalkRow(0, (), RETRY, options, b"", 0), HUB)
@@ -191,6 +193,8 @@ def _take_over(ledger: Ledger, job: Job, old: list[Task], options: Mapping[str, 
     depths = _depths(ledger, old)
     chains = []
     for task in old:
+        if task.is_finish:  # The new job has its own.
+            continue
         # What an earlier retry has taken are the paths that failed; it has left those that were not run.
         if but and task.state is not TaskState.CANCELLED:
             continue

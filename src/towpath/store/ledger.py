@@ -11,7 +11,7 @@ from towpath.store import counters, jobs, tasks
 from towpath.store.counters import LaneKey, PathKey
 from towpath.store.database import Tx
 from towpath.store.jobs import Job, JobKind
-from towpath.store.tasks import DISCOVERY, READY, Task
+from towpath.store.tasks import DISCOVERY, FINISH_STAGE, READY, Task
 
 
 class Ledger:
@@ -97,7 +97,7 @@ class Ledger:
         for outcome, number in (("unknown", task.unknown), ("not_run", task.not_run)):
             if task.is_over and number:
                 self.count(task, outcome, number)
-                job.add(outcome, number)
+                self.total(task, outcome, number)
 
     def release(self, task: Task, paths: int, mask: bytes | None, carry: bytes | None) -> None:
         """Give a blocked task the paths that the one before it processed: it may be granted."""
@@ -114,7 +114,7 @@ class Ledger:
         task.mask, task.carry = mask, carry
         self.count(task, "reached", paths)
         self.count(task, "not_run", paths)
-        self.jobs[task.job_id].add("not_run", paths)
+        self.total(task, "not_run", paths)
 
     def park(self, task: Task, parking: tasks.Parking) -> None:
         """Put a pending task off until a time: it may not be granted before."""
@@ -138,6 +138,11 @@ class Ledger:
             cell = self._paths.setdefault((task.job_id, task.rule, task.position), {})
             cell[what] = cell.get(what, 0) + number
 
+    def total(self, task: Task, what: str, number: int) -> None:
+        """Add to the totals of distinct paths of a task's job."""
+        if not task.is_finish:
+            self.jobs[task.job_id].add(what, number)
+
     def sweep(self, job: Job, swept: Iterable[tasks.Swept]) -> None:
         """Count tasks that `tasks.cancel_some` cancelled."""
         for kind in swept:
@@ -150,7 +155,8 @@ class Ledger:
                 self._lanes[lane] = self._lanes.get(lane, 0) - kind.tasks
             cell = self._paths.setdefault((job.id, kind.rule, kind.position), {})
             cell["not_run"] = cell.get("not_run", 0) + kind.paths
-            job.add("not_run", kind.paths)
+            if kind.stage < FINISH_STAGE:
+                job.add("not_run", kind.paths)
 
     def after(self, write: Callable[[], None]) -> None:
         """Write something that refers to the ledger's tasks, once these stand in the database."""

@@ -15,9 +15,11 @@ from towpath.domain.states import (
     STARTED,
     TERMINAL,
     Cause,
+    Phase,
     TaskEvent,
     TaskState,
     move,
+    stage,
 )
 from towpath.store.many import run_many
 from towpath.store.tables import SEQUENCES, ids, tasks
@@ -29,6 +31,8 @@ HUB = "hub"
 
 DISCOVERY = -1
 """The position of a discovery task: before its job's chains."""
+FINISH_STAGE = stage(Phase.FINISH)
+"""The first stage of the last phase."""
 
 CHUNK = 500
 
@@ -120,6 +124,11 @@ class Task:
     def is_discovery(self) -> bool:
         """It finds the job's paths."""
         return self.position == DISCOVERY
+
+    @property
+    def is_finish(self) -> bool:
+        """It is of the last phase: it runs once for the job, and its path counts in none of the job's totals."""
+        return self.stage >= FINISH_STAGE
 
     def apply(self, event: TaskEvent, now: int) -> None:
         """Move as the table says; raises `IllegalMove`. Paths of a task that did not run are accounted for here."""

@@ -73,5 +73,5 @@ def matchers(plan: Plan) -> list[Matcher]:
     """The conditions of a plan's rules, in order."""
     return [
         Matcher(number, RULE_TYPES[branch.type], branch.state, list(branch.include), list(branch.exclude))
-        for number, branch in enumerate(plan.branches)
+        for number, branch in enumerate(plan.taking)
     ]

@@ -103,6 +103,7 @@ def _unpack(grant: wire.Grant, batch: wire.Batch, step: Step, context: TaskConte
     context.items = _items(batch, span)
     context.arguments = arguments_of(step, grant.arguments)
     context.carried = outcomes.carried_on(grant.carry)
+    context.facts = grant.facts
     return span
 
 

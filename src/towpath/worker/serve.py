@@ -84,7 +84,9 @@ def _worker(
     steps = plugins.installed_steps()
     targets = Targets(ask, box_key, opener(settings.allowed, settings.site), clock.now)
     means = Means(
-        Site(settings.site, keys.load_or_make(settings.home / "site.key"), settings.unguarded),
+        Site(
+            settings.site, keys.load_or_make(settings.home / "site.key"), settings.unguarded, settings.steps
+        ),
         roots,
         steps,
         plugins.installed_discoveries(),

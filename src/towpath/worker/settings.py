@@ -10,6 +10,7 @@ from types import MappingProxyType
 from towpath.domain.errors import Mistake
 from towpath.domain.slots import check_slots
 from towpath.domain.values import name_fault
+from towpath.steps.settings import NO_SETTINGS, SiteSettings
 
 DEFAULT_QUEUES: Mapping[str, Mapping[str, int]] = MappingProxyType(
     {"default": MappingProxyType({"worker": 8, "discovery": 2})}
@@ -40,6 +41,8 @@ class WorkerSettings:
     """Absolute directories beneath which a `file://` target may lie."""
     grace: timedelta = timedelta(seconds=30)
     """How long running tasks may go on once the node was told to stop, before they are handed back."""
+    steps: SiteSettings = NO_SETTINGS
+    """What the site's administrator has set for its steps: commands, webhooks, mail."""
     io_threads: int = 16
     """How many paths are worked on at once, by all running tasks together, beside one of each task's own."""
 

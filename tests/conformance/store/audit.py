@@ -29,7 +29,7 @@ from towpath.domain.states import (
 from towpath.store import batches, tables
 from towpath.store.counters import PATH_COUNTS
 from towpath.store.jobs import COUNTERS, TOTALS
-from towpath.store.tasks import DISCOVERY, PARKED, READY, WAITS_FOR_CHAIN
+from towpath.store.tasks import DISCOVERY, FINISH_STAGE, PARKED, READY, WAITS_FOR_CHAIN
 
 OVER = frozenset(str(state) for state in TERMINAL)
 WITH_OUTCOMES = (TaskState.SUCCESS, TaskState.ERROR)
@@ -236,12 +236,15 @@ def _audit_paths(books: Books, name: str) -> None:
         outcomes = _outcomes(books, task, reasons, seen)
         assert noted[task.id] == sum(outcomes[o] for o in ("failed", "skipped", "aborted")), f"task {task.id}"
         step.update({"reached": task.paths, "bytes": task.bytes, **outcomes})
+        if task.stage >= FINISH_STAGE:  # Its path is the job's, and counts in no total.
+            continue
         is_last = task.position == len(books.plan.branches[task.rule].chain) - 1
         processed = outcomes.pop("processed", 0)
         totals.update(outcomes + Counter({"done": processed if is_last else 0}))
     for counter in TOTALS[1:]:
         assert getattr(books.job, counter) == totals[counter], f"{name}: {counter}"
-    entered = len({(batch, rule, index) for batch, rule, _, index in seen})
+    rules = len(books.plan.taking)
+    entered = len({(batch, rule, index) for batch, rule, _, index in seen if rule < rules})
     problems = sum(task.failed for task in books.tasks if task.position == DISCOVERY)
     assert books.job.discovered == entered + problems, f"{name}: discovered"
     if JobState(books.job.state) in JOB_OVER:
