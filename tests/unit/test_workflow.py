@@ -249,7 +249,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     (
         with_action({"name": "checksum", "algorithm": "*lock"}),
-        "filter_rules[0].action[0].algorithm: expected one of xxh3_128, sha256, md5, found field 'lock'",
+        "filter_rules[0].action[0].algorithm: expected one of xxh3_128, xxh64, sha256, blake3, md5, found field 'lock'",
     ),
     (
         with_action({"name": "recall", "site": "os lo"}),

@@ -14,6 +14,11 @@ from towpath.steps.settings import NO_SETTINGS, read_settings
 from towpath.worker.settings import DEFAULT_QUEUES, WorkerSettings
 
 Queues = Mapping[str, Mapping[str, int]]
+Grace = Annotated[float, typer.Option("--grace", metavar="SECONDS", help="For running tasks at the end.")]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option("--settings", metavar="FILE", help="Commands, webhooks and mail of the site, as TOML."),
+]
 
 
 def worker(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
@@ -41,13 +46,8 @@ def worker(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
     allow_target: Annotated[
         list[str] | None, typer.Option("--allow-target", metavar="DIR", help="Where file:// targets may lie.")
     ] = None,
-    grace: Annotated[
-        float, typer.Option("--grace", metavar="SECONDS", help="For running tasks at the end.")
-    ] = 30.0,
-    settings_file: Annotated[
-        Path | None,
-        typer.Option("--settings", metavar="FILE", help="Commands, webhooks and mail of the site, as TOML."),
-    ] = None,
+    grace: Grace = 30.0,
+    settings_file: SettingsFile = None,
 ) -> int:
     """Run a worker: it dials out to the bus, claims tasks of its site and runs them."""
     settings = WorkerSettings(
