@@ -11,7 +11,7 @@ import subprocess
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -36,9 +36,17 @@ _GRPC = 10_000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+LIMITED: Mapping[str, Sequence[str]] = {
+    "no-list": ("Read", "Write"),
+    "no-put": ("List", "Read"),
+    "no-get": ("List", "Write"),
+}
+"""Identities that lack one right each, and what they may do."""
+
+
 @dataclass(frozen=True)
 class Seaweed:
-    """A running server: where it listens, the one identity that it knows, its process and its log."""
+    """A running server: where it listens, the identity that it knows beside the limited ones, its process, its log."""
 
     endpoint: str
     access_key_id: str
@@ -50,6 +58,10 @@ class Seaweed:
     def credentials(self) -> dict[str, str]:
         """As `open_storage` takes them."""
         return {"access_key_id": self.access_key_id, "secret_access_key": self.secret_access_key}
+
+    def limited(self, name: str) -> dict[str, str]:
+        """The credentials of an identity that lacks a right."""
+        return {"access_key_id": f"{self.access_key_id}-{name}", "secret_access_key": self.secret_access_key}
 
     def store(self, bucket: str) -> S3Store:
         """A bare client, to look behind the storage's back."""
@@ -121,9 +133,10 @@ def _start(home: Path) -> tuple["subprocess.Popen[bytes]", Seaweed]:
 
 def _start_once(home: Path) -> tuple["subprocess.Popen[bytes]", Seaweed]:
     key, secret = secrets.token_hex(8), secrets.token_hex(16)
-    identity = {"name": "tests", "credentials": [{"accessKey": key, "secretKey": secret}]}
+    identities = [_identity("tests", key, secret, ("Admin",))]
+    identities += [_identity(name, f"{key}-{name}", secret, actions) for name, actions in LIMITED.items()]
     config = home / "s3.json"
-    config.write_text(json.dumps({"identities": [identity | {"actions": ["Admin"]}]}))
+    config.write_text(json.dumps({"identities": identities}))
     # Each bucket gets volumes of its own, seven at once unless told otherwise.
     (home / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 3\n")
     data, log = home / "data", home / "weed.log"
@@ -160,6 +173,11 @@ def _start_once(home: Path) -> tuple["subprocess.Popen[bytes]", Seaweed]:
             start_new_session=True,
         )
     return process, Seaweed(f"http://127.0.0.1:{s3}", key, secret, process.pid, log)
+
+
+def _identity(name: str, key: str, secret: str, actions: Sequence[str]) -> dict[str, object]:
+    credentials = [{"accessKey": key, "secretKey": secret}]
+    return {"name": name, "credentials": credentials, "actions": list(actions)}
 
 
 def _die_with(parent: int) -> None:

@@ -18,6 +18,7 @@ from towpath.api import (
     pruning,
     sites,
     submissions,
+    target_questions,
     targets,
     tasks,
     workflows,
@@ -52,6 +53,7 @@ FOR_CALLERS = (
     pruning.router,
     errors.router,
     targets.router,
+    target_questions.router,
 )
 
 

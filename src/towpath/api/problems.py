@@ -39,6 +39,10 @@ class Malformed(Mistake):
         self.faults = list(faults)
 
 
+class SiteSilent(Exception):
+    """A node of a site was asked, and has not answered in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """How a class of exceptions is told: its status, and a name that never changes."""
@@ -56,6 +60,7 @@ TABLE: tuple[tuple[type[Exception], Kind], ...] = (
     (Conflict, Kind(HTTPStatus.CONFLICT, "conflict")),
     (IllegalWish, Kind(HTTPStatus.CONFLICT, "illegal-wish")),
     (Mistake, Kind(HTTPStatus.BAD_REQUEST, "mistake")),
+    (SiteSilent, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "site-silent")),
     (Uncertain, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "outcome-unknown")),
     (Away, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "database-unavailable")),
     (OperationalError, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "database-unavailable")),
@@ -102,7 +107,7 @@ def tell(request: Request, error: Exception) -> Response:
         detail = "the hub met a bug; its log has the trace"
     elif kind.status is HTTPStatus.SERVICE_UNAVAILABLE:
         log.error("%s %s: %s", request.method, request.url.path, error)
-        if not isinstance(error, Uncertain):
+        if not isinstance(error, Uncertain | SiteSilent):
             detail = "the hub's database does not answer; try again"
     return respond(request, kind, detail, faults_of(error))
 

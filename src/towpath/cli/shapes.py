@@ -237,3 +237,30 @@ class KnownError(msgspec.Struct, frozen=True):
     name: str
     error_class: str
     about: str
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that a check of a target looked at."""
+
+    what: str
+    well: bool | None
+    says: str
+    hint: str
+
+
+class TargetChecked(msgspec.Struct, frozen=True):
+    """How a target is, as seen from a node."""
+
+    target: str
+    site: str
+    node: str
+    works: bool
+    findings: list[Finding]
+
+
+class Object(msgspec.Struct, frozen=True):
+    """An object of a target."""
+
+    key: str
+    size: int
+    modified_at: str

@@ -1,10 +1,13 @@
 """`towpath target`: where data goes."""
 
+import json
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
 import typer
 
+from towpath.cli.client import Hub
 from towpath.cli.documents import read_credentials
 from towpath.cli.hubs import open_hub, segment
 from towpath.cli.output import (
@@ -18,10 +21,11 @@ from towpath.cli.output import (
     print_document,
     print_list,
     rows_of,
+    size,
 )
-from towpath.cli.shapes import Sites, Target
+from towpath.cli.shapes import Object, Target, TargetChecked
 
-app = typer.Typer(help="Add, list, check and delete targets.", no_args_is_help=True)
+app = typer.Typer(help="Add, list, check, browse and delete targets.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 
@@ -34,6 +38,22 @@ TARGETS = Rows(
     ),
     "no targets; add one with: towpath target add NAME URL",
 )
+
+OBJECTS = Rows(
+    Object,
+    (
+        Column("size", 9, lambda found: size(found.size), right=True),
+        Column("modified (UTC)", 19, lambda found: moment(found.modified_at)),
+        Column("key", 0, lambda found: found.key),
+    ),
+    "nothing stands there",
+)
+
+NOT_WELL = 3
+"""The exit code of a check that found something wrong."""
+
+PAGE = 500
+WORDS = {True: "ok", False: "wrong", None: "not tried"}
 
 
 @app.command()
@@ -69,21 +89,66 @@ def list_targets(as_json: Json = False, as_lines: Jsonl = False, limit: Limit = 
         print_list(rows_of(hub.get("/api/targets/")), TARGETS, wanted)
 
 
+Site = Annotated[
+    str | None,
+    typer.Option(
+        "--site", metavar="SITE", help="Ask a node of this site; else one whose default it is, or any."
+    ),
+]
+
+
 @app.command()
-def check(name: Name, as_json: Json = False) -> None:
-    """Say what a target is and which nodes would open it; the hub itself never does."""
+def check(name: Name, site: Site = None, as_json: Json = False) -> None:
+    """Have a node try a target out, and say exactly what is wrong; ends with 3 where something is."""
     with open_hub() as hub:
-        document = hub.get(f"/api/targets/{segment(name)}/")
-        sites = msgspec.json.decode(hub.get("/api/sites/"), type=Sites).results
+        document = hub.post(f"/api/targets/{segment(name)}/check/", {"site": site})
+    checked = msgspec.json.decode(document, type=TargetChecked)
     if as_json:
         print_document(document)
-        return
-    target = msgspec.json.decode(document, type=Target)
-    nodes = [f"{site.name}/{node.name}" for site in sites for node in site.nodes if node.online]
-    defaults = [site.name for site in sites if site.default_target == name]
-    print(f"target {target.name}: {target.url}")
-    print(f"default of: {', '.join(defaults) or 'no site'}")
-    print(f"opened by the first task that names it, at: {', '.join(nodes) or 'no node; none is heard'}")
+    else:
+        _print_check(checked)
+    if not checked.works:
+        raise typer.Exit(NOT_WELL)
+
+
+def _print_check(checked: TargetChecked) -> None:
+    how = "works" if checked.works else "does not work"
+    print(f"target {checked.target} {how}, seen from node {checked.site}/{checked.node}")
+    for finding in checked.findings:
+        print(f"  {WORDS[finding.well]:<9}  {finding.what:<11}  {finding.says}")
+        if finding.hint:
+            print(f"  {'':<9}  {'':<11}  → {finding.hint}")
+
+
+@app.command()
+def browse(
+    name: Name,
+    prefix: Annotated[str, typer.Argument(metavar="[PREFIX]", help="A directory there.")] = "",
+    site: Site = None,
+    as_json: Json = False,
+    as_lines: Jsonl = False,
+    limit: Limit = None,
+) -> None:
+    """List what stands at a target, as a node finds it now."""
+    wanted = Format(as_json, as_lines, limit)
+    with open_hub() as hub:
+        query = {"prefix": prefix} | ({"site": site} if site else {})
+        print_list(_objects(hub, name, query, limit), OBJECTS, wanted)
+
+
+def _objects(hub: Hub, name: str, query: dict[str, str], limit: int | None) -> Iterator[bytes]:
+    """Each object, page after page; no more is asked for than is wanted."""
+    left, after = limit, ""
+    while True:
+        most = PAGE if left is None else min(PAGE, left)
+        asked = query | {"after": after, "page_size": str(most)}
+        page = json.loads(hub.get(f"/api/targets/{segment(name)}/objects/", asked))
+        for row in page["results"]:
+            yield json.dumps(row).encode()
+        left = None if left is None else left - len(page["results"])
+        after = page["next"] or ""
+        if not after or left == 0:
+            return
 
 
 @app.command()

@@ -121,7 +121,7 @@ def _site(row: Any, members: tuple[NodeView, ...], paused: tuple[Hold, ...]) -> 
 def set_default_target(tx: Tx, site: str, target: str | None) -> None:
     """Give a site the target that is used where none is named; None takes it away."""
     if target is not None:
-        _find_target(tx.conn, target)
+        find_target(tx.conn, target)
     done = tx.conn.execute(sa.update(sites).where(sites.c.name == site).values(default_target=target))
     if done.rowcount == 0:
         known = tx.conn.scalars(sa.select(sites.c.name))
@@ -170,7 +170,7 @@ def list_targets(conn: Connection) -> list[TargetView]:
 
 def delete_target(tx: Tx, name: str) -> None:
     """Forget a target. Its objects stay; stubs that need them cannot be recalled until it is added again."""
-    _find_target(tx.conn, name)
+    find_target(tx.conn, name)
     user = tx.conn.execute(sa.select(sites.c.name).where(sites.c.default_target == name)).scalar()
     if user is not None:
         raise Conflict(
@@ -179,7 +179,8 @@ def delete_target(tx: Tx, name: str) -> None:
     tx.conn.execute(sa.delete(targets).where(targets.c.name == name))
 
 
-def _find_target(conn: Connection, name: str) -> None:
+def find_target(conn: Connection, name: str) -> None:
+    """Raise `NotFound` unless there is such a target."""
     if conn.execute(sa.select(targets.c.name).where(targets.c.name == name)).first() is None:
         known = conn.scalars(sa.select(targets.c.name))
         raise NotFound(f"no target '{name}'{did_you_mean(name, known)}")

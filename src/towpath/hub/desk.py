@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
+from msgspec import structs
 
 from towpath import wire
 from towpath.bus.connection import Refused, Unanswered
 from towpath.config import HubSettings
 from towpath.domain.errors import Mistake
-from towpath.engine import grant, nodes, receive, registry, workflows
+from towpath.engine import grant, nodes, questions, receive, registry, workflows
 from towpath.hub.conductor import Candidate
 from towpath.hub.link import Link
 from towpath.hub.rounds import Rounds
@@ -66,6 +67,7 @@ class Desk:
             "beat": self._beat,
             "report": self._report,
             "target": self._target,
+            "answer": self._hear_answer,
         }
         self._wakes: set[asyncio.Task[None]] = set()
 
@@ -112,11 +114,25 @@ class Desk:
 
     def _claim(self, site: str, name: str, payload: bytes) -> Callable[[Tx], object]:
         asked = wire.unpack(payload, wire.Claim)
-        return lambda tx: grant.claim(tx, site, name, asked, self._run_ids)
+
+        def work(tx: Tx) -> wire.Grants:
+            answer = grant.claim(tx, site, name, asked, self._run_ids)
+            if answer.grants:
+                return answer  # It has work, and so beats at once when something is asked.
+            return structs.replace(answer, questions=questions.due(tx, site, name))
+
+        return work
 
     def _beat(self, site: str, name: str, payload: bytes) -> Callable[[Tx], object]:
         said = wire.unpack(payload, wire.Beat)
-        return lambda tx: nodes.beat(tx, site, name, said)
+
+        def work(tx: Tx) -> wire.Verdicts:
+            verdicts = nodes.beat(tx, site, name, said)
+            if not verdicts.known:
+                return verdicts
+            return structs.replace(verdicts, questions=questions.due(tx, site, name))
+
+        return work
 
     def _report(self, site: str, name: str, payload: bytes) -> Callable[[Tx], object]:
         report = wire.unpack(payload, wire.Report)
@@ -125,6 +141,10 @@ class Desk:
     def _target(self, site: str, name: str, payload: bytes) -> Callable[[Tx], object]:
         asked = wire.unpack(payload, wire.TargetAsked)
         return lambda tx: registry.tell_target(tx, site, name, asked, self._hub_key)
+
+    def _hear_answer(self, site: str, name: str, payload: bytes) -> Callable[[Tx], object]:
+        said = wire.unpack(payload, wire.Answered)
+        return lambda tx: questions.answer(tx, site, name, said)
 
     async def _greet(self) -> None:
         """Tell all sites that this hub answers: what nobody answered before is asked again at once."""

@@ -16,6 +16,8 @@ OBSTORE_ERRORS: Final = (BaseError, FileNotFoundError, ValueError, OSError)
 LONGEST_DETAIL: Final = 200
 
 _STATUS: Final = re.compile(r"status code: (\d{3})(?: ([A-Za-z' -]+))?")
+_BULK: Final = re.compile(r": ([^:]*) \(code: (\d{3})\)")
+"""How a delete is refused among many, which is how obstore deletes in Azure."""
 _CODE: Final = re.compile(r"<Code>([^<]{1,80})</Code>")
 _MESSAGE: Final = re.compile(r"<Message>([^<]+)</Message>")
 _KIND: Final = re.compile(r"kind: (Connect|Timeout|Request|Interrupted|Decode|Unknown)\b")
@@ -65,6 +67,8 @@ def answer_of(error: Exception) -> Answer:
     if status:
         number, name = int(status[1]), code[1] if code else (status[2] or "").strip()
         return Answer(number, name, f"{number} {name}{f': {message[1]}' if message else ''}")
+    if bulk := _BULK.search(text):
+        return Answer(int(bulk[2]), "", f"{bulk[2]}: {bulk[1]}")
     if isinstance(error, FileNotFoundError):
         return Answer(404, "NotFound", "404 NotFound")
     if "StartTooLarge" in text:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT: Final = timedelta(seconds=60)
 """For one request, which carries up to 8 MiB: a line slower than 140 kB/s for each request sets `timeout`."""
+AT_ONCE: Final = timedelta(seconds=10)
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
 SILENCE: Final = timedelta(seconds=30)
 """So long may a store that is sending an object say nothing, however long the whole of it takes."""
@@ -47,6 +48,7 @@ class Access:
     target: TargetUrl
     credentials: Mapping[str, str]
     client: "ClientConfig"
+    retries: "RetryConfig"
 
     @property
     def prefix(self) -> str | None:
@@ -69,7 +71,7 @@ def open_storage(
     except Mistake as mistake:
         raise StorageError(str(mistake), ErrorClass.PERMANENT) from None
     if target.scheme == "file":
-        return _open_directory(target.directory, allowed)
+        return open_directory(target.directory, allowed)
     return _open_objects(target, credentials, sizes)
 
 
@@ -82,15 +84,27 @@ def _open_objects(target: TargetUrl, credentials: Mapping[str, str], sizes: Size
         timeout = timedelta(seconds=int(target.options["timeout"]))
     brisk: ClientConfig = {"timeout": timeout}
     patient: ClientConfig = {"timeout": LONGEST_READ, "read_timeout": min(timeout, SILENCE)}
-    opened = _OPENERS[target.scheme]
+    writer, reader = (
+        _opened(Access(target, credentials, _client(target, client), RETRIES)) for client in (brisk, patient)
+    )
+    parts = _s3_parts(target, credentials, timeout) if target.scheme == "s3" else None
+    return ObjectStorage(writer, reader, parts, sizes)
+
+
+def open_bare(target: TargetUrl, credentials: Mapping[str, str]) -> ObjectStore:
+    """A client that tries nothing twice and waits for nothing long: for one who wants to know how it is now."""
+    client: ClientConfig = {"timeout": AT_ONCE}
+    return _opened(Access(target, credentials, _client(target, client), {"max_retries": 0}))
+
+
+def _opened(access: Access) -> ObjectStore:
+    target = access.target
     try:
-        writer, reader = (opened(Access(target, credentials, _client(target, c))) for c in (brisk, patient))
+        return _OPENERS[target.scheme](access)
     except OBSTORE_ERRORS as error:
         # obstore's text may repeat the setting that it refuses, which may be a secret: it is left out.
         reason = f"target {target.scheme}://{target.bucket}: a setting or a credential was refused"
         raise StorageError(f"{reason} ({type(error).__name__})", ErrorClass.PERMANENT) from None
-    parts = _s3_parts(target, credentials, timeout) if target.scheme == "s3" else None
-    return ObjectStorage(writer, reader, parts, sizes)
 
 
 def _client(target: TargetUrl, timeouts: "ClientConfig") -> "ClientConfig":
@@ -119,7 +133,7 @@ def _s3(access: Access) -> ObjectStore:
         prefix=access.prefix,
         config=config,
         client_options=access.client,
-        retry_config=RETRIES,
+        retry_config=access.retries,
         credential_provider=_s3_credential(access.credentials) if access.credentials else None,
     )
 
@@ -153,7 +167,7 @@ def _azure(access: Access) -> ObjectStore:
         prefix=access.prefix,
         config=config,  # type: ignore[arg-type]  # built from names of AzureConfig
         client_options=access.client,
-        retry_config=RETRIES,
+        retry_config=access.retries,
     )
 
 
@@ -168,7 +182,7 @@ def _google(access: Access) -> ObjectStore:
         prefix=access.prefix,
         config=config,
         client_options=access.client,
-        retry_config=RETRIES,
+        retry_config=access.retries,
     )
 
 
@@ -178,7 +192,8 @@ _OPENERS: Final[Mapping[str, Callable[[Access], ObjectStore]]] = {"s3": _s3, "az
 # Directories --------------------------------------------------------------------------------------------------
 
 
-def _open_directory(directory: bytes, allowed: Sequence[bytes]) -> DirectoryStorage:
+def open_directory(directory: bytes, allowed: Sequence[bytes]) -> DirectoryStorage:
+    """The directory target; raises `StorageError` where it may not be one, or cannot be opened."""
     name = printable(directory)
     parent = os.path.realpath(os.path.dirname(directory))
     if _is_allowed(os.path.realpath(directory), allowed):

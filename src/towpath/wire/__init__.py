@@ -4,6 +4,7 @@ Structs travel as msgpack arrays: a newer side may add fields with defaults at t
 not see them. A message is at most `MAX_MESSAGE` bytes; its first byte says whether the rest is compressed.
 """
 
+from towpath.wire.message import Message
 from towpath.wire.messages import (
     MAX_MESSAGE,
     VERSION,
@@ -21,7 +22,6 @@ from towpath.wire.messages import (
     Hello,
     Input,
     Matcher,
-    Message,
     NodeWishes,
     Note,
     Problem,
@@ -48,6 +48,7 @@ from towpath.wire.packing import (
     pack,
     unpack,
 )
+from towpath.wire.questions import Answered, Checked, Finding, Heard, Listed, Question
 
 __all__ = [
     "COMPRESS_FROM",
@@ -56,19 +57,24 @@ __all__ = [
     "SMALL",
     "VERSION",
     "ZSTD",
+    "Answered",
     "Applied",
     "Batch",
     "Beat",
+    "Checked",
     "Claim",
     "Ended",
     "Event",
     "Failed",
+    "Finding",
     "Found",
     "Grant",
     "Grants",
     "Group",
+    "Heard",
     "Hello",
     "Input",
+    "Listed",
     "Malformed",
     "Matcher",
     "Message",
@@ -76,6 +82,7 @@ __all__ = [
     "Note",
     "Problem",
     "Progress",
+    "Question",
     "Refusal",
     "Report",
     "TargetAsked",

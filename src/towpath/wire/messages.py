@@ -2,17 +2,13 @@
 
 from typing import Any
 
-import msgspec
-
 from towpath.domain.catalogue import StepSpec
 from towpath.domain.paths import Kind
+from towpath.wire.message import Message
+from towpath.wire.questions import Question
 
 VERSION = 1
 MAX_MESSAGE = 256 * 1024
-
-
-class Message(msgspec.Struct, frozen=True, array_like=True):
-    """The base of all messages."""
 
 
 # Batches ------------------------------------------------------------------------------------------------------
@@ -179,6 +175,7 @@ class Grants(Message, frozen=True):
     number: int
     grants: list[Grant]
     more: bool = False  # There was more to grant than fitted: ask again at once.
+    questions: list[Question] = []  # Of people, to be answered at once; they come again until they are.
 
 
 # Site to hub: heartbeat ---------------------------------------------------------------------------------------
@@ -213,6 +210,7 @@ class Verdicts(Message, frozen=True):
     known: bool = True  # False: the hub does not know this incarnation; say hello again.
     wishes: NodeWishes = NodeWishes()
     over: list[int] = []  # Of the jobs that the node asked about.
+    questions: list[Question] = []  # As in `Grants`.
 
 
 # Site to hub: report ------------------------------------------------------------------------------------------

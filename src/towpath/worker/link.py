@@ -17,6 +17,7 @@ class Verb(StrEnum):
     BEAT = "beat"
     REPORT = "report"
     TARGET = "target"
+    ANSWER = "answer"
 
 
 class HubAway(Exception):

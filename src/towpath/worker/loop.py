@@ -27,6 +27,7 @@ from towpath.worker.link import Link, Verb
 from towpath.worker.outbox import Outbox, Parcel
 from towpath.worker.pool import Hands
 from towpath.worker.posting import Disk, Kept, Posting, Said
+from towpath.worker.questions import Answering
 from towpath.worker.reporting import Reporting
 from towpath.worker.runs import Means, carry_out, given_back, step_through
 from towpath.worker.walks import walk
@@ -77,6 +78,7 @@ class Worker:
         self._beating.asks(means.unfinished.jobs)
         self._persistent = Persistent(link, clock, random, self._beating.soon)
         self._claiming = Claiming(self._persistent, clock, random, self._lanes, hello.incarnation)
+        self._answering = Answering(self._persistent, machine.hands("questions", 2), means.respond)
         self._reporting = Reporting(self._persistent, clock, random, self._disk)
         self._changed = asyncio.Event()
         """A run ended, a claim was answered, a report was committed, or it is time to leave."""
@@ -108,6 +110,7 @@ class Worker:
             self._reporting.run(self._applied),
             self._beating.run(self._judged, self._say_hello),
             self._claiming.run(self._accept, self._may_claim),
+            self._answering.run(),
         )
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(loop) for loop in loops]
@@ -162,6 +165,7 @@ class Worker:
 
     def _accept(self, answer: wire.Grants, sent_at: float) -> None:
         """Hold what was granted, all of it before anything else happens on the loop, so that no beat misses one."""
+        self._answering.hear(answer.questions)
         now = self._clock.now()
         fresh = [Run(grant, Hold(self._fence, sent_at), now) for grant in answer.grants]
         fresh = [run for run in fresh if self._held.add(run)]
@@ -223,6 +227,7 @@ class Worker:
         """The hub has looked at what this node holds, and says what people wish of it."""
         self._wished(verdicts.wishes)
         self._means.unfinished.over(verdicts.over)
+        self._answering.hear(verdicts.questions)
         for run in self._open(verdicts.drop):
             self._drop(run)
         for run in self._open(verdicts.hand_back):

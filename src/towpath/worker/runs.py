@@ -20,6 +20,7 @@ from towpath.worker.context import Aids, Places, TaskContext
 from towpath.worker.crew import Crew
 from towpath.worker.held import Run
 from towpath.worker.outcomes import BadOutcomes, Span, Tally
+from towpath.worker.questions import Respond, answers_nothing
 from towpath.worker.targets import Targets
 from towpath.worker.unfinished import Unfinished, Unnoted
 
@@ -41,6 +42,7 @@ class Means:
     crew: Crew
     clock: Callable[[], float]
     unfinished: Unfinished = field(default_factory=Unnoted)
+    respond: Respond = answers_nothing
 
 
 def carry_out(run: Run, stages: Callable[[], bytes]) -> bytes | None:

@@ -24,6 +24,7 @@ from towpath.bus.settings import BusSettings
 from towpath.domain.errors import Mistake
 from towpath.domain.paths import ErrorClass
 from towpath.steps.protocol import HandedBack, Site
+from towpath.storage.checking import check_target
 from towpath.storage.objects import ObjectStorage
 from towpath.storage.opening import open_storage
 from towpath.storage.posix import DirectoryStorage
@@ -41,9 +42,10 @@ from towpath.worker.link import Link, Verb
 from towpath.worker.loop import Machine, Worker
 from towpath.worker.outbox import Outbox
 from towpath.worker.pool import Pool
+from towpath.worker.questions import Responder
 from towpath.worker.runs import Means
 from towpath.worker.settings import WorkerSettings
-from towpath.worker.targets import Ask, Opener, Targets
+from towpath.worker.targets import Ask, Checker, Opener, Targets
 from towpath.worker.unfinished import GiveUp, UnfinishedFile
 
 LEFT_BEHIND = 1
@@ -94,6 +96,7 @@ def _worker(
         Crew(Pool("path", settings.io_threads), settings.io_threads),
         clock.now,
         UnfinishedFile(settings.home / "unfinished.db", giver_up(targets, clock)),
+        Responder(targets, checker(settings.allowed)),
     )
     hello = wire.Hello(
         version=wire.VERSION,
@@ -161,6 +164,12 @@ def _sweep(storage: ObjectStorage, site: str) -> None:
     else:
         if swept:
             log.info("uploads of long ago were given up", uploads=swept)
+
+
+def checker(allowed: tuple[str, ...]) -> Checker:
+    """Tries targets out, `file` targets only beneath the allowed directories."""
+    directories = [os.fsencode(directory) for directory in allowed]
+    return lambda url, credentials: check_target(url, credentials, directories, lambda: datetime.now(UTC))
 
 
 def _hear_signals(worker: Worker) -> None:

@@ -13,6 +13,7 @@ from towpath import wire
 from towpath.domain.paths import ErrorClass
 from towpath.domain.targets import parse_target_url
 from towpath.steps.protocol import HandedBack, Target
+from towpath.storage.checking import Finding
 from towpath.storage.protocol import Storage, StorageError
 from towpath.worker.fence import Hold
 from towpath.worker.link import HubAway, HubRefused
@@ -28,6 +29,9 @@ Ask = Callable[[wire.TargetAsked], wire.TargetTold]
 
 Opener = Callable[[str, Mapping[str, str]], Storage]
 """(URL, credentials) → the opened place; raises `StorageError` for a URL or a directory that cannot be used."""
+
+Checker = Callable[[str, Mapping[str, str]], list[Finding]]
+"""(URL, credentials) → what is well with the place, and what is wrong."""
 
 log = structlog.get_logger()
 
@@ -61,6 +65,28 @@ class Targets:
     def tagged(self, tag: bytes, hold: Hold) -> Target:
         """The target that a mark's tag names; raises `StorageError` where it cannot be had."""
         return self._find(wire.TargetAsked(tag=tag), f"the target with the tag {tag.hex()}", hold)
+
+    def check(self, name: str, checker: Checker) -> list[Finding]:
+        """What is well with the target, as the hub tells it now; raises `StorageError` where it tells nothing."""
+        told, what = self._told_now(name), f"target '{name}'"
+        if not told.name:
+            raise StorageError(f"{what}: the hub has none such", ErrorClass.PERMANENT)
+        return checker(told.url, self._unsealed(told, what))
+
+    def open_now(self, name: str) -> Storage:
+        """The target of that name, as the hub tells it now; raises `StorageError` where it cannot be had."""
+        asked, asked_at = wire.TargetAsked(name=name), self._clock()
+        told = self._told_now(name)
+        with self._lock:
+            fresh = self._opened(told, f"target '{name}'", self._kept.get(asked), asked_at)
+            self._kept[asked] = fresh
+        return fresh.target.storage
+
+    def _told_now(self, name: str) -> wire.TargetTold:
+        try:
+            return self._ask(wire.TargetAsked(name=name))
+        except (HubRefused, HubAway) as error:
+            raise StorageError(f"target '{name}': {error}", ErrorClass.TRANSIENT) from None
 
     def _find(self, asked: wire.TargetAsked, what: str, hold: Hold) -> Target:
         kept = self._kept.get(asked)

@@ -98,6 +98,22 @@ targets = sa.Table(
 )
 """A target. `tag` is the 4 bytes that stand for it in marks; `secret` is encrypted under the hub's key."""
 
+questions = sa.Table(
+    "questions",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("site", sa.ForeignKey("sites.name"), nullable=False),
+    sa.Column("asked", sa.LargeBinary, nullable=False),
+    sa.Column("until", Time, nullable=False),
+    sa.Column("node_id", sa.ForeignKey("nodes.id")),
+    sa.Column("answered", sa.LargeBinary),
+    sa.Index("ix_questions_site", "site"),
+    sqlite_autoincrement=True,
+)
+"""What people ask the nodes of a site, and wait for until `until`: `asked` and `answered` are packed messages of the
+wire, `node_id` is the node that was asked. Rows go once the answer was read, or came too late; their
+numbers never come again, for a late answer must not be taken for that to another question."""
+
 limits = sa.Table(
     "limits",
     metadata,

@@ -1,0 +1,54 @@
+"""Targets as people meet them: a node says how one is, and what stands there."""
+
+import json
+
+from tests.acceptance.world import World
+from tests.fixtures_seaweed import Seaweed
+
+
+def test_a_check_runs_at_a_node_and_says_exactly_what_is_wrong(
+    world: World, seaweed: Seaweed, bucket: str
+) -> None:
+    good = {"name": "cloud", "url": seaweed.url(bucket), "credentials": seaweed.credentials}
+    world.post("/api/targets/", good)
+    checked = world.json("target", "check", "cloud", "--site", "bergen")
+    assert (checked["works"], checked["site"]) == (True, "bergen")
+    assert all(finding["well"] for finding in checked["findings"])
+    wrong = seaweed.credentials | {"secret_access_key": "hunter2hunter2"}
+    world.post("/api/targets/", {"name": "locked", "url": seaweed.url(bucket), "credentials": wrong})
+    said = world.run("target", "check", "locked", status=3)
+    assert "target locked does not work, seen from node " in said
+    assert (
+        "wrong      credentials  the store knows the access key id, and refuses the secret access key" in said
+    )
+    assert "hunter2" not in said
+    assert "did you mean 'cloud'" in world.command("target", "check", "cloudy").err
+
+
+def test_a_directory_that_is_not_there_is_told(world: World) -> None:
+    world.post("/api/targets/", {"name": "elsewhere", "url": "file:///nowhere/at/all"})
+    said = world.run("target", "check", "elsewhere", status=3)
+    assert "wrong      directory    target directory '/nowhere/at/all': No such file or directory" in said
+    assert "not tried  trial" in said
+
+
+def test_what_stands_at_a_target_is_listed_page_by_page(world: World) -> None:
+    place = world.root / "browsed"
+    world.post("/api/targets/", {"name": "browsed", "url": place.as_uri()})
+    (place / "a").mkdir(parents=True)
+    (place / "b").mkdir()
+    for number in range(25):
+        (place / "a" / f"f{number:02}").write_bytes(b"x" * number)
+    (place / "b" / "one").write_bytes(b"1")
+    names = [f"a/f{number:02}" for number in range(25)]
+    assert [row["key"] for row in world.json("target", "browse", "browsed")] == [*names, "b/one"]
+    assert [row["size"] for row in world.json("target", "browse", "browsed", "a")] == list(range(25))
+    lines = world.run("target", "browse", "browsed", "--jsonl", "--limit", "7").splitlines()
+    assert [json.loads(line)["key"] for line in lines] == names[:7]
+    seen, after = [], ""
+    while after is not None:
+        page = world.get("/api/targets/browsed/objects/", {"page_size": "10", "after": after})
+        seen += [row["key"] for row in page["results"]]
+        after = page["next"]
+    assert seen == [*names, "b/one"]
+    assert "nothing stands there" in world.command("target", "browse", "browsed", "c").err
