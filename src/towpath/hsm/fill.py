@@ -2,27 +2,25 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from xxhash import xxh3_128
-
+from towpath.domain.paths import ErrorClass
 from towpath.hsm import private
+from towpath.hsm.arrival import USUAL, Ranges, goes_in_ranges, write
 from towpath.hsm.lease import NO_WRITER, Answer, leased
 from towpath.hsm.look import WINDOWS, Attributes, Look, erase_mark, look, write_mark
-from towpath.hsm.mark import Mark, Standing, State
+from towpath.hsm.mark import Mark, Reference, Standing, State
 from towpath.hsm.metadata import AS_RECORDED, Owners, allowed_mode, set_attributes, set_owner
 from towpath.hsm.record import Record, is_signed
 from towpath.hsm.stub import CAPABILITY, has_bytes_from
-from towpath.storage.protocol import Corrupt
+from towpath.storage.protocol import Corrupt, GivenUp, Storage, StorageError
 from towpath.storage.roots import Root
 
 _PIECE: Final = 1024 * 1024
-_BLOCK: Final = 4096
-_ZEROS: Final = bytes(_BLOCK)
 
 
 class NotFilled(StrEnum):
@@ -55,16 +53,18 @@ class Filling:
     touch_atime: bool = False
     touch_mtime: bool = False
     owners: Owners = AS_RECORDED
+    ranges: Ranges = USUAL
 
 
 def fill(
-    root: Root, path: bytes, found: Look, record: Record, content: Iterable[bytes], how: Filling
+    root: Root, path: bytes, found: Look, record: Record, storage: Storage, how: Filling
 ) -> NotFilled | None:
     """Bring a stub's data back; None once the whole file stands in its place.
 
     Nothing but the private file is written before all has been checked: the bytes against the record, what is
     left in the stub against the bytes, and the stub against what it was. Raises `Corrupt` where the bytes are
-    not those of the record.
+    not those of the record. Of a large file that does not arrive whole, since it is given up or by what may pass, what
+    has come stays in the private file for the next run, unless the bytes are not to be compared.
     """
     mark = found.judged.ours
     if record.size != mark.size:
@@ -72,13 +72,12 @@ def fill(
     if _is_written_to(found, mark):
         return NotFilled.EDITED
     try:
-        fd = private.create(root, path, how.key)
+        fd = _arrived(root, path, mark.reference, _From(storage, record), how)
     except private.Busy:
         return NotFilled.BUSY
     except private.NotOurs:
         return NotFilled.NOT_OURS
     try:
-        write(fd, content, record, how)
         if not _agree(found.fd, fd, mark.size):
             return NotFilled.EDITED
         how.go_on()
@@ -90,6 +89,35 @@ def fill(
         return refused
     finally:
         private.abandon(root, path, fd)
+
+
+@dataclass(frozen=True, slots=True)
+class _From:
+    storage: Storage
+    record: Record
+
+
+def _arrived(root: Root, path: bytes, reference: Reference, source: _From, how: Filling) -> int:
+    """The private file beside `path` with all of the object's data, gone on with where an earlier run left it."""
+    may_stay = goes_in_ranges(source.storage, source.record, how) and not how.skip_hash
+    fd = private.take_up(root, path, how.key, reference) if may_stay else None
+    if fd is None:
+        fd = private.create(root, path, how.key, reference)
+    try:
+        write(fd, source.storage, source.record, how)
+    except BaseException as error:
+        if may_stay and _may_pass(error):
+            os.close(fd)
+        else:
+            private.abandon(root, path, fd)
+        raise
+    return fd
+
+
+def _may_pass(error: BaseException) -> bool:
+    if isinstance(error, StorageError):
+        return error.error_class is ErrorClass.TRANSIENT and not isinstance(error, Corrupt)
+    return isinstance(error, GivenUp)
 
 
 def share(root: Root, path: bytes, found: Look, whole: Look, how: Filling) -> NotFilled | None:
@@ -117,45 +145,7 @@ def _is_written_to(found: Look, mark: Mark) -> bool:
     return edited or (mark.state is State.OFFLINE and has_bytes_from(found.fd, mark.head))
 
 
-# The data -----------------------------------------------------------------------------------------------------
-
-
-def write(fd: int, content: Iterable[bytes], record: Record, how: Filling) -> None:
-    """Write an object's bytes to a new file; raises `Corrupt` unless they are those of the record."""
-    digest, size = xxh3_128(), 0
-    for piece in content:
-        how.go_on()
-        if not how.skip_hash:
-            digest.update(piece)
-        _write_piece(fd, piece, size, sparse=record.sparse)
-        size += len(piece)
-        if size > record.size:
-            break
-        how.progress(len(piece))
-    if size != record.size:
-        raise Corrupt(f"object '{record.key}': expected {record.size} bytes, found {size}")
-    if not how.skip_hash and digest.digest() != record.checksum:
-        raise Corrupt(f"object '{record.key}': its bytes are not those that were put there")
-    if record.sparse:
-        os.ftruncate(fd, size)
-
-
-def _write_piece(fd: int, piece: bytes, start: int, *, sparse: bool) -> None:
-    if not sparse:
-        _write_all(fd, piece, start)
-        return
-    offset = 0
-    while offset < len(piece):  # Pieces come in any sizes: blocks are those of the file.
-        block = piece[offset : offset + _BLOCK - (start + offset) % _BLOCK]
-        if block != _ZEROS[: len(block)]:
-            _write_all(fd, block, start + offset)
-        offset += len(block)
-
-
-def _write_all(fd: int, piece: bytes, start: int) -> None:
-    done = os.pwrite(fd, piece, start)
-    while done < len(piece):
-        done += os.pwrite(fd, piece[done:], start + done)
+# Comparing ---------------------------------------------------------------------------------------------------
 
 
 def _agree(stub: int, whole: int, size: int) -> bool:

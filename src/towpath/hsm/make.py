@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from towpath.hsm import private
-from towpath.hsm.fill import Filling, write
+from towpath.hsm.arrival import write
+from towpath.hsm.fill import Filling
 from towpath.hsm.look import write_mark
 from towpath.hsm.mark import Mark, Reference, State
 from towpath.hsm.metadata import Owners, allowed_mode, owner_here, set_attributes, set_owner
@@ -64,7 +65,7 @@ def _write_file(fd: int, record: Record, origin: Origin, how: Making) -> None:
     whole = is_whole(record, how, block)
     head = 0 if whole else head_of(how.head, block)
     if whole:
-        write(fd, origin.storage.get(record.key), record, how.filling)
+        write(fd, origin.storage, record, how.filling)
         os.fdatasync(fd)
     else:
         if head:

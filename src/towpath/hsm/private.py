@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import re
+import stat as modes
 from enum import Enum
 from hashlib import blake2b
 from typing import Final
@@ -15,7 +16,7 @@ from towpath.storage.renames import EXCHANGE, NO_REPLACE, rename
 from towpath.storage.roots import Root
 
 _NAME: Final = re.compile(rb"(?:.*/)?\.towpath-[0-9a-f]{16}\.part", re.DOTALL)
-_NOTHING: Final = Reference(bytes(4), bytes(10), 0)
+NOTHING: Final = Reference(bytes(4), bytes(10), 0)
 _RACES: Final = 8
 
 
@@ -45,8 +46,10 @@ def is_private(path: bytes) -> bool:
     return _NAME.fullmatch(path) is not None
 
 
-def create(root: Root, path: bytes, key: bytes) -> int:
+def create(root: Root, path: bytes, key: bytes, reference: Reference = NOTHING) -> int:
     """A new private file beside `path`, empty, locked and marked as ours: its descriptor.
+
+    `reference` is that of the record whose data it is to get, for `take_up`.
 
     One that an earlier run left is removed first. Raises `Busy` or `NotOurs`, or OSError.
     """
@@ -64,7 +67,7 @@ def create(root: Root, path: bytes, key: bytes) -> int:
             if found.st_nlink == 0:  # Somebody took it for a leftover before we had locked it.
                 os.close(fd)
                 continue
-            marks.write(fd, Mark.of(State.PRIVATE, _NOTHING, found).pack(key))
+            marks.write(fd, Mark.of(State.PRIVATE, reference, found).pack(key))
         except BlockingIOError:
             os.close(fd)
             raise Busy from None
@@ -74,6 +77,37 @@ def create(root: Root, path: bytes, key: bytes) -> int:
             raise
         return fd
     raise Busy
+
+
+def take_up(root: Root, path: bytes, key: bytes, reference: Reference) -> int | None:
+    """The private file beside `path` that an earlier run has begun to fill with that record's data, locked; None where
+    there is none such. Raises `Busy` while a run is at work on it."""
+    parent, slash, name = path.rpartition(b"/")
+    try:
+        fd = root.open(parent + slash + name_beside(name), os.O_RDWR | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_begun(fd, key, reference):
+            return fd
+    except BlockingIOError:
+        os.close(fd)
+        raise Busy from None
+    os.close(fd)
+    return None
+
+
+def _is_begun(fd: int, key: bytes, reference: Reference) -> bool:
+    found = os.fstat(fd)
+    packed = marks.read(fd, os.listxattr(fd)) if modes.S_ISREG(found.st_mode) else None
+    if packed is None or not found.st_nlink:
+        return False
+    try:
+        mark = marks.unpack(packed, key)
+    except marks.Malformed:
+        return False
+    return (mark.state, mark.inode, mark.reference) == (State.PRIVATE, found.st_ino, reference)
 
 
 def link(root: Root, path: bytes, source: int, key: bytes) -> None:
@@ -160,7 +194,7 @@ def doom(found: Look, key: bytes) -> None:
     if found.judged.standing is Standing.RESIDENT or (
         found.judged.standing is Standing.MODIFIED and not _is_ours(found.stat, found.packed, key)
     ):
-        found.set_mark(Mark.of(State.PRIVATE, _NOTHING, found.stat).pack(key))
+        found.set_mark(Mark.of(State.PRIVATE, NOTHING, found.stat).pack(key))
 
 
 def place(root: Root, path: bytes) -> None:

@@ -47,7 +47,7 @@ def bring(
     mark = found.judged.ours
     storage = context.target_of(mark.reference.tag).storage
     record = shelf.find(storage, mark.reference)
-    why = fill(root or context.root, item.path, found, record, storage.get(record.key), how)
+    why = fill(root or context.root, item.path, found, record, storage, how)
     return None if why is None else not_filled(item, why)
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from towpath.domain.catalogue import RECALL, StepSpec
 from towpath.domain.paths import Kind, PathOutcome
 from towpath.hsm import private
+from towpath.hsm.arrival import USUAL, Ranges
 from towpath.hsm.fill import Filling
 from towpath.hsm.look import Look, NotRegular, look
 from towpath.hsm.mark import Standing
@@ -34,18 +35,18 @@ class Recall:
 
     spec: ClassVar[StepSpec] = RECALL
 
-    def __init__(self) -> None:
-        self._shelf, self._names = Shelf(), Names()
+    def __init__(self, ranges: Ranges = USUAL) -> None:
+        self._shelf, self._names, self._ranges = Shelf(), Names(), ranges
 
     def run(self, context: Context) -> Iterator[PathOutcome]:
         """Fill the stubs among the paths; see the class."""
-        return context.each(_Run(context, self._shelf, self._names).work, context.items)
+        return context.each(_Run(context, self._shelf, self._names, self._ranges).work, context.items)
 
 
 class _Run:
     """One task."""
 
-    def __init__(self, context: Context, shelf: Shelf, names: Names) -> None:
+    def __init__(self, context: Context, shelf: Shelf, names: Names, ranges: Ranges) -> None:
         arguments = context.arguments
         self._context, self._shelf, self._names = context, shelf, names
         self._abort_missing: bool = arguments["abort_missing"]
@@ -60,6 +61,7 @@ class _Run:
             touch_atime=arguments["update_atime"],
             touch_mtime=arguments["update_mtime"],
             owners=Owners(arguments["default_uid"], arguments["default_gid"]),
+            ranges=ranges,
         )
 
     def work(self, item: Item) -> PathOutcome:

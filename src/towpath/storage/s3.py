@@ -238,11 +238,11 @@ def _crc(text: str) -> int | None:
     return int.from_bytes(base64.b64decode(text)) if text and "-" not in text else None
 
 
-_GERUNDS: Final = {"PUT": "send a part of", "GET": "ask for the parts of", "POST": "put", "DELETE": "give up"}
+_VERBS: Final = {"PUT": "send a part of", "GET": "ask for the parts of", "POST": "put", "DELETE": "give up"}
 
 
 def _doing(method: str, key: str) -> str:
-    return f"{_GERUNDS[method]} '{key}'"
+    return f"{_VERBS[method]} '{key}'" if key else "ask which uploads are under way"
 
 
 def _refused(method: str, key: str, status: int, body: bytes) -> StorageError | UploadGone:

@@ -1,4 +1,4 @@
-"""A real proxy in front of an S3 server that flips one bit on the way, or hides what the server vouches for."""
+"""A real proxy in front of an S3 server, and what is bad about a network: bits flip, lines break, or hardly move."""
 
 import re
 import socket
@@ -14,7 +14,21 @@ Flips = Callable[[bytes], bool]
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
+_RANGE = re.compile(rb"\r\nrange: *bytes=(\d+)-", re.IGNORECASE)
 _ETAG = re.compile(rb"(\r\netag: *)[^\r\n]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Weather:
+    """What else may go wrong: bits flip in answers, a connection (by its number, from 1 on) is cut in the midst of its
+    first request's body, a request (by its first line) and its answer creep by one byte a second."""
+
+    spoils: Flips = lambda _line: False
+    cuts: Callable[[int], bool] = lambda _number: False
+    creeps: Flips = lambda _line: False
+
+
+FAIR = Weather()
 
 
 @dataclass
@@ -25,10 +39,18 @@ class Proxy:
     flips: Flips
     hides_etags: bool
     watch: Callable[[bytes], None]
+    weather: "Weather"
     seen: list[bytes] = field(default_factory=list)
     flipped: list[bytes] = field(default_factory=list)
 
+    ranges: list[int] = field(default_factory=list)
+    """Where each range begins that was asked for."""
+    connections: int = 0
+    cut: int = 0
+    crept: int = 0
+
     def __post_init__(self) -> None:
+        self._over = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         parts = urlsplit(self.upstream)
         self._to = (parts.hostname or "", parts.port or 80)
@@ -42,6 +64,7 @@ class Proxy:
 
     def close(self) -> None:
         """Break all connections off."""
+        self._over.set()
         for each in self._open:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -52,19 +75,34 @@ class Proxy:
             while True:
                 client, _ = self._listener.accept()
                 self._open.append(client)
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+                self.connections += 1
+                cut = self.weather.cuts(self.connections)
+                threading.Thread(target=self._serve, args=(client, cut), daemon=True).start()
 
-    def _serve(self, client: socket.socket) -> None:
+    def _serve(self, client: socket.socket, cut: bool) -> None:
         """Carry requests and answers, one after the other, until either side has had enough."""
         with suppress(OSError), socket.create_connection(self._to) as server:
             self._open.append(server)
             with client.makefile("rb") as asking, server.makefile("rb") as answering:
                 while head := _head(asking):
                     line = head.partition(b"\r\n")[0]
-                    server.sendall(head + self._changed(line, _body(head, asking)))
+                    if self.weather.creeps(line):
+                        self._creep(head, asking, client)
+                        break
+                    self._note_range(head)
+                    sent = self._changed(line, _body(head, asking))
+                    if cut:
+                        server.sendall(head + sent[: len(sent) // 2])
+                        self.cut += 1
+                        break
+                    server.sendall(head + sent)
                     answer = _head(answering)
                     body = b"" if line.startswith(b"HEAD ") else _body(answer, answering)
+                    if self.weather.spoils(line):
+                        self.flipped.append(line)
+                        body = _flipped(body)
                     client.sendall(self._vouching(answer) + body)
+            server.shutdown(socket.SHUT_RDWR)
         client.close()
 
     def _changed(self, line: bytes, body: bytes) -> bytes:
@@ -73,11 +111,34 @@ class Proxy:
         if not body or not self.flips(line):
             return body
         self.flipped.append(line)
-        middle = len(body) // 2
-        return body[:middle] + bytes([body[middle] ^ 0x10]) + body[middle + 1 :]
+        return _flipped(body)
+
+    def _creep(self, head: bytes, asking: BinaryIO, client: socket.socket) -> None:
+        """Take a byte a second of what is sent, or, where nothing is, give one, until they have had enough."""
+        length = _LENGTH.search(head)
+        self.crept += 1
+        if length and int(length[1]):
+            while not self._over.wait(1) and asking.read(1):
+                pass
+            return
+        answer = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + bytes(100_000)
+        for byte in answer:
+            client.sendall(bytes([byte]))
+            if self._over.wait(1):
+                return
+
+    def _note_range(self, head: bytes) -> None:
+        found = _RANGE.search(head)
+        if found:
+            self.ranges.append(int(found[1]))
 
     def _vouching(self, answer: bytes) -> bytes:
         return _ETAG.sub(rb'\1"0x8DOPAQUE"', answer) if self.hides_etags else answer
+
+
+def _flipped(body: bytes) -> bytes:
+    middle = len(body) // 2
+    return body[:middle] + bytes([body[middle] ^ 0x10]) + body[middle + 1 :] if body else body
 
 
 def _head(stream: BinaryIO) -> bytes:
@@ -120,9 +181,10 @@ def proxy(
     *,
     hides_etags: bool = False,
     watch: Callable[[bytes], None] = lambda _line: None,
+    weather: Weather = FAIR,
 ) -> Iterator[Proxy]:
     """A proxy for as long as the `with` lasts; `watch` is told of each request before it goes on."""
-    running = Proxy(upstream, flips, hides_etags, watch)
+    running = Proxy(upstream, flips, hides_etags, watch, weather)
     try:
         yield running
     finally:
