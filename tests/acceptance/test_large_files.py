@@ -17,12 +17,15 @@ from tests.conformance.storage.test_large import under_way
 from tests.fixtures_hub import PATIENCE, until
 from tests.fixtures_seaweed import Seaweed
 
+from towpath.hsm.arrival import USUAL
+
 MIB = 1 << 20
 PART = 8 * MIB
 COUNT = 12
 SIZE = COUNT * PART - 1000
 IN_FLIGHT = 4
 HALF = COUNT // 2
+RANGES = 8
 
 _SENT = re.compile(rb"PUT /\S*partNumber=(\d+)&")
 
@@ -113,6 +116,37 @@ def test_an_upload_goes_on_after_its_worker_was_killed_and_sends_only_what_was_i
     assert sum(again.values()) <= IN_FLIGHT, (before, narrows.sent)
     assert kept(narrows) == [content]
     assert narrows.left == []
+
+
+def test_a_recall_goes_on_after_its_worker_was_killed_and_asks_only_for_what_was_in_flight_again(
+    rough_world: World, seaweed: Seaweed, bucket: str
+) -> None:
+    gate, asked = threading.Event(), 0
+
+    def watch(line: bytes) -> None:
+        nonlocal asked
+        asked += line.startswith(b"GET ") and b"film" in line and b"?" not in line
+        if asked > RANGES // 2:
+            gate.wait(PATIENCE)
+
+    with proxy(seaweed.endpoint, watch=watch) as between:
+        url = seaweed.url(bucket, "cold", between.endpoint)
+        name = f"deep-{bucket[:6]}"
+        rough_world.post("/api/targets/", {"name": name, "url": url, "credentials": seaweed.credentials})
+        place = rough_world.fresh("recalled-large")
+        content = os.urandom(RANGES * USUAL.each - 77)
+        (place / "film").write_bytes(content)
+        assert rough_world.do("migrate", place, {"endpoint": name})["totals"]["done"] == 1
+        between.ranges.clear()
+        job = rough_world.submit("recall", place)
+        until(lambda: asked >= RANGES // 2 + USUAL.at_once, "half of the file came, and more was asked for")
+        rough_world.kill_and_await("worker")
+        gate.set()
+        assert rough_world.finish(job)["totals"]["done"] == 1
+        again = Counter(between.ranges) - Counter(range(0, len(content), USUAL.each))
+        assert sum(again.values()) <= USUAL.at_once, between.ranges
+    assert (place / "film").read_bytes() == content
+    assert [each.name for each in place.iterdir()] == ["film"]
 
 
 def test_an_upload_goes_on_after_a_pause_that_did_not_wait_for_a_silent_target(
