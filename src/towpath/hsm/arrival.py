@@ -35,16 +35,20 @@ class Course(Protocol):
     """Who hears of bytes, who may end it by an exception, and how it is to be done."""
 
     @property
-    def progress(self) -> Callable[[int], None]: ...
+    def progress(self) -> Callable[[int], None]:
+        """Hears of bytes that came."""
 
     @property
-    def go_on(self) -> Callable[[], None]: ...
+    def go_on(self) -> Callable[[], None]:
+        """Is asked between pieces, and may raise."""
 
     @property
-    def skip_hash(self) -> bool: ...
+    def skip_hash(self) -> bool:
+        """The bytes are not compared with their checksum."""
 
     @property
-    def ranges(self) -> Ranges: ...
+    def ranges(self) -> Ranges:
+        """How large objects are brought."""
 
 
 def goes_in_ranges(storage: Storage, record: Record, how: Course) -> bool:
