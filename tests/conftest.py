@@ -8,12 +8,17 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests.fixtures_postgres import databases, postgres
 
 __all__ = ["databases", "postgres"]
 
 NO_SKIPS = os.environ.get("TOWPATH_NO_SKIPS", "") not in ("", "0")
 NOBODY = 65534
+
+# Machines are shared: how long an example takes to draw or to run says nothing.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_configure() -> None:

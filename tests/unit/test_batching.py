@@ -112,7 +112,7 @@ MATCHERS = st.lists(
     st.lists(st.tuples(ROWS, BAD, st.sampled_from(["created", "processed"]), st.integers(0, 2)), max_size=8),
     MATCHERS,
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_events_tile_the_walk_and_hold_each_entry_once_under_its_rule(
     given_pieces: list[tuple[list[Row], list[Unreadable], str, int]], matchers: list[wire.Matcher]
 ) -> None:

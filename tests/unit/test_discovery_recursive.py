@@ -34,7 +34,7 @@ from towpath.domain.paths import ErrorClass, Kind
 
 
 @given(TREES)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_a_walk_finds_what_is_there_each_once_and_in_order(tree: Tree) -> None:
     with rooted(tree) as root:
         assert rows(walked(root)) == truth(root)
@@ -51,7 +51,7 @@ def test_a_walk_that_spills_every_directory_finds_the_same() -> None:
 
 
 @given(TREES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_walk_that_goes_on_at_any_cursor_finds_exactly_the_rest(tree: Tree) -> None:
     walk = Recursive()
     with rooted(tree) as root:
@@ -64,7 +64,7 @@ def test_a_walk_that_goes_on_at_any_cursor_finds_exactly_the_rest(tree: Tree) ->
 
 
 @given(TREES, st.lists(NAMES, max_size=4), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_cursor_whose_path_is_not_there_stands_where_it_would_be(
     tree: Tree, parts: list[bytes], beneath: bool
 ) -> None:

@@ -140,7 +140,7 @@ def test_a_walk_that_is_closed_early_leaves_no_scout_behind() -> None:
 
 
 @given(TREES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_a_scout_says_of_a_directory_is_what_it_holds(tree: Tree) -> None:
     with rooted(tree) as root:
         everything = truth(root)

@@ -12,7 +12,7 @@ NAMES = st.binary(min_size=1, max_size=255).filter(lambda n: b"\0" not in n)
 
 
 @given(st.lists(st.lists(NAMES, max_size=60), max_size=8))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_spilled_runs_come_back_sorted_and_each_name_once(runs: list[list[bytes]]) -> None:
     spill = Spill(merge_buffer=1)
     try:

@@ -11,6 +11,7 @@ from towpath import wire
 from towpath.worker.beating import APART, Beating
 from towpath.worker.fence import Fence, Hold
 from towpath.worker.held import Held, Run
+from towpath.worker.link import Answer, Verb
 
 
 class Enough(Exception):
@@ -80,3 +81,36 @@ async def test_a_hint_brings_the_next_heartbeat_forward_where_something_runs_and
     life.cancel()
     with pytest.raises(asyncio.CancelledError):
         await life
+
+
+class Hanging(SiteHub):
+    """Two hubs, of which one hangs: what is sent to it first is never answered."""
+
+    hung = 0
+
+    async def ask(self, verb: Verb, question: wire.Message, answer: type[Answer], timeout: float) -> Answer:
+        """The second hub's answer, to whatever comes second."""
+        if verb == Verb.BEAT and not self.hung:
+            self.hung += 1
+            await asyncio.Event().wait()
+        return await super().ask(verb, question, answer, timeout)
+
+
+@in_a_loop
+async def test_a_heartbeat_that_a_hanging_hub_took_is_sent_again_while_it_counts() -> None:
+    hub, clock, held = Hanging(), HandClock(), Held()
+    fence = Fence(clock.now)
+    hub.known.add(b"1" * 16)
+    beating = Beating(hub, clock, held, fence, b"1" * 16)
+    beating.heartbeat = 0.1
+    heard: list[wire.Verdicts] = []
+    before = clock.now()
+
+    async def hello() -> None:
+        raise AssertionError("expected a hub that knows the node")
+
+    life = asyncio.ensure_future(beating.run(heard.append, hello))
+    await until(lambda: heard, "the other hub's answer")
+    assert hub.hung == 1
+    assert clock.now() == before, "no time of the node's own has passed: it was in the same beat"
+    life.cancel()

@@ -15,7 +15,10 @@ log = structlog.get_logger()
 
 
 APART = 0.25
-"""Seconds between two heartbeats at least where only a hint asks for one, however many of them come."""
+"""Seconds between two heartbeats at least where only a hint asks for one, or one got no answer."""
+
+TRIES = 3
+"""So often a heartbeat is sent while no answer comes: a hub that hangs takes what it is sent from another's hands."""
 
 
 class Beating:
@@ -47,13 +50,15 @@ class Beating:
         """Beat for ever; `judged` is told each verdict, `hello` makes us known again."""
         while True:
             self.soon.clear()
+            began_at = self._clock.now()
             verdicts = await self._beat()
             if verdicts is not None and not verdicts.known:
                 await hello()
             elif verdicts is not None:
                 judged(verdicts)
             beaten_at = self._clock.now()
-            await self._clock.wait(self.heartbeat, self.soon)
+            lost = beaten_at - began_at if verdicts is None else 0.0
+            await self._clock.wait(max(APART, self.heartbeat - lost), self.soon)
             if self._hinted and (early := APART - (self._clock.now() - beaten_at)) > 0:
                 await self._clock.wait(early, self._never)
             self._hinted = False
@@ -68,15 +73,31 @@ class Beating:
             self.draining,
             self._jobs(),
         )
-        sent_at = self._clock.now()
         try:
-            verdicts = await self._link.ask(Verb.BEAT, beat, wire.Verdicts, self.heartbeat)
+            verdicts, sent_at = await self._answered(beat)
         except (HubAway, HubRefused) as error:
             log.warning("a heartbeat got no answer", reason=str(error), runs=len(listed))
             return None
         if verdicts.known:
             self._vouch(listed, set(verdicts.drop), sent_at)
         return verdicts
+
+    async def _answered(self, beat: wire.Beat) -> tuple[wire.Verdicts, float]:
+        """The first answer that comes within a heartbeat's time, and when its question was sent."""
+        asked: dict[asyncio.Task[wire.Verdicts], float] = {}
+        try:
+            for left in range(TRIES, 0, -1):
+                wait = self.heartbeat * left / TRIES
+                question = asyncio.create_task(self._link.ask(Verb.BEAT, beat, wire.Verdicts, wait))
+                asked[question] = self._clock.now()
+                apart = self.heartbeat / TRIES if left > 1 else None
+                done, _ = await asyncio.wait(asked, timeout=apart, return_when=asyncio.FIRST_COMPLETED)
+                for answered in sorted(done, key=lambda one: one.exception() is not None):
+                    return answered.result(), asked[answered]
+            raise HubAway(f"no answer within {self.heartbeat:g} s")
+        finally:
+            for question in asked:
+                question.cancel()
 
     def _vouch(self, listed: Sequence[Run], dropped: set[bytes], sent_at: float) -> None:
         """Each run that was listed and not dropped was still ours when the question was sent."""

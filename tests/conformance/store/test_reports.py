@@ -385,7 +385,7 @@ def anything(draw: st.DrawFn, one: wire.Grant, walk: wire.Grant) -> bytes:
 
 
 @given(data=st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_whatever_a_node_says_its_report_is_taken_and_what_is_kept_stays_true(
     hub: Hub, data: st.DataObject
 ) -> None:
