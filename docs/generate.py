@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs import errors, fidelity, states
+from docs import errors, fidelity, states, steps
 
 HERE = Path(__file__).parent
 
@@ -11,6 +11,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "states.md": states.page,
     "errors.md": errors.page,
     "fidelity.md": fidelity.page,
+    "steps.md": steps.page,
 }
 """File in this directory → what it is to hold."""
 

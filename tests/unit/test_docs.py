@@ -2,25 +2,32 @@
 
 import itertools
 import re
+from pathlib import Path
 from typing import Any
 
+import pytest
 import typer
 from docs.generate import HERE, PAGES
 from docs.smallest_job import job_moves
 from docs.states import said
+from docs.steps import example
 
 from towpath.cli.main import app
 from towpath.domain import advice
+from towpath.domain.catalogue import BUILT_IN, INSTALLED, StepSpec
 from towpath.domain.states import (
     JOB_OVER,
     MOVES,
     WISHES,
     JobState,
+    Phase,
     TaskEvent,
     TaskState,
     Wanted,
 )
 from towpath.domain.waiting import Reason
+from towpath.domain.workflow import parse_definition
+from towpath.steps.settings import read_settings
 
 
 def test_each_page_that_is_made_from_the_code_stands_as_the_code_makes_it() -> None:
@@ -89,3 +96,27 @@ def test_every_command_that_the_page_on_states_names_is_one() -> None:
             elif commands := getattr(command, "commands", None):
                 assert word in commands, words
                 command = commands[word]
+
+
+@pytest.mark.parametrize("spec", BUILT_IN, ids=lambda spec: spec.name)
+def test_the_example_of_a_step_is_one_and_each_argument_is_explained(spec: StepSpec) -> None:
+    site = {"name": "destinationsite", "type": "enum"}
+    before = [] if spec.phase is not Phase.FINISH else [{"name": "noop"}]
+    rule = {"type": "all", "state": "all", "action": [*before, example(spec)]}
+    fields = [site] if "*destinationsite" in example(spec).values() else []
+    definition = parse_definition({"name": "trial", "fields": fields, "filter_rules": [rule]}, INSTALLED)
+    assert definition.enabled
+    [section] = re.findall(rf"^## {spec.name}\n(.*?)(?=^## |\Z)", PAGES["steps.md"](), re.M | re.S)
+    for argument in spec.arguments:
+        assert f"| `{argument.name}` |" in section, argument.name
+
+
+def test_the_settings_in_the_page_on_steps_are_settings(tmp_path: Path) -> None:
+    [text] = re.findall(r"```toml\n(.*?)```", PAGES["steps.md"](), re.DOTALL)
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    secret.chmod(0o600)
+    (tmp_path / "oslo.toml").write_text(re.sub(r'"/etc/[^"]*"', f'"{secret}"', text))
+    settings = read_settings(tmp_path / "oslo.toml")
+    assert (set(settings.commands), set(settings.webhooks)) == ({"thumbnails"}, {"ops"})
+    assert settings.mail is not None

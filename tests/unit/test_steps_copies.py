@@ -294,3 +294,8 @@ def test_a_file_system_without_attributes_has_no_stubs_and_says_so(
     assert there.standing(b"f") is Standing.RESIDENT
     there.root.close()
     place.root.close()
+
+
+@pytest.mark.parametrize(("abort", "code"), [(True, Code.ABORTED), (False, Code.FAILED)])
+def test_what_a_path_counts_as_that_is_not_there_to_be_adopted(place: Place, abort: bool, code: Code) -> None:
+    assert place.run_one(Adopt(), b"gone", abort_missing=abort).code is code

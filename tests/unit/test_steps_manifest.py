@@ -158,6 +158,24 @@ def test_a_name_that_the_tool_cannot_spell_fails_and_the_others_are_written(plac
     assert (place.directory / "t/SUMS").read_bytes().endswith(b"  plain\n")
 
 
+@pytest.mark.parametrize("algorithm", ["xxh3_128", "xxh64", "sha256", "blake3", "md5"])
+def test_what_was_written_is_found_right_and_what_was_spoilt_is_not(place: Place, algorithm: str) -> None:
+    """For every algorithm, whichever tools the machine has."""
+    paths = plant(place, *ODD)
+    for step in (Checksum(), Manifest()):
+        outcomes = place.run(
+            step,
+            *paths[: len(paths) if isinstance(step, Checksum) else 1],
+            algorithm=algorithm,
+            manifest="t/SUMS",
+        )
+        assert {outcome.code for outcome in outcomes.values()} == {Code.PROCESSED}
+    (place.directory / "t/plain").write_bytes(b"spoilt")
+    checked = read(place, *paths, algorithm=algorithm, manifest="t/SUMS", check=True)
+    assert [path for path in paths if checked[path].code is Code.FAILED] == [b"t/plain"]
+    assert finish(place, algorithm=algorithm, manifest="t/SUMS", check=True).code is Code.PROCESSED
+
+
 def test_a_task_that_runs_again_replaces_its_lines(place: Place) -> None:
     paths = plant(place, b"a", b"b")
     where = {"algorithm": "sha256", "manifest": "t/SUMS"}

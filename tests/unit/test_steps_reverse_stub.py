@@ -1,5 +1,6 @@
 """What the reverse_stub step promises: two sites, and a target between them."""
 
+import io
 import os
 import stat as modes
 from collections.abc import Iterator
@@ -7,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.step_context import OTHER_KEY, SITE_KEY, Place, place_with_directory
+from tests.step_context import OTHER_KEY, SITE_KEY, TAG, Place, place_with_directory
+from xxhash import xxh3_128_digest
 
 from towpath.domain.paths import Code, ErrorClass, PathOutcome
 from towpath.hsm import mark as marks
 from towpath.hsm import private
+from towpath.hsm.keys import record_key
 from towpath.hsm.mark import Standing
+from towpath.hsm.record import Kind as RecordKind
+from towpath.hsm.record import Record, pack_group, sign
 from towpath.hsm.stub import has_bytes_from
 from towpath.steps.migrate import Migrate
 from towpath.steps.protocol import Stopped
@@ -336,3 +341,24 @@ def test_nothing_is_made_once_the_run_is_no_longer_ours(here: Place, there: Plac
     assert not stands or (there.directory / "link").readlink() == Path("old")
     assert there.private_files() == []
     assert stands or list(there.directory.iterdir()) == []
+
+
+@root_only
+@pytest.mark.parametrize("hydrate", [True, False])
+def test_an_owner_whose_name_is_not_known_here_is_the_default_one_or_the_recorded_number(
+    here: Place, there: Place, hydrate: bool
+) -> None:
+    for place in (here, there):
+        place.storage.put("oslo/data/f@1", io.BytesIO(CONTENT), len(CONTENT))
+    told = (0o600, 1234, 4321, "no-such-user", "no-such-group", 1, 2, len(CONTENT), ())
+    record = Record(b"f", RecordKind.FILE, *told, "oslo/data/f@1", xxh3_128_digest(CONTENT))
+    group, packed = pack_group("oslo", "data", [sign(record, here.key)])
+    there.storage.put(record_key(group), io.BytesIO(packed), len(packed))
+    there.carried = {0: marks.Reference(TAG, group, 0).pack()}
+    owners = {}
+    for name, instead in ((b"given", {"default_uid": 77, "default_gid": 78}), (b"none", {})):
+        outcome = there.run_one(ReverseStub(), name, hydrate=hydrate, **instead)
+        assert outcome.code is Code.PROCESSED
+        found = there.root.stat(name)
+        owners[name] = (found.st_uid, found.st_gid)
+    assert owners == {b"given": (77, 78), b"none": (1234, 4321)}
