@@ -77,7 +77,8 @@ def wanted(argument: Argument) -> set[object]:
     """The values that must be tried beside the default, which each test of the step tries that says nothing."""
     if argument.type == "bool":
         return {not argument.default}
-    return set(argument.choices) - {argument.default}
+    choices: set[object] = set(argument.choices)
+    return choices - {argument.default}
 
 
 @pytest.mark.parametrize("spec", BUILT_IN, ids=lambda spec: spec.name)
