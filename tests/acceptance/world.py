@@ -238,6 +238,22 @@ def plant_rig(place: Path) -> Path:
     return place
 
 
+SHOUT = """
+import sys
+for number, path in enumerate(sys.stdin.buffer.read().split(b"\\0")[:-1]):
+    with open(path, "a") as file:
+        file.write("!")
+    print(number, "processed")
+"""
+
+
+def plant_settings(home: Path) -> None:
+    """Let the site oslo have one command that workflows may run: it adds a mark to each file."""
+    (home / "settings").mkdir(parents=True, mode=0o700)
+    argv = json.dumps([sys.executable, "-I", "-c", SHOUT])
+    (home / "settings" / "oslo.toml").write_text(f"[commands.shout]\nargv = {argv}\n")
+
+
 def chain(name: str, *action: Mapping[str, object], kinds: Sequence[str] = ("file",)) -> Document:
     """A workflow that takes each path of these kinds through the same steps; its field `gate` names a file."""
     rules = [{"type": kind, "state": "all", "action": list(action)} for kind in kinds]
@@ -291,6 +307,7 @@ def making(
             "PYTHONPATH": os.pathsep.join(filter(None, [str(rig), above])),
         }
         world = World(root, env=env, prefix=WEAK if weak else ())
+        plant_settings(world.home)
         reaper(world.home)
         made.append(world)
         world.up(*sites)
