@@ -7,8 +7,14 @@ from typing import Final
 KEPT: Final = "kept"
 """It is exactly as it was. Every other word says that it is not, and how so."""
 
-TARGETS: Final[Mapping[str, str]] = {"directory": "A directory", "s3": "S3"}
 FILE_SYSTEMS: Final = ("ext4", "tmpfs", "xfs", "btrfs")
+TARGETS: Final[Mapping[str, str]] = {"directory": "A directory", "s3": "S3", "azure": "Azure Blob"}
+TRIED_ON: Final[Mapping[str, tuple[str, ...]]] = {
+    "directory": FILE_SYSTEMS,
+    "s3": FILE_SYSTEMS,
+    "azure": ("ext4",),
+}
+"""On which file systems of a site the cells of each target are proved."""
 
 WAYS: Final[Mapping[str, str]] = {
     "premigrate": "`premigrate`",
@@ -16,6 +22,7 @@ WAYS: Final[Mapping[str, str]] = {
     "recall": "`recall`",
     "send": "`send` with data",
     "send-recall": "`send`, then `recall`",
+    "copy": "`copy`",
 }
 """`stub` is what a stub shows while its data is away; `send-recall` is a stub made at another site, filled there."""
 
@@ -26,51 +33,51 @@ class Row:
 
     name: str
     about: str
-    words: tuple[str, str, str, str, str]
+    words: tuple[str, str, str, str, str, str]
 
     def word(self, way: str) -> str:
         """The word for one way."""
         return self.words[list(WAYS).index(way)]
 
 
-_ALL: Final = (KEPT, KEPT, KEPT, KEPT, KEPT)
-_RIGHTS: Final = (KEPT, KEPT, KEPT, "dropped", "dropped")
+_ALL: Final = (KEPT, KEPT, KEPT, KEPT, KEPT, KEPT)
+_RIGHTS: Final = (KEPT, KEPT, KEPT, "dropped", "dropped", KEPT)
 
 ROWS: Final = (
-    Row("content", "the bytes, of files of any size", (KEPT, "away", KEPT, KEPT, KEPT)),
+    Row("content", "the bytes, of files of any size", (KEPT, "away", KEPT, KEPT, KEPT, KEPT)),
     Row("size", "the size, as stat tells it", _ALL),
     Row("empty", "empty files", _ALL),
     Row("name", "names of any bytes, up to 255", _ALL),
-    Row("mode", "permission bits, sticky too", (KEPT, "closed", KEPT, KEPT, KEPT)),
-    Row("setuid", "setuid and setgid of files", (KEPT, "closed", KEPT, "dropped", "dropped")),
+    Row("mode", "permission bits, sticky too", (KEPT, "closed", KEPT, KEPT, KEPT, KEPT)),
+    Row("setuid", "setuid and setgid of files", (KEPT, "closed", KEPT, "dropped", "dropped", KEPT)),
     Row("owner-name", "owner and group that have a name", _ALL),
     Row("owner-number", "owner and group without a name", _ALL),
     Row("mtime", "the modification time, to the nanosecond", _ALL),
     Row("atime", "the access time, to the nanosecond", _ALL),
-    Row("ctime", "the change time", ("new", "new", "new", "new", "new")),
-    Row("inode", "the inode number", (KEPT, KEPT, "new", "new", "new")),
+    Row("ctime", "the change time", ("new", "new", "new", "new", "new", "new")),
+    Row("inode", "the inode number", (KEPT, KEPT, "new", "new", "new", "new")),
     Row("user-xattrs", "extended attributes `user.*`", _ALL),
     Row("trusted-xattrs", "extended attributes `trusted.*`", _RIGHTS),
     Row("capabilities", "capabilities of programs (`security.capability`)", _RIGHTS),
-    Row("acl", "POSIX ACLs of files", (KEPT, "closed", KEPT, KEPT, KEPT)),
-    Row("holes", "holes, in whole blocks of 4 KiB", (KEPT, "all hole", KEPT, KEPT, KEPT)),
+    Row("acl", "POSIX ACLs of files", (KEPT, "closed", KEPT, KEPT, KEPT, KEPT)),
+    Row("holes", "holes, in whole blocks of 4 KiB", (KEPT, "all hole", KEPT, KEPT, KEPT, KEPT)),
     Row("hard-links", "names of one file (hard links)", _ALL),
     Row("symlink", "symbolic links: where they lead", _ALL),
     Row("symlink-owner", "symbolic links: owner and times", _ALL),
     Row("directory", "directories: mode, owner, attributes", _ALL),
     Row("directory-acl", "directories: ACLs and default ACLs", _ALL),
-    Row("directory-mtime", "directories: modification time", (KEPT, KEPT, "new", KEPT, "new")),
+    Row("directory-mtime", "directories: modification time", (KEPT, KEPT, "new", KEPT, "new", KEPT)),
 )
 
-OPENING = f"""\
+OPENING: Final = """\
 # What is kept of a file
 
 <!-- Made from docs/fidelity.py by `make docs`, proved by tests/conformance/fidelity: change those, not this. -->
 
 A target keeps the bytes of a file as an object. All else stands in a record beside it, of which the target
 knows nothing: so what comes back is the same at each target. Each cell is proved by a test
-(`tests/conformance/fidelity/test_fidelity.py`) on {", ".join(FILE_SYSTEMS[:-1])} and {FILE_SYSTEMS[-1]}, as
-root; an ordinary user's worker keeps what that user may set.
+(`tests/conformance/fidelity/test_fidelity.py`), as root, on the file systems that each table names; an ordinary
+user's worker keeps what that user may set.
 
 """
 
@@ -90,8 +97,8 @@ CLOSING = """\
 - **Owners** come back by name, else by number. Where the name is not known, `default_uid` and `default_gid` say
   who owns the file, else it is the recorded number.
 - **Hard links.** A file of several names has one object and is not freed, so that all its names stay readable:
-  its outcome is *skipped*, premigrated. `send` makes the names anew as links to one file, and so does `recall`
-  with names that a stub was given, as far as one node works on them and within 20,000 files of each other;
+  its outcome is *skipped*, premigrated. `send` and `copy` make the names anew as links to one file, and
+  so does `recall` with names that a stub was given, as far as one node works on them and within 20,000 files of each other;
   otherwise each name becomes a file of its own, with the same content. `recall` with `delete_remote` fills each
   name by itself.
 - **Directories' times** are set when `send` makes the directory, after the files of the same batch; files that
@@ -103,13 +110,13 @@ CLOSING = """\
 
 def page() -> str:
     """The whole page."""
-    return OPENING + "".join(_section(title) for title in TARGETS.values()) + CLOSING
+    return OPENING + "".join(_section(*target) for target in TARGETS.items()) + CLOSING
 
 
-def _section(title: str) -> str:
+def _section(name: str, title: str) -> str:
     head = ["| | " + " | ".join(WAYS.values()) + " |", "|---" * (len(WAYS) + 1) + "|"]
     lines = [f"| {row.about} | " + " | ".join(_cell(word) for word in row.words) + " |" for row in ROWS]
-    return f"## {title}\n\n" + "\n".join([*head, *lines]) + "\n\n"
+    return f"## {title}\n\nTried on {', '.join(TRIED_ON[name])}.\n\n" + "\n".join([*head, *lines]) + "\n\n"
 
 
 def _cell(word: str) -> str:

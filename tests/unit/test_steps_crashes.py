@@ -1,18 +1,21 @@
 """A worker may die between any two calls of the system: what it leaves is whole, and the next run ends the work."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.step_context import OTHER_KEY, Place, place_with_directory
+from tests.step_context import OTHER_KEY, SITE_KEY, Place, place_with_directory
 
-from towpath.domain.paths import Code
+from towpath.domain.paths import Code, PathOutcome
 from towpath.hsm import mark as marks
 from towpath.hsm.look import WINDOWS
 from towpath.hsm.mark import Standing
+from towpath.steps.adopt import Adopt
 from towpath.steps.delete import Delete
 from towpath.steps.migrate import Migrate
 from towpath.steps.protocol import Step
@@ -258,3 +261,52 @@ def test_a_recursive_delete_that_dies_is_ended_by_the_next_run(place: Place) -> 
         assert not (place.directory / "d").exists()
 
     assert each_death(lambda: place.run_one(Delete(), b"d", recursive=True), after, before) > 5
+
+
+@pytest.mark.parametrize("premigrate", [False, True])
+def test_an_adoption_that_dies_anywhere_leaves_a_file_to_be_adopted(place: Place, premigrate: bool) -> None:
+    def before() -> None:
+        place.key = SITE_KEY
+        begin_anew(place)()
+        place.run_one(Migrate(), b"f", premigrate=premigrate)
+        place.key = OTHER_KEY
+
+    def after() -> None:
+        ends_well(place, Adopt())
+        ends_well(place, Recall())
+        assert (place.directory / "f").read_bytes() == CONTENT
+
+    assert each_death(lambda: place.run_one(Adopt(), b"f"), after, before) > 1
+
+
+def test_a_tree_that_is_made_at_another_site_and_dies_anywhere_is_whole_after_the_next_run(
+    place: Place,
+) -> None:
+    paths = (b"d", b"d/one", b"d/two", b"link")
+    place.write("d/one", CONTENT)
+    (place.directory / "d/two").hardlink_to(place.directory / "d/one")
+    (place.directory / "link").symlink_to("d/one")
+    sent = place.run(Migrate(), *paths, premigrate=True, records="all")
+    items = place.items(paths)
+    there = replace(Place.at(place.directory.parent / "there", place.storage), key=OTHER_KEY, threads=1)
+    there.carried = {index: sent[path].carry or b"" for index, path in enumerate(paths)}
+
+    def send() -> list[PathOutcome]:
+        context = there.context(ReverseStub(), paths)
+        context.items = items
+        return list(ReverseStub().run(context))
+
+    def before() -> None:
+        for left in there.directory.iterdir():
+            shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+
+    def after() -> None:
+        assert {outcome.code for outcome in send()} <= {Code.PROCESSED, Code.ALREADY}
+        assert there.private_files() == []
+        assert sorted(os.listdir(there.directory / "d")) == ["one", "two"]
+        for name in (b"d/one", b"d/two"):
+            assert there.standing(name) is Standing.OFFLINE
+        assert (there.directory / "link").readlink() == Path("d/one")
+
+    assert each_death(send, after, before) > 10
+    there.root.close()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from towpath.domain.catalogue import COPY, StepSpec
-from towpath.domain.paths import ErrorClass, Kind, PathOutcome, is_beneath
+from towpath.domain.paths import Code, ErrorClass, Kind, PathOutcome, is_beneath
 from towpath.hsm import make, private
 from towpath.hsm.fill import Filling, version_of
 from towpath.hsm.look import Look, NotRegular, erase_mark, look
@@ -17,6 +17,7 @@ from towpath.hsm.mark import Standing
 from towpath.hsm.metadata import Content, Owners, directory_record, file_record, link_record
 from towpath.steps.files import closed, edited
 from towpath.steps.groups import Groups
+from towpath.steps.names import Names, link_to
 from towpath.steps.outcomes import (
     GONE,
     all_failed,
@@ -55,7 +56,8 @@ class Copy:
 
     The place is `to_path`, followed by the path less `from_path`, beneath `to_root`. A copy is made under a private
     name, synced, in groups, and only then takes its place. It is a file of its own: of the relation of a managed
-    file to its object it has nothing. A stub is skipped: its data is not here.
+    file to its object it has nothing. Names of one file (hard links) that one node copies in a job are names of one
+    copy, where nothing stands at their places. A stub is skipped: its data is not here.
 
     - `replace`: a different file or symbolic link at the place makes room `never`, where it is `older`, or `always`.
       One that has the same size and modification time counts as the same, and is left. Directories are merged.
@@ -65,6 +67,9 @@ class Copy:
 
     spec: ClassVar[StepSpec] = COPY
 
+    def __init__(self) -> None:
+        self._names = Names()
+
     def run(self, context: Context) -> Iterator[PathOutcome]:
         """Copy the paths, directories last and deepest first, so that their times stay; see the class."""
         try:
@@ -73,7 +78,7 @@ class Copy:
             yield from all_failed(context, error)
             return
         with closing(Durable(placing.root)) as durable:
-            run = _Run(context, placing, durable)
+            run = _Run(context, placing, durable, self._names)
             groups = Groups(run.commit)
             directories = [item for item in context.items if item.kind is Kind.DIRECTORY]
             others = [item for item in context.items if item.kind is not Kind.DIRECTORY]
@@ -86,9 +91,10 @@ class Copy:
 class _Run:
     """One task."""
 
-    def __init__(self, context: Context, placing: Placing, durable: Durable) -> None:
+    def __init__(self, context: Context, placing: Placing, durable: Durable, names: Names) -> None:
         arguments = context.arguments
         self._context, self._placing, self._durable = context, placing, durable
+        self._names = names
         self._root, self._key = context.root, context.site.key
         self._replace: str = arguments["replace"]
         self._abort_missing: bool = arguments["abort_missing"]
@@ -154,9 +160,26 @@ class _Run:
             return skipped(item, f"it is {kind_in_words(kind)}, and is not copied as a file")
         try:
             with look(self._root, item.path, self._key) as opened:
+                if opened.stat.st_nlink > 1 and there is None:
+                    return self._linked(item, opened, place)
                 return self._file(item, opened, place, there)
         except NotRegular:
             return failed(item, CHANGED, ErrorClass.TRANSIENT)
+
+    def _linked(self, item: Item, found: Look, place: bytes) -> PathOutcome:
+        """A file with several names: its copy is made at once, and given each further name that the job has."""
+        file = (self._context.job, found.stat.st_dev, version_of(found.stat))
+        with self._names.turn(file):
+            known = self._names.find(file)
+            if known is not None and link_to(self._context, self._placing.root, known, place):
+                return processed(item)
+            made = self._file(item, found, place, None)
+            if not isinstance(made, Made):
+                return made
+            [outcome] = self.commit([made])
+            if outcome.code is Code.PROCESSED:
+                self._names.tell(file, self._placing.root, place)
+            return outcome
 
     def _file(
         self, item: Item, found: Look, place: bytes, there: os.stat_result | None

@@ -32,7 +32,8 @@ class Named:
 
     path: bytes
     inode: int
-    reference: Reference
+    reference: Reference | None
+    """None for one that bears no mark."""
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Names:
         with self._lock:
             return self._made.get(file)
 
-    def tell(self, file: Hashable, root: Root, path: bytes, reference: Reference) -> None:
+    def tell(self, file: Hashable, root: Root, path: bytes, reference: Reference | None = None) -> None:
         """Remember that the file now stands at `path`."""
         try:
             made = Named(path, root.stat(path).st_ino, reference)
@@ -157,7 +158,8 @@ def _find(context: Context, root: Root, named: Named) -> Look | None:
     except (*GONE, NotRegular):
         return None
     mark = found.judged.mark
-    if found.stat.st_ino == named.inode and mark is not None and mark.reference == named.reference:
+    reference = None if mark is None else mark.reference
+    if found.stat.st_ino == named.inode and reference == named.reference:
         return found
     found.close()
     return None

@@ -7,13 +7,15 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import pytest
-from docs.fidelity import FILE_SYSTEMS, KEPT, ROWS, TARGETS, WAYS
+from docs.fidelity import FILE_SYSTEMS, KEPT, ROWS, TARGETS, TRIED_ON, WAYS
 from tests.conformance.fidelity.things import THINGS, planted, read
+from tests.fixtures_azurite import Azurite, azurite
 from tests.fixtures_disks import KINDS, Disks, disks
 from tests.fixtures_seaweed import Seaweed, seaweed
 from tests.step_context import OTHER_KEY, Place
 
 from towpath.domain.paths import Code
+from towpath.steps.copy import Copy
 from towpath.steps.migrate import Migrate
 from towpath.steps.recall import Recall
 from towpath.steps.reverse_stub import ReverseStub
@@ -21,7 +23,7 @@ from towpath.storage.opening import open_storage
 from towpath.storage.posix import DirectoryStorage
 from towpath.storage.protocol import Storage
 
-__all__ = ["disks", "seaweed"]
+__all__ = ["azurite", "disks", "seaweed"]
 
 
 @dataclass
@@ -36,6 +38,7 @@ class Round:
         """Way → thing → whether it was the same at the end of it."""
         return {
             "premigrate": self._compared(self._premigrate, self.here),
+            "copy": self._copied(),
             "send": self._sent("sent", hydrate=True),
             "send-recall": self._sent("sent-recalled", hydrate=False),
             "stub": self._compared(
@@ -67,6 +70,22 @@ class Round:
         assert {outcome.code for outcome in outcomes.values()} <= set(codes), outcomes
         assert place.private_files() == []
 
+    def _copied(self) -> dict[str, bool]:
+        """What a copy has, in another root of the site."""
+        there = Place.at(self.base / "copied", self.here.storage)
+        there.root.name = "copies"
+        here = replace(self.here, other_roots={"copies": there.root})
+
+        def go() -> None:
+            outcomes = here.run(Copy(), *self.paths, to_root="copies")
+            assert {outcome.code for outcome in outcomes.values()} == {Code.PROCESSED}, outcomes
+            assert there.private_files() == []
+
+        try:
+            return self._compared(go, there)
+        finally:
+            there.root.close()
+
     def _recall(self) -> None:
         self._run(self.here, Recall(), (Code.PROCESSED, Code.ALREADY))
 
@@ -96,20 +115,28 @@ def everything(top: Path) -> list[bytes]:
     return found
 
 
-@pytest.fixture(params=KINDS)
+PAIRS = [(kind, target) for target, kinds in TRIED_ON.items() for kind in ("here", *kinds)]
+
+
+@pytest.fixture(params=PAIRS, ids="-".join)
 def disk(request: pytest.FixtureRequest, disks: Disks) -> tuple[str, Path]:
     """A file system of each kind: its name, and a directory of it."""
-    return request.param, disks.of(request.param)
+    return request.param[0], disks.of(request.param[0])
 
 
-@pytest.fixture(params=TARGETS)
+@pytest.fixture
 def target(request: pytest.FixtureRequest, disk: tuple[str, Path]) -> tuple[str, Storage]:
     """A target of each kind, its name first."""
-    if request.param == "directory":
-        place = Path(mkdtemp(dir=disk[1], prefix="target-"))
-        return "directory", DirectoryStorage(bytes(place))
-    server: Seaweed = request.getfixturevalue("seaweed")
-    return "s3", open_storage(server.url(server.fresh_bucket(), "cold"), server.credentials, ())
+    name = request.node.callspec.params["disk"][1]
+    match name:
+        case "directory":
+            return name, DirectoryStorage(bytes(Path(mkdtemp(dir=disk[1], prefix="target-"))))
+        case "s3":
+            s3: Seaweed = request.getfixturevalue("seaweed")
+            return name, open_storage(s3.url(s3.fresh_bucket(), "cold"), s3.credentials, ())
+        case _:
+            azure: Azurite = request.getfixturevalue("azurite")
+            return name, open_storage(azure.url(azure.fresh_container(), "cold"), azure.credentials, ())
 
 
 def test_each_cell_of_the_table_is_as_it_says(disk: tuple[str, Path], target: tuple[str, Storage]) -> None:
@@ -132,3 +159,4 @@ def test_each_cell_of_the_table_is_as_it_says(disk: tuple[str, Path], target: tu
 def test_each_row_of_the_table_is_planted_and_each_file_system_is_mounted() -> None:
     assert [row.name for row in ROWS] == list(THINGS)
     assert set(FILE_SYSTEMS) == set(KINDS) - {"here"}
+    assert set(TRIED_ON) == set(TARGETS)
