@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import latency, lists, memory, premigrate, tasks, walk, wishes
+from bench import latency, lists, memory, poisoned, premigrate, tasks, walk, wishes
 from bench.figure import Line
 
 RESULTS = Path(__file__).parent / "results"
@@ -35,7 +35,12 @@ SHORT: dict[str, Measure] = {
     "walk": _of(walk),
     "premigrate": _of(premigrate),
 }
-LONG: dict[str, Measure] = {"wishes": _of(wishes), "lists": _of(lists), "memory": _of(memory)}
+LONG: dict[str, Measure] = {
+    "wishes": _of(wishes),
+    "lists": _of(lists),
+    "memory": _of(memory),
+    "poisoned": _of(poisoned),
+}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,10 +7,13 @@ import time
 from dataclasses import asdict, dataclass
 from statistics import median
 
+from bench.figure import Line
 from bench.ground import Ground, hub
 
 POISONED = 1001
 PER_TASK = 10
+LEAST = 0.95
+"""The share of their speed that the others must keep."""
 
 WORKFLOW = {
     "name": "poisoned",
@@ -72,6 +75,13 @@ def run(count: int = 200_000, rounds: int = 3) -> PoisonedFigure:
     return PoisonedFigure(count, POISONED, alone, beside, beside / alone)
 
 
+def lines(figure: PoisonedFigure) -> list[Line]:
+    """The figure for people."""
+    what = f"{figure.paths:,} paths beside {figure.poisoned:,} poisoned ones"
+    ours, alone = f"{figure.beside_per_second:,.0f}/s", f"without: {figure.alone_per_second:,.0f}/s"
+    return [Line(what, ours, alone, f"{figure.kept:.2f}", f">= {LEAST:g} x", figure.kept >= LEAST)]
+
+
 def main(argv: list[str] | None = None) -> int:
     """Measure, and print a line for people and one of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -79,8 +89,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args(argv)
     figure = run(asked.paths, asked.rounds)
-    said = f"{figure.beside_per_second:,.0f} paths/s beside {figure.poisoned:,} poisoned ones"
-    print(f"{said}, {figure.alone_per_second:,.0f}/s without: {figure.kept:.1%} kept", file=sys.stderr)
+    for line in lines(figure):
+        print(f"{line.what}: {line.ours} {line.peer} ({line.verdict})", file=sys.stderr)
     print(json.dumps(asdict(figure)))
     return 0
 
