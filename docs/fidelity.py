@@ -97,10 +97,10 @@ CLOSING = """\
 - **Owners** come back by name, else by number. Where the name is not known, `default_uid` and `default_gid` say
   who owns the file, else it is the recorded number.
 - **Hard links.** A file of several names has one object and is not freed, so that all its names stay readable:
-  its outcome is *skipped*, premigrated. `send` and `copy` make the names anew as links to one file, and
-  so does `recall` with names that a stub was given, as far as one node works on them and within 20,000 files of each other;
-  otherwise each name becomes a file of its own, with the same content. `recall` with `delete_remote` fills each
-  name by itself.
+  its outcome is *skipped*, premigrated. `send` and `copy` make the names anew as links to one file, and so does
+  `recall` with names that a stub was given, as far as one node works on them and within 20,000 files of each
+  other; otherwise each name becomes a file of its own, with the same content. `recall` with `delete_remote`
+  fills each name by itself.
 - **Directories' times** are set when `send` makes the directory, after the files of the same batch; files that
   come with a later batch change them.
 - **Holes**: of a file that had any, each block of zeros comes back as a hole.
