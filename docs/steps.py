@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 
-from towpath.domain.catalogue import BUILT_IN, Argument, StepSpec
+from towpath.domain.catalogue import BUILT_IN, DISCOVERIES, Argument, StepSpec
 from towpath.domain.states import Phase
 
 OPENING = """\
@@ -87,6 +87,7 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "checksum": {"algorithm": "sha256", "manifest": "projects/SHA256SUMS"},
     "manifest": {"algorithm": "sha256", "manifest": "projects/SHA256SUMS"},
     "verify": {"depth": "data"},
+    "record": {"prefix": "from-partner", "to_path": "partner"},
     "notify": {"webhook": "ops", "when": "failure"},
 }
 """Step → what an example says beside its name; a step that is not here needs nothing said."""
@@ -97,9 +98,29 @@ def example(spec: StepSpec) -> dict[str, object]:
     return {"name": spec.name, **EXAMPLES.get(spec.name, {})}
 
 
+DISCOVERED = """\
+## Discoveries
+
+A workflow's `discovery` says how its paths are found; `null`: the caller's paths are taken as they are. A value of
+`discovery_options` may be `"*name"` too. Objects whose keys hold other characters than letters, digits and
+` -_.,+=@()~%` (a percent sign only before two upper-case hexadecimal digits) are not listed.
+
+"""
+
+
 def page() -> str:
     """The whole page."""
-    return (OPENING + "".join(_section(spec) for spec in BUILT_IN)).rstrip("\n") + "\n"
+    sections = "".join(_section(spec) for spec in BUILT_IN)
+    return (OPENING + sections + DISCOVERED + _discoveries()).rstrip("\n") + "\n"
+
+
+def _discoveries() -> str:
+    rows = [
+        f"| `{spec.name}` | {spec.about} | `{option.name}` | {_default(option)} | {option.about} |"
+        for spec in DISCOVERIES.values()
+        for option in spec.options
+    ]
+    return "\n".join(["| discovery | | option | by default | |", "|---|---|---|---|---|", *rows]) + "\n"
 
 
 def _section(spec: StepSpec) -> str:

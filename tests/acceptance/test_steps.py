@@ -142,3 +142,22 @@ def test_only_a_command_that_the_site_has_listed_runs_over_the_paths(world: Worl
     assert {row["reason"] for row in world.failed(refused["id"])} == {
         "command: the administrator of site oslo has listed none 'whisper'; expected one of: shout"
     }
+
+
+def test_what_others_wrote_at_a_target_is_imported_as_stubs_and_recalled(world: World) -> None:
+    tree = world.fresh("imported")
+    name = relative(world, tree)
+    partner = world.root / "vault" / "partner" / name
+    (partner / "deep").mkdir(parents=True)
+    for number in range(150):
+        (partner / "deep" / f"{number:03}").write_text(f"{number:03}" * 2000)
+    fields = {"prefix": f"partner/{name}", "to_path": name, "mode": "0600"}
+    job = world.do("import", tree, fields)
+    assert (job["totals"]["discovered"], job["totals"]["done"]) == (150, 150)
+    assert (tree / "deep" / "007").stat().st_size == 6000
+    assert (tree / "deep" / "007").stat().st_mode & 0o777 == 0
+    assert world.do("import", tree, fields)["totals"]["done"] == 150
+    world.do("recall", tree)
+    assert (tree / "deep" / "149").read_text() == "149" * 2000
+    assert (tree / "deep" / "149").stat().st_mode & 0o777 == 0o600
+    assert len(list((partner / "deep").iterdir())) == 150, "the objects stay"

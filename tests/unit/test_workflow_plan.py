@@ -231,6 +231,7 @@ def test_the_workflows_that_come_installed() -> None:
         "checksum",
         "manifest",
         "verify",
+        "import",
         "noop",
     ]
     assert all(definition.enabled and not definition.warnings for definition in WORKFLOWS)

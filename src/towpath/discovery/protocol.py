@@ -2,9 +2,10 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from towpath.domain.paths import ErrorClass
+from towpath.storage.protocol import Storage
 from towpath.storage.roots import Root
 
 
@@ -48,6 +49,14 @@ class Piece:
     sizes: Sequence[int]
     unreadable: Sequence[Unreadable] = ()
     state: str = "processed"
+
+
+@runtime_checkable
+class OfTarget(Protocol):
+    """A discovery that looks at a target: its option `endpoint` names it."""
+
+    def at(self, storage: Storage) -> "Discovery":
+        """The discovery of that target."""
 
 
 class Discovery(Protocol):

@@ -276,6 +276,21 @@ NOTIFY = StepSpec(
     ),
     phase=Phase.FINISH,
 )
+PREFIX = Argument("prefix", "string", "", "what all the objects' keys begin with, without a slash at its end")
+RECORD = StepSpec(
+    "record",
+    "write records for objects that others have put at a target, for reverse_stub to make files of",
+    (
+        PREFIX,
+        TO_PATH,
+        Argument("mode", "string", "0644", "the permission bits of the files, in octal"),
+        DEFAULT_UID,
+        DEFAULT_GID,
+        ENDPOINT,
+        ABORT_MISSING,
+    ),
+    needs_target=True,
+)
 NOOP = StepSpec("noop", "do nothing to each path: for measuring, and for trying out rules")
 
 BUILT_IN: tuple[StepSpec, ...] = (
@@ -295,6 +310,7 @@ BUILT_IN: tuple[StepSpec, ...] = (
     MANIFEST,
     VERIFY,
     NOTIFY,
+    RECORD,
     NOOP,
 )
 
@@ -306,6 +322,8 @@ class DiscoverySpec:
     name: str
     about: str
     options: tuple[Argument, ...] = ()
+    needs_target: bool = False
+    """It looks at a target: its option `endpoint`, or the site's default."""
 
     def option(self, name: str) -> Argument | None:
         """The option of that name, if the discovery has it."""
@@ -317,8 +335,16 @@ RECURSIVE = DiscoverySpec(
     "walk the trees beneath the given paths",
     (Argument("skip_missing", "bool", False, "take given paths that are not on disk too"),),
 )
+LISTING = DiscoverySpec(
+    "listing",
+    "list what others have put at a target, as files that may be made of it",
+    (ENDPOINT, PREFIX, TO_PATH),
+    needs_target=True,
+)
 
-DISCOVERIES: Mapping[str, DiscoverySpec] = MappingProxyType({RECURSIVE.name: RECURSIVE})
+DISCOVERIES: Mapping[str, DiscoverySpec] = MappingProxyType(
+    {spec.name: spec for spec in (RECURSIVE, LISTING)}
+)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from towpath.domain.catalogue import (
     MIGRATE,
     MOVE,
     RECALL,
+    RECORD,
     REVERSE_STUB,
     UNMANAGE,
     VERIFY,
@@ -22,6 +23,10 @@ from towpath.domain.workflow import Definition, parse_definition
 
 WITH_DATA = ("file", "symlink", "other")
 """The types of path that the steps for data take; such a step says itself why it skips what has no data."""
+
+
+PLACED = ("to_root", "to_path", "from_path")
+"""The arguments by which reverse_stub puts paths elsewhere."""
 
 
 def _field(argument: Argument, default: bool | int | str | None) -> dict[str, object]:
@@ -158,6 +163,14 @@ DOCUMENTS: tuple[dict[str, object], ...] = (
         "label": "Compare files with their objects",
         "fields": _fields((VERIFY,)),
         "filter_rules": _rules(WITH_DATA, _use(VERIFY)),
+    },
+    {
+        "name": "import",
+        "label": "Import what others wrote at a target",
+        "discovery": "listing",
+        "discovery_options": {"endpoint": "*endpoint", "prefix": "*prefix", "to_path": "*to_path"},
+        "fields": _fields((RECORD, REVERSE_STUB), ("to_root", "from_path"), {"lock_level": "implicit"}),
+        "filter_rules": _rules(("file",), _use(RECORD), _use(REVERSE_STUB, left_out=PLACED)),
     },
     {
         "name": "noop",

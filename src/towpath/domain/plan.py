@@ -93,7 +93,7 @@ def resolve(
     return Plan(
         workflow=definition.name,
         discovery=definition.discovery,
-        options=definition.discovery_options,
+        options=resolving.options(),
         site=ground.site,
         queue=ground.queue,
         values=values,
@@ -115,6 +115,18 @@ class _Resolving:
     values: Mapping[str, Value]
     catalogue: Catalogue
     ground: Ground
+
+    def options(self) -> dict[str, object]:
+        """The discovery's options that have a value, with the target that it looks at."""
+        written = self.definition.discovery_options
+        options = {key: value for key in written if (value := self.value(written[key])) is not None}
+        spec = self.catalogue.discoveries.get(self.definition.discovery or "")
+        if spec is not None and spec.needs_target and not options.get("endpoint"):
+            if not self.ground.endpoint:
+                text = "needs a target, and the site has no default one; give its option `endpoint`"
+                raise Mistake(f"workflow {self.definition.name}, discovery {spec.name}: {text}")
+            options["endpoint"] = self.ground.endpoint
+        return options
 
     def branch(self, rule: Rule) -> Branch:
         """A rule with its chain."""

@@ -102,13 +102,13 @@ def parse_definition(document: object, catalogue: Catalogue) -> Definition:
     name = _read_name(top)
     fields = read_fields(reading, top)
     rules = _read_rules(_Scope(reading, catalogue, {f.name: f for f in fields}), top)
-    discovery, options = _read_discovery(top, catalogue)
+    discovery, options = _read_discovery(_Scope(reading, catalogue, {f.name: f for f in fields}), top)
     enabled = top.boolean("enabled", default=True)
     label = top.string("label", longest=100)
     visible = top.boolean("visible", default=True)
     icons = top.strings("icon_classes")
     bearing, rate = read_bearing(top), read_rate(top)
-    _warn_of_unused(reading, fields, rules)
+    _warn_of_unused(reading, fields, rules, options)
     if reading.problems:
         raise InvalidDefinition(name, reading.problems)
     definition = Definition(
@@ -175,8 +175,8 @@ def _read_name(top: Entries) -> str:
     return name
 
 
-def _read_discovery(top: Entries, catalogue: Catalogue) -> tuple[str | None, dict[str, object]]:
-    reading = top.reading
+def _read_discovery(scope: "_Scope", top: Entries) -> tuple[str | None, dict[str, object]]:
+    reading, catalogue = top.reading, scope.catalogue
     given = top.found.get("discovery_options")
     options = {} if given is None else dict(reading.mapping(given, "discovery_options").found)
     if "discovery" in top.found and top.found["discovery"] is None:
@@ -196,6 +196,8 @@ def _read_discovery(top: Entries, catalogue: Catalogue) -> tuple[str | None, dic
             known_options = [o.name for o in spec.options]
             text = f"unknown option of discovery '{name}'{did_you_mean(key, known_options)}"
             reading.wrong(under("discovery_options", key), text)
+        elif reference(value) is not None:
+            _check_reference(scope, option, value, under("discovery_options", key))
         elif problem := fault(option.type, value, option.choices, option.minimum):
             reading.wrong(under("discovery_options", key), problem)
     return name, options
@@ -309,9 +311,12 @@ def _mismatch(found: Field, argument: Argument) -> str:
 # What follows from the whole ----------------------------------------------------------------------------------
 
 
-def _warn_of_unused(reading: Reading, fields: Collection[Field], rules: Collection[Rule]) -> None:
+def _warn_of_unused(
+    reading: Reading, fields: Collection[Field], rules: Collection[Rule], options: Mapping[str, object]
+) -> None:
     uses = [use for rule in rules for use in rule.action]
     named = {reference(value) for use in uses for value in (use.site, use.queue, *use.arguments.values())}
+    named |= {reference(value) for value in options.values()}
     for index, unused in enumerate(fields):
         if unused.name not in named:
             reading.warn(f"fields[{index}]", f"no step uses field '{unused.name}'")

@@ -149,6 +149,9 @@ def only_target(conn: Connection) -> str | None:
 def check_targets(conn: Connection, plan: Plan) -> None:
     """Every target that a plan names is there."""
     known = set(conn.scalars(sa.select(targets.c.name)))
+    listed = str(plan.options.get("endpoint", ""))
+    if listed and listed not in known:
+        raise Mistake(f"workflow {plan.workflow}: no target '{listed}'{did_you_mean(listed, known)}")
     for branch in plan.branches:
         for call in branch.chain:
             if call.endpoint and call.endpoint not in known:

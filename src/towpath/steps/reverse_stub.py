@@ -257,13 +257,26 @@ class _Run:
         match here.judged.standing:
             case Standing.OFFLINE | Standing.PREMIGRATED if mark is not None and mark.reference == reference:
                 return True
+            case Standing.OFFLINE if mark is not None:
+                return self._is_of_same_object(mark.reference, record, reference)
             case Standing.OFFLINE | Standing.INTERRUPTED | Standing.EDITED | Standing.FOREIGN:
                 return False
         if here.stat.st_size != record.size:
             return False
-        if self._how.filling.skip_hash:
+        if self._how.filling.skip_hash or not record.checksum:
             return here.stat.st_mtime_ns == record.mtime_ns
         return checksum_of(here.fd, self._context.go_on) == record.checksum
+
+    def _is_of_same_object(self, known: Reference, record: Record, reference: Reference) -> bool:
+        """Whether a stub's own record tells of the very object, as it was then, that the other one tells of."""
+        if known.tag != reference.tag:
+            return False
+        try:
+            own = self._shelf.find(self._context.target_of(known.tag).storage, known)
+        except StorageError:
+            return False
+        told = (own.key, own.size, own.checksum) == (record.key, record.size, record.checksum)
+        return told and (bool(record.checksum) or own.mtime_ns == record.mtime_ns)
 
     def _same(self, item: Item, here: Look, record: Record, origin: Origin) -> PathOutcome:
         carry = origin.reference.pack()

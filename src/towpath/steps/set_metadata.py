@@ -44,7 +44,7 @@ class Wishes:
     def of(cls, arguments: Mapping[str, Any], now_ns: int) -> "Wishes":
         """The wishes in a task's arguments; raises `Wrong`."""
         return cls(
-            _mode(arguments["mode"]),
+            mode_of(arguments["mode"]),
             _number("owner", arguments["owner"], lambda name: pwd.getpwnam(name).pw_uid),
             _number("group", arguments["group"], lambda name: grp.getgrnam(name).gr_gid),
             _time("atime", arguments["atime"], now_ns),
@@ -53,7 +53,8 @@ class Wishes:
         )
 
 
-def _mode(text: str | None) -> int | None:
+def mode_of(text: str | None) -> int | None:
+    """Permission bits in octal as a number; raises `Wrong`."""
     if text is None:
         return None
     if not _OCTAL.fullmatch(text) or int(text, 8) > LARGEST_MODE:

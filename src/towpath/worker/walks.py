@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 
 from towpath import wire
-from towpath.discovery.protocol import Discovery, Piece, Start
+from towpath.discovery.protocol import Discovery, OfTarget, Piece, Start
 from towpath.domain.errors import Mistake, did_you_mean
 from towpath.worker.batching import Batching
 from towpath.worker.held import Run
@@ -19,7 +19,7 @@ def walk(run: Run, means: Means, put_out: Callable[[Run, bytes], None]) -> bytes
     the truth, and the next grant goes on there.
     """
     task = _asked_of(run.grant)
-    discovery = _discovery(task.discovery, means)
+    discovery = _discovery(task, means, run)
     starts = [Start(means.roots.of(given.root), given.path, given.state) for given in task.inputs]
     batching = Batching(run.grant.task, run.id, task.matchers, starts, task.cursor, discovery, means.clock)
     cursor = task.cursor
@@ -53,10 +53,14 @@ def _asked_of(grant: wire.Grant) -> wire.Walk:
     return grant.walk
 
 
-def _discovery(name: str, means: Means) -> Discovery:
+def _discovery(task: wire.Walk, means: Means, run: Run) -> Discovery:
+    name = task.discovery
     discovery = means.discoveries.get(name)
     if discovery is None:
         raise Mistake(f"this node has no discovery '{name}'{did_you_mean(name, means.discoveries)}")
+    if isinstance(discovery, OfTarget):
+        endpoint = str(task.options.get("endpoint", ""))
+        return discovery.at(means.targets.named(endpoint, run.hold).storage)
     return discovery
 
 
