@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import latency, lists, memory, poisoned, premigrate, tasks, walk, wishes
+from bench import large, latency, lists, memory, poisoned, premigrate, recall, tasks, walk, wishes
 from bench.figure import Line
 
 RESULTS = Path(__file__).parent / "results"
@@ -34,12 +34,14 @@ SHORT: dict[str, Measure] = {
     "latency": _of(latency),
     "walk": _of(walk),
     "premigrate": _of(premigrate),
+    "recall": _of(recall),
 }
 LONG: dict[str, Measure] = {
     "wishes": _of(wishes),
     "lists": _of(lists),
     "memory": _of(memory),
     "poisoned": _of(poisoned),
+    "large": _of(large),
 }
 
 

@@ -41,7 +41,7 @@ class Scene:
     @property
     def asked(self) -> "Counter[int]":
         """How often each range was asked for."""
-        return Counter(self.between.ranges)
+        return Counter(start for line, start in self.between.ranges if b"film" in line)
 
     def recall(self, **arguments: object) -> Code:
         """Recall it to its end."""
@@ -49,7 +49,7 @@ class Scene:
 
     def give_up_after(self, count: int) -> None:
         """A recall that is asked back once so many ranges came."""
-        self.place.back = lambda: len(self.between.ranges) > count
+        self.place.back = lambda: sum(self.asked.values()) > count
         assert self.place.run(Recall(EACH), self.name) == {}
         self.place.back = lambda: False
 

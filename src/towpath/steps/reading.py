@@ -60,7 +60,17 @@ class Source(io.RawIOBase):
 
 
 class Whole(io.BytesIO):
-    """A small file's bytes."""
+    """A small file's bytes; `go_on` is asked where none are asked for, so before a put of them is tried again."""
+
+    def __init__(self, content: bytes, go_on: Callable[[], None]) -> None:
+        super().__init__(content)
+        self._go_on = go_on
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Up to so many bytes more."""
+        if size == 0:
+            self._go_on()
+        return super().read(size)
 
     def digest(self) -> bytes:
         """Their xxh3_128."""
@@ -78,7 +88,7 @@ def open_source(
     """The bytes of a file of that size."""
     if size > IN_ONE:
         return Source(fd, progress, go_on)
-    return Whole(os.pread(fd, size, 0))
+    return Whole(os.pread(fd, size, 0), go_on)
 
 
 def checksum_of(fd: int, go_on: Callable[[], None]) -> bytes:

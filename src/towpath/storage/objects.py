@@ -32,6 +32,8 @@ from towpath.storage.sources import pieces
 
 PIECE: Final = 1024 * 1024
 STRAY_AFTER: Final = timedelta(days=7)
+WINDOW: Final = 16 * 1024 * 1024
+"""Bytes that one request brings at most, so that each has a time to end in: what creeps ends as what is silent does."""
 PAGE: Final = 1_000
 
 MD5: Final = "the store's MD5 equals ours"
@@ -44,25 +46,23 @@ class ObjectStorage:
     A put is verified by the ETag in its own answer, where that is the MD5 of what the store received (for parts,
     the MD5 of their MD5s): equal digests of 128 bits are no accident, so nothing needs to be known of the store.
     Where the ETag is something else (Azure, or S3 with keys of its own), the object is read back; a store that
-    was once found to be like that is not asked again. `writer` and `reader` reach the same place; the reader may
-    take its time over a large answer. Where `parts` is given, large objects go through it, and can be gone on with;
-    else obstore puts them in parts, of which nothing stays where the put does not come to its end.
+    was once found to be like that is not asked again. Where `parts` is given, large objects go through
+    it, and can be gone on with; else obstore puts them in parts, of which nothing stays where the put does not come
+    to its end.
     """
 
     abilities: Abilities
 
     def __init__(
         self,
-        writer: ObjectStore,
-        reader: ObjectStore | None = None,
+        store: ObjectStore,
         parts: PartStore | None = None,
         sizes: Sizes = USUAL,
     ) -> None:
         self.abilities = Abilities(parts_over=sizes.single if parts is not None else None)
         self._sizes = sizes
         self._puts = LargePuts(parts, sizes) if parts is not None else None
-        self._writer = writer
-        self._reader = reader or writer
+        self._store = store
         self._etag_tells = {True: True, False: True}
         """For objects put in one request, and for those put in parts."""
         self._large = threading.BoundedSemaphore(AT_ONCE)
@@ -153,14 +153,14 @@ class ObjectStorage:
 
     def _put_single(self, key: str, content: bytes) -> str:
         with _told(f"put '{key}'"):
-            return _plain(obstore.put(self._writer, key, content, use_multipart=False)["e_tag"])
+            return _plain(obstore.put(self._store, key, content, use_multipart=False)["e_tag"])
 
     def _put_parts(self, key: str, sent: "_Sent") -> str:
         part, concurrency = self._sizes.part_of(sent.size), self._sizes.at_once(sent.size)
         try:
             with _told(f"put '{key}'"):
                 answer = obstore.put(
-                    self._writer, key, sent, use_multipart=True, chunk_size=part, max_concurrency=concurrency
+                    self._store, key, sent, use_multipart=True, chunk_size=part, max_concurrency=concurrency
                 )
         except BaseException:
             # obstore aborts the upload and raises what the source raised; tell that apart from the store's words.
@@ -200,40 +200,37 @@ class ObjectStorage:
 
     def _remove(self, key: str) -> None:
         with _told(f"delete '{key}'"), suppress(FileNotFoundError):
-            obstore.delete(self._reader, key)
+            obstore.delete(self._store, key)
 
     # Reading --------------------------------------------------------------------------------------------------
 
     def _pieces(self, key: str, start: int, length: int | None) -> Iterator[bytes]:
-        doing = f"get '{key}'"
         if length == 0:
             if self._find(key) is None:
                 raise ObjectMissing(key)
             return
-        stream = self._stream(key, start, length)
-        while stream is not None:
-            try:
-                piece = next(stream, None)
-            except OBSTORE_ERRORS as error:
-                raise storage_error(doing, error) from None
-            if piece is None:
+        while length is None or length > 0:
+            wanted = WINDOW if length is None else min(WINDOW, length)
+            came, last = 0, True
+            for piece, is_last in self._window(key, start, wanted):
+                came, last = came + len(piece), is_last
+                yield from _cut(piece)
+            if last:
                 return
-            yield from _cut(bytes(piece))
+            start, length = start + came, None if length is None else length - came
 
-    def _stream(self, key: str, start: int, length: int | None) -> Iterator[bytes] | None:
-        """The body of the answer; None where it would begin past the end."""
+    def _window(self, key: str, start: int, length: int) -> Iterator[tuple[bytes, bool]]:
+        """Up to so many bytes, by one request that has a time to end in, however slowly they come; each piece with
+        whether the object ends within the window. Nothing where the window begins past its end."""
         try:
-            if length is not None:
-                found = obstore.get(self._reader, key, options={"range": (start, start + length)})
-            elif start:
-                found = obstore.get(self._reader, key, options={"range": {"offset": start}})
-            else:
-                found = obstore.get(self._reader, key)
-            return iter(found.stream(min_chunk_size=PIECE))
+            found = obstore.get(self._store, key, options={"range": (start, start + length)})
+            last = start + length >= found.meta["size"]
+            for piece in found.stream(min_chunk_size=PIECE):
+                yield bytes(piece), last
         except OBSTORE_ERRORS as error:
             answer = answer_of(error)
             if answer.past_the_end:
-                return None
+                return
             if answer.missing:
                 raise ObjectMissing(key) from None
             raise storage_error(f"get '{key}'", error) from None
@@ -241,7 +238,7 @@ class ObjectStorage:
     def _find(self, key: str) -> ObjectFound | None:
         with _told(f"look at '{key}'"):
             try:
-                meta = obstore.head(self._reader, key)
+                meta = obstore.head(self._store, key)
             except FileNotFoundError:
                 return None
         return ObjectFound(key, meta["size"], meta["last_modified"])
@@ -249,7 +246,7 @@ class ObjectStorage:
     def _list(self, prefix: str, after: str) -> Iterator[ObjectFound]:
         doing = f"list '{prefix}'"
         with _told(doing):
-            pages = obstore.list(self._reader, prefix or None, offset=after or None, chunk_size=PAGE)
+            pages = obstore.list(self._store, prefix or None, offset=after or None, chunk_size=PAGE)
         while True:
             with _told(doing):
                 page = next(pages, None)

@@ -64,6 +64,7 @@ class Retrying:
                 return self._inner.put(key, source, size)
             except StorageError as error:
                 course.pause_or_raise(error)
+                source.read(0)  # Where it is to be given up, it says so now.
                 source.seek(start)
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:

@@ -26,6 +26,8 @@ class Weather:
     spoils: Flips = lambda _line: False
     cuts: Callable[[int], bool] = lambda _number: False
     creeps: Flips = lambda _line: False
+    brief: bool = False
+    """Each connection serves one request, so that many are made."""
 
 
 FAIR = Weather()
@@ -43,8 +45,8 @@ class Proxy:
     seen: list[bytes] = field(default_factory=list)
     flipped: list[bytes] = field(default_factory=list)
 
-    ranges: list[int] = field(default_factory=list)
-    """Where each range begins that was asked for."""
+    ranges: list[tuple[bytes, int]] = field(default_factory=list)
+    """The first line of each request for a range, and where that begins."""
     connections: int = 0
     cut: int = 0
     crept: int = 0
@@ -102,6 +104,8 @@ class Proxy:
                         self.flipped.append(line)
                         body = _flipped(body)
                     client.sendall(self._vouching(answer) + body)
+                    if self.weather.brief:
+                        break
             server.shutdown(socket.SHUT_RDWR)
         client.close()
 
@@ -130,7 +134,7 @@ class Proxy:
     def _note_range(self, head: bytes) -> None:
         found = _RANGE.search(head)
         if found:
-            self.ranges.append(int(found[1]))
+            self.ranges.append((head.partition(b"\r\n")[0], int(found[1])))
 
     def _vouching(self, answer: bytes) -> bytes:
         return _ETAG.sub(rb'\1"0x8DOPAQUE"', answer) if self.hides_etags else answer
