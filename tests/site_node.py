@@ -200,7 +200,9 @@ class Node:
     def _worker(self, link: Link, outbox: Outbox, roots: Roots, disk: ThreadPoolExecutor) -> Worker:
         now = self.clock.now
         ask = hub_asker(link, asyncio.get_running_loop())
-        targets = Targets(ask, BOX_KEY, lambda url, given: open_storage(url, given, [bytes(self.home)]), now)
+        targets = Targets(
+            ask, BOX_KEY, lambda url, given, _: open_storage(url, given, [bytes(self.home)]), now
+        )
         site, crew = Site("oslo", b"k" * 32, unguarded=False), Crew(Pool("path", 4), 4)
         means = Means(site, roots, self.steps, self.discoveries, targets, crew, now)
         hello = wire.Hello(

@@ -200,6 +200,26 @@ def test_a_target_takes_its_secrets_from_a_file_or_standard_input(cli: Cli) -> N
     cli.run("site", "set", SITE, "--no-default-target")
     cli.run("target", "delete", "tape")
     assert cli.json("target", "list") == []
+    assert cli.json("bucket", "list") == []
+
+
+def test_targets_share_a_bucket_whose_credentials_are_changed_once(cli: Cli) -> None:
+    secrets = "access_key_id=k\nsecret_access_key=hunter2hunter2\n"
+    said = cli.run("bucket", "add", "cloud", "s3://archive?region=eu-1", "--credentials", "-", text=secrets)
+    assert said == "bucket cloud: s3://archive?region=eu-1\ncredentials: kept encrypted\ntargets: none\n"
+    for name in ("one", "two"):
+        added = cli.json(
+            "target", "add", name, "--bucket", "cloud", "--prefix", name, "--class", "GLACIER_IR"
+        )
+        assert (added["url"], added["bucket"]) == (f"s3://archive/{name}?region=eu-1", "cloud")
+    said = cli.run("bucket", "credentials", "cloud", "-", text=secrets.replace("hunter2", "hunter3"))
+    assert "targets: one, two" in said
+    assert "hunter" not in said + cli.run("bucket", "show", "cloud") + cli.run("bucket", "list", "--json")
+    assert "that of target 'one'" in cli.mistake("bucket", "remove", "cloud")
+    for name in ("one", "two"):
+        cli.run("target", "delete", name)
+    cli.run("bucket", "remove", "cloud")
+    assert cli.json("bucket", "list") == []
 
 
 @pytest.mark.parametrize(

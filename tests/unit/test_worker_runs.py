@@ -77,7 +77,7 @@ class Bench:
             raise told
         return told
 
-    def open(self, url: str, credentials: Mapping[str, str]) -> Storage:
+    def open(self, url: str, credentials: Mapping[str, str], storage_class: str) -> Storage:
         self.opened.append((url, dict(credentials)))
         return open_storage(url, {}, [bytes(self.place)])
 

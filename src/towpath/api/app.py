@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from towpath import __version__
 from towpath.api import (
+    buckets,
     errors,
     health,
     jobs,
@@ -52,6 +53,7 @@ FOR_CALLERS = (
     limits.router,
     pruning.router,
     errors.router,
+    buckets.router,
     targets.router,
     target_questions.router,
 )

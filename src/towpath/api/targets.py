@@ -5,14 +5,17 @@ from http import HTTPStatus
 from typing import Self
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from starlette.responses import Response
 
+from towpath.api.buckets import plain
 from towpath.api.context import Hub
 from towpath.api.times import at
 from towpath.domain.errors import NotFound, did_you_mean
+from towpath.domain.targets import Traits
 from towpath.engine import registry
 from towpath.engine.registry import TargetView
+from towpath.store.database import Tx
 
 router = APIRouter(prefix="/api/targets", tags=["targets"])
 
@@ -22,12 +25,20 @@ class Target(BaseModel):
 
     name: str = Field(examples=["tape"])
     url: str = Field(examples=["s3://archive/oslo?endpoint=https://s3.example.org"])
+    bucket: str = Field(examples=["cloud"])
+    storage_class: str = Field(description="What new objects are put with; empty: the store's default.")
     created_at: datetime
 
     @classmethod
     def of(cls, target: TargetView) -> Self:
         """The target as the API shows it."""
-        return cls(name=target.name, url=target.url, created_at=at(target.created_at))
+        return cls(
+            name=target.name,
+            url=target.url,
+            bucket=target.bucket,
+            storage_class=target.storage_class,
+            created_at=at(target.created_at),
+        )
 
 
 class Targets(BaseModel):
@@ -38,12 +49,16 @@ class Targets(BaseModel):
 
 
 class NewTarget(BaseModel):
-    """A target to add: secrets go into `credentials`, never into the URL."""
+    """A target to add: in a `bucket` that is there, or with a `url`, for which a bucket of its name is made too.
+
+    Secrets go into `credentials`, never into the URL.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(examples=["tape"])
-    url: str = Field(
+    url: str | None = Field(
+        default=None,
         description="file:///…, s3://bucket/prefix?endpoint=…, az://… or gs://…",
         examples=["s3://archive/oslo?endpoint=https://s3.example.org"],
     )
@@ -52,6 +67,23 @@ class NewTarget(BaseModel):
         description="Kept encrypted, sealed to the nodes that need them.",
         examples=[{"access_key_id": "…"}],
     )
+    bucket: str | None = Field(
+        default=None, description="In place of a URL and credentials.", examples=["cloud"]
+    )
+    prefix: str = Field(
+        default="", description="Beneath what its objects stand in the bucket.", examples=["oslo"]
+    )
+    storage_class: str = Field(default="", examples=["STANDARD_IA"])
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.url is None) == (self.bucket is None):
+            raise ValueError("expected either a url or a bucket")
+        if self.bucket is not None and self.credentials:
+            raise ValueError("expected no credentials beside a bucket, which has its own")
+        if self.url is not None and self.prefix:
+            raise ValueError("expected the prefix within the url")
+        return self
 
 
 async def _target(hub: Hub, name: str) -> Target:
@@ -71,10 +103,16 @@ async def list_targets(hub: Hub) -> Targets:
 @router.post("/", status_code=HTTPStatus.CREATED, summary="Add a target")
 async def add_target(asked: NewTarget, hub: Hub) -> Target:
     """Nodes learn of it when a task of theirs names it."""
-    credentials = {name: secret.get_secret_value() for name, secret in asked.credentials.items()}
-    await hub.database.write(
-        lambda tx: registry.add_target(tx, asked.name, asked.url, credentials, hub.hub_key)
-    )
+    traits = Traits(asked.storage_class)
+
+    def work(tx: Tx) -> None:
+        if asked.bucket is not None:
+            registry.add_target_in(tx, asked.name, asked.bucket, asked.prefix, traits)
+        else:
+            secrets = plain(asked.credentials)
+            registry.add_target(tx, asked.name, asked.url or "", secrets, hub.hub_key, traits)
+
+    await hub.database.write(work)
     return await _target(hub, asked.name)
 
 

@@ -10,6 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from towpath.cli import (
+    bucket,
     error_table,
     hub_command,
     job,
@@ -61,6 +62,7 @@ app.add_typer(job.app, name="job")
 app.add_typer(workflow.app, name="workflow")
 app.add_typer(site.app, name="site")
 app.add_typer(node.app, name="node")
+app.add_typer(bucket.app, name="bucket")
 app.add_typer(target.app, name="target")
 app.add_typer(limit.app, name="limit")
 

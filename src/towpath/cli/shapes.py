@@ -195,6 +195,18 @@ class Target(msgspec.Struct, frozen=True):
 
     name: str
     url: str
+    bucket: str
+    storage_class: str
+    created_at: str
+
+
+class Bucket(msgspec.Struct, frozen=True):
+    """A bucket."""
+
+    name: str
+    url: str
+    has_credentials: bool
+    targets: list[str]
     created_at: str
 
 

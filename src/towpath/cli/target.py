@@ -60,20 +60,32 @@ WORDS = {True: "ok", False: "wrong", None: "not tried"}
 def add(
     name: Name,
     url: Annotated[
-        str, typer.Argument(metavar="URL", help="file:///…, s3://bucket/prefix?endpoint=…, az://… or gs://…")
-    ],
+        str | None,
+        typer.Argument(metavar="[URL]", help="file:///…, s3://bucket/prefix?endpoint=…, az://… or gs://…"),
+    ] = None,
     credentials: Annotated[
         str | None,
         typer.Option(
             "--credentials", metavar="FILE", help="A JSON object, or NAME=VALUE lines; - for standard input."
         ),
     ] = None,
+    bucket: Annotated[
+        str | None, typer.Option("--bucket", metavar="BUCKET", help="In place of URL and --credentials.")
+    ] = None,
+    prefix: Annotated[
+        str, typer.Option("--prefix", help="With --bucket: beneath what its objects stand.")
+    ] = "",
+    storage_class: Annotated[
+        str,
+        typer.Option("--class", metavar="CLASS", help="What objects are put with, as STANDARD_IA or Cool."),
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """Add a target; secrets are read from a file, never from an argument or the URL."""
+    """Add a target in a bucket, or at a URL; secrets are read from a file, never from an argument or the URL."""
     secrets = read_credentials(credentials) if credentials else {}
+    asked = {"name": name, "url": url, "credentials": secrets, "storage_class": storage_class}
     with open_hub() as hub:
-        document = hub.post("/api/targets/", {"name": name, "url": url, "credentials": secrets})
+        document = hub.post("/api/targets/", asked | {"bucket": bucket, "prefix": prefix})
     if as_json:
         print_document(document)
     else:

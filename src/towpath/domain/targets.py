@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from urllib.parse import SplitResult, parse_qsl, unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote_to_bytes, urlsplit
 
 from towpath.domain.errors import Mistake, did_you_mean
 
@@ -39,6 +39,9 @@ class Scheme:
     credentials: frozenset[str] = frozenset()
     bucket: re.Pattern[str] | None = None
     bucket_rule: str = ""
+    classes: re.Pattern[str] | None = None
+    """The storage classes that its objects may be put with; None where it has none."""
+    classes_rule: str = ""
 
 
 def _is_endpoint(text: str) -> str | None:
@@ -74,6 +77,8 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
             frozenset({"access_key_id", "secret_access_key", "session_token"}),
             re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"),
             "3 to 63 lower-case letters, digits, dots and hyphens",
+            re.compile(r"[A-Z][A-Z0-9_]{0,63}"),
+            "a name of S3's such as STANDARD_IA or GLACIER",
         ),
         "az": Scheme(
             "az://container/prefix?account=name",
@@ -81,6 +86,8 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
             frozenset({"account_key", "sas_token", "client_id", "client_secret", "tenant_id"}),
             re.compile(r"[a-z0-9$][a-z0-9-]{1,61}[a-z0-9]"),
             "3 to 63 lower-case letters, digits and hyphens",
+            re.compile(r"Hot|Cool|Cold|Archive"),
+            "Hot, Cool, Cold or Archive",
         ),
         "gs": Scheme(
             "gs://bucket/prefix",
@@ -88,6 +95,8 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
             frozenset({"service_account_key"}),
             re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"),
             "3 to 222 lower-case letters, digits, dots, hyphens and underscores",
+            re.compile(r"STANDARD|NEARLINE|COLDLINE|ARCHIVE"),
+            "STANDARD, NEARLINE, COLDLINE or ARCHIVE",
         ),
     }
 )
@@ -177,3 +186,42 @@ def check_credentials(scheme: str, names: Iterable[str]) -> None:
     if scheme == "s3" and given and not given >= {"access_key_id", "secret_access_key"}:
         missing = sorted({"access_key_id", "secret_access_key"} - given)
         raise Mistake(f"credentials: expected access_key_id and secret_access_key, found no {missing[0]}")
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """How a site's files map to a target beyond its place: the class that objects are put with ("" = the store's)."""
+
+    storage_class: str = ""
+
+
+PLAIN = Traits()
+
+
+def check_traits(scheme: str, traits: Traits) -> None:
+    """Raise `Mistake` unless a target of that scheme can have them."""
+    kind, given = SCHEMES[scheme], traits.storage_class
+    if given and kind.classes is None:
+        raise Mistake(f"storage class: {scheme}:// has none, found '{given}'")
+    if given and kind.classes is not None and not kind.classes.fullmatch(given):
+        raise Mistake(f"storage class: expected {kind.classes_rule}, found '{given}'")
+
+
+def place_of(url: str) -> tuple[str, str]:
+    """The place in a target's URL, without the prefix, and the prefix; a directory is all place."""
+    target, parts = parse_target_url(url), urlsplit(url)
+    if target.scheme == "file":
+        return url, ""
+    return parts._replace(path="").geturl(), target.prefix
+
+
+def beneath(place: str, prefix: str) -> str:
+    """The URL of a prefix in a place; raises `Mistake` for a prefix that cannot be one."""
+    if not prefix.strip("/"):
+        return place
+    parts = urlsplit(place)
+    url = parts._replace(path=f"{parts.path.rstrip('/')}/{quote(prefix.strip('/'))}").geturl()
+    if parts.scheme == "file" and ".." in prefix.split("/"):
+        raise Mistake(f"prefix: expected one without '..', found '{prefix}'")
+    parse_target_url(url)
+    return url

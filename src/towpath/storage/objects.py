@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import obstore
 import xxhash
@@ -25,10 +25,15 @@ from towpath.storage.protocol import (
     ObjectMissing,
     StorageError,
     Stored,
+    has_class,
     is_safe_key,
     require_safe,
 )
 from towpath.storage.sources import pieces
+
+if TYPE_CHECKING:
+    # A type of obstore's stubs alone.
+    from obstore import Attributes
 
 PIECE: Final = 1024 * 1024
 STRAY_AFTER: Final = timedelta(days=7)
@@ -58,9 +63,10 @@ class ObjectStorage:
         store: ObjectStore,
         parts: PartStore | None = None,
         sizes: Sizes = USUAL,
+        storage_class: str = "",
     ) -> None:
         self.abilities = Abilities(parts_over=sizes.single if parts is not None else None)
-        self._sizes = sizes
+        self._sizes, self._class = sizes, storage_class
         self._puts = LargePuts(parts, sizes) if parts is not None else None
         self._store = store
         self._etag_tells = {True: True, False: True}
@@ -153,14 +159,26 @@ class ObjectStorage:
 
     def _put_single(self, key: str, content: bytes) -> str:
         with _told(f"put '{key}'"):
-            return _plain(obstore.put(self._store, key, content, use_multipart=False)["e_tag"])
+            answer = obstore.put(
+                self._store, key, content, attributes=self._attributes(key), use_multipart=False
+            )
+        return _plain(answer["e_tag"])
+
+    def _attributes(self, key: str) -> "Attributes | None":
+        return {"Storage-Class": self._class} if self._class and has_class(key) else None
 
     def _put_parts(self, key: str, sent: "_Sent") -> str:
         part, concurrency = self._sizes.part_of(sent.size), self._sizes.at_once(sent.size)
         try:
             with _told(f"put '{key}'"):
                 answer = obstore.put(
-                    self._store, key, sent, use_multipart=True, chunk_size=part, max_concurrency=concurrency
+                    self._store,
+                    key,
+                    sent,
+                    attributes=self._attributes(key),
+                    use_multipart=True,
+                    chunk_size=part,
+                    max_concurrency=concurrency,
                 )
         except BaseException:
             # obstore aborts the upload and raises what the source raised; tell that apart from the store's words.

@@ -54,13 +54,17 @@ class Access:
 
 
 def open_storage(
-    url: str, credentials: Mapping[str, str], allowed: Sequence[bytes], sizes: Sizes = USUAL
+    url: str,
+    credentials: Mapping[str, str],
+    allowed: Sequence[bytes],
+    sizes: Sizes = USUAL,
+    storage_class: str = "",
 ) -> Storage:
     """The target at that URL; nothing is asked of an object store yet.
 
     `allowed` are the absolute directories beneath which a `file` target may lie; where only the last component of
     its path is missing, it is made. Raises `StorageError` that says what is wrong with the URL, the credentials or
-    the directory.
+    the directory. New objects are put with the storage class, "" for the store's default.
     """
     try:
         target = parse_target_url(url)
@@ -69,19 +73,21 @@ def open_storage(
         raise StorageError(str(mistake), ErrorClass.PERMANENT) from None
     if target.scheme == "file":
         return open_directory(target.directory, allowed)
-    return _open_objects(target, credentials, sizes)
+    return _open_objects(target, credentials, sizes, storage_class)
 
 
 # Object stores ------------------------------------------------------------------------------------------------
 
 
-def _open_objects(target: TargetUrl, credentials: Mapping[str, str], sizes: Sizes) -> ObjectStorage:
+def _open_objects(
+    target: TargetUrl, credentials: Mapping[str, str], sizes: Sizes, storage_class: str
+) -> ObjectStorage:
     timeout = DEFAULT_TIMEOUT
     if "timeout" in target.options:
         timeout = timedelta(seconds=int(target.options["timeout"]))
     store = _opened(Access(target, credentials, _client(target, timeout), RETRIES))
-    parts = _s3_parts(target, credentials, timeout) if target.scheme == "s3" else None
-    return ObjectStorage(store, parts, sizes)
+    parts = _s3_parts(target, credentials, timeout, storage_class) if target.scheme == "s3" else None
+    return ObjectStorage(store, parts, sizes, storage_class)
 
 
 def open_bare(target: TargetUrl, credentials: Mapping[str, str]) -> ObjectStore:
@@ -130,11 +136,14 @@ def _s3(access: Access) -> ObjectStore:
     )
 
 
-def _s3_parts(target: TargetUrl, credentials: Mapping[str, str], timeout: timedelta) -> S3Uploads:
+def _s3_parts(
+    target: TargetUrl, credentials: Mapping[str, str], timeout: timedelta, storage_class: str
+) -> S3Uploads:
     region = target.options.get("region", DEFAULT_REGION)
     endpoint = target.options.get("endpoint", f"https://s3.{region}.amazonaws.com").rstrip("/")
     seconds = timeout.total_seconds()
-    return S3Uploads(S3Place(endpoint, target.bucket, target.prefix, region, credentials, seconds))
+    place = S3Place(endpoint, target.bucket, target.prefix, region, credentials, seconds, storage_class)
+    return S3Uploads(place)
 
 
 def _s3_credential(credentials: Mapping[str, str]) -> "Callable[[], S3Credential]":

@@ -32,6 +32,15 @@ VERSION_MARK: Final = "@"
 PRIVATE_PREFIX: Final = ".towpath/tmp"
 """Where a place keeps writes under way and its own trials: no key lies there, and no listing shows it."""
 
+OURS: Final = ".towpath/"
+"""Beneath it lies what Towpath itself must be able to read at any time, such as records."""
+
+
+def has_class(key: str) -> bool:
+    """Whether an object may be put with a storage class of its target: people's data, and nothing of our own."""
+    return not key.startswith(OURS)
+
+
 _SAFE: Final = re.escape("".join(sorted(map(chr, SAFE_KEY_CHARACTERS))))
 _COMPONENT: Final = rf"(?!\.\.?(?:/|\Z))(?:[{_SAFE}]|%[0-9A-F]{{2}}){{1,{LONGEST_COMPONENT}}}(?<![. ])"
 _KEY: Final = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")

@@ -19,7 +19,7 @@ from towpath.domain.error_table import class_of_names
 from towpath.domain.paths import ErrorClass
 from towpath.storage.answers import Answer, store_refused
 from towpath.storage.parts import Begun, Part, UploadGone, Whole
-from towpath.storage.protocol import StorageError
+from towpath.storage.protocol import StorageError, has_class
 
 CONNECT_TIMEOUT: Final = 5.0
 CONNECTIONS: Final = 32
@@ -52,6 +52,7 @@ class S3Place:
     region: str
     credentials: Mapping[str, str]
     timeout: float
+    storage_class: str = ""
 
 
 class S3Uploads:
@@ -88,6 +89,8 @@ class S3Uploads:
     def begin(self, key: str) -> str:
         """CreateMultipartUpload; asks for a CRC32C of the whole."""
         headers = {"x-amz-checksum-algorithm": "CRC32C", "x-amz-checksum-type": "FULL_OBJECT"}
+        if self._place.storage_class and has_class(key):
+            headers["x-amz-storage-class"] = self._place.storage_class
         return _text(self._ask("POST", key, {"uploads": ""}, headers=headers), "UploadId")
 
     def parts(self, key: str, upload: str) -> Iterator[Part]:

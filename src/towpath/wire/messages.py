@@ -316,6 +316,7 @@ class TargetTold(Message, frozen=True):
     """A sealed box that holds a JSON object of credentials; b"" = none."""
     tag: bytes = b""
     """The 4 bytes that stand for it in marks."""
+    storage_class: str = ""  # What new objects are put with; "" = the store's own default.
 
 
 class Trouble(Message, frozen=True):

@@ -145,8 +145,8 @@ def opener(allowed: tuple[str, ...], site: str) -> Opener:
     directories = [os.fsencode(directory) for directory in allowed]
     around = Surroundings(time.monotonic, time.sleep, random.random)
 
-    def opened(url: str, credentials: Mapping[str, str]) -> Storage:
-        storage = open_storage(url, credentials, directories)
+    def opened(url: str, credentials: Mapping[str, str], storage_class: str) -> Storage:
+        storage = open_storage(url, credentials, directories, storage_class=storage_class)
         if isinstance(storage, DirectoryStorage):
             storage.sweep(datetime.now(UTC))
         elif isinstance(storage, ObjectStorage):

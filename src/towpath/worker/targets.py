@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
+from msgspec import structs
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
 
@@ -27,8 +28,8 @@ AGAIN = 1.0
 Ask = Callable[[wire.TargetAsked], wire.TargetTold]
 """Asks the hub from a task's thread; raises `HubAway` or `HubRefused`."""
 
-Opener = Callable[[str, Mapping[str, str]], Storage]
-"""(URL, credentials) → the opened place; raises `StorageError` for a URL or a directory that cannot be used."""
+Opener = Callable[[str, Mapping[str, str], str], Storage]
+"""(URL, credentials, storage class) → the opened place; raises `StorageError` where it cannot be used."""
 
 Checker = Callable[[str, Mapping[str, str]], list[Finding]]
 """(URL, credentials) → what is well with the place, and what is wrong."""
@@ -120,10 +121,10 @@ class Targets:
         if not told.name:
             raise StorageError(f"{what}: the hub has none such", ErrorClass.PERMANENT)
         credentials = self._unsealed(told, what)
-        if kept is not None and (told.url, credentials) == (kept.told.url, kept.credentials):
+        if kept is not None and credentials == kept.credentials and _is_alike(told, kept.told):
             return _Kept(told, credentials, kept.target, asked_at)
         try:
-            storage = self._opener(told.url, credentials)
+            storage = self._opener(told.url, credentials, told.storage_class)
         except StorageError as error:
             raise StorageError(f"{what}: {error.reason}", error.error_class) from None
         url = parse_target_url(told.url)
@@ -140,3 +141,8 @@ class Targets:
                 f"{what}: its secret was sealed to another node's key", ErrorClass.TRANSIENT
             ) from None
         return {str(name): str(value) for name, value in opened.items()}
+
+
+def _is_alike(told: wire.TargetTold, before: wire.TargetTold) -> bool:
+    """Whether a target is told as before: what is sealed looks different each time."""
+    return told == structs.replace(before, sealed=told.sealed)

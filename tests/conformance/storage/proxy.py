@@ -42,7 +42,11 @@ class Proxy:
     hides_etags: bool
     watch: Callable[[bytes], None]
     weather: "Weather"
+    answers: Callable[[bytes], bytes | None]
+    """What it answers to the head of a request in place of the server, if anything."""
     seen: list[bytes] = field(default_factory=list)
+    heads: list[bytes] = field(default_factory=list)
+    """Of each request, all of its head."""
     flipped: list[bytes] = field(default_factory=list)
 
     ranges: list[tuple[bytes, int]] = field(default_factory=list)
@@ -92,7 +96,12 @@ class Proxy:
                         self._creep(head, asking, client)
                         break
                     self._note_range(head)
-                    sent = self._changed(line, _body(head, asking))
+                    body = _body(head, asking)
+                    self.heads.append(head)
+                    if (own := self.answers(head)) is not None:
+                        client.sendall(own)
+                        continue
+                    sent = self._changed(line, body)
                     if cut:
                         server.sendall(head + sent[: len(sent) // 2])
                         self.cut += 1
@@ -186,9 +195,10 @@ def proxy(
     hides_etags: bool = False,
     watch: Callable[[bytes], None] = lambda _line: None,
     weather: Weather = FAIR,
+    answers: Callable[[bytes], bytes | None] = lambda _head: None,
 ) -> Iterator[Proxy]:
     """A proxy for as long as the `with` lasts; `watch` is told of each request before it goes on."""
-    running = Proxy(upstream, flips, hides_etags, watch, weather)
+    running = Proxy(upstream, flips, hides_etags, watch, weather, answers)
     try:
         yield running
     finally:

@@ -1,18 +1,21 @@
 """What the hub knows beside jobs: sites, nodes, targets whose secrets nobody reads, and keys of the API."""
 
 import json
+from functools import partial
 
 import nacl.public
 import pytest
 from tests.hub_desk import Hub, Node
 
 from towpath.domain.errors import Conflict, Mistake, NotFound
+from towpath.domain.targets import Traits
 from towpath.engine import nodes, registry
 from towpath.engine.nodes import Unknown
-from towpath.store.tables import api_keys, targets
+from towpath.store.tables import api_keys, buckets
 from towpath.wire import TargetAsked, TargetTold
 
 HUB_KEY = bytes(range(32))
+COLD = Traits("GLACIER")
 SECRET = "correct-horse-battery-staple"
 CREDENTIALS = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": SECRET}
 
@@ -64,7 +67,7 @@ def test_the_same_secret_is_never_sealed_alike_twice(hub: Hub, oslo: Node) -> No
     first, second = (ask(hub, oslo, TargetAsked("cloud")).sealed for _ in range(2))
     assert first != second
     with hub.database.reading() as conn:
-        kept = conn.scalars(targets.select().with_only_columns(targets.c.secret)).all()
+        kept = conn.scalars(buckets.select().with_only_columns(buckets.c.secret)).all()
     assert len(set(kept)) == len(kept)
 
 
@@ -192,3 +195,61 @@ def test_each_key_is_another(hub: Hub) -> None:
     first, second = (hub.tell(lambda tx: registry.make_api_key(tx, "ana")) for _ in range(2))
     assert first != second
     assert len(first) > 40
+
+
+# Buckets ------------------------------------------------------------------------------------------------------
+
+
+def test_targets_in_one_bucket_share_its_credentials_and_take_the_new_ones(hub: Hub, oslo: Node) -> None:
+    box = box_of(hub, oslo)
+    hub.tell(lambda tx: registry.add_bucket(tx, "cloud", "s3://bkt?region=eu-1", CREDENTIALS, HUB_KEY))
+    for name in ("one", "two"):
+        hub.tell(partial(registry.add_target_in, name=name, bucket="cloud", prefix=f"p/{name}", traits=COLD))
+    told = ask(hub, oslo, TargetAsked("two"))
+    assert (told.url, told.storage_class) == ("s3://bkt/p/two?region=eu-1", "GLACIER")
+    assert json.loads(box.decrypt(told.sealed)) == CREDENTIALS
+    fresh = CREDENTIALS | {"secret_access_key": "another"}
+    hub.tell(lambda tx: registry.set_credentials(tx, "cloud", fresh, HUB_KEY))
+    for name in ("one", "two"):
+        assert json.loads(box.decrypt(ask(hub, oslo, TargetAsked(name)).sealed)) == fresh
+    with hub.database.reading() as conn:
+        views = {view.name: view for view in registry.list_buckets(conn)}
+    assert (views["cloud"].targets, views["cloud"].has_credentials) == (("one", "two"), True)
+
+
+def test_a_target_at_a_url_makes_a_bucket_of_its_name_and_takes_it_along(hub: Hub) -> None:
+    add_target(hub, "cloud", CREDENTIALS, "s3://bkt/some/prefix?region=eu-1")
+    with hub.database.reading() as conn:
+        views = {view.name: view for view in registry.list_buckets(conn)}
+        (target,) = [view for view in registry.list_targets(conn) if view.name == "cloud"]
+    assert views["cloud"].url == "s3://bkt?region=eu-1"
+    assert target.url == "s3://bkt/some/prefix?region=eu-1"
+    hub.tell(lambda tx: registry.add_target_in(tx, "other", "cloud", "else"))
+    hub.tell(lambda tx: registry.delete_target(tx, "cloud"))
+    with pytest.raises(Conflict, match="bucket 'cloud' is that of target 'other'"):
+        hub.tell(lambda tx: registry.remove_bucket(tx, "cloud"))
+    hub.tell(lambda tx: registry.delete_target(tx, "other"))
+    hub.tell(lambda tx: registry.remove_bucket(tx, "cloud"))
+    with pytest.raises(NotFound, match="no bucket 'cloud'"):
+        hub.tell(lambda tx: registry.set_credentials(tx, "cloud", CREDENTIALS, HUB_KEY))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "storage_class", "text"),
+    [
+        ("a//b", "", "expected a prefix without"),
+        ("a/../b", "", "without '..'"),
+        ("x" * 200, "", "at most 127 bytes"),
+        ("", "Cool", "storage class: expected a name of S3's"),
+    ],
+)
+def test_a_mistake_in_a_target_of_a_bucket_is_named(
+    hub: Hub, prefix: str, storage_class: str, text: str
+) -> None:
+    hub.tell(lambda tx: registry.add_bucket(tx, "cloud", "s3://bkt", CREDENTIALS, HUB_KEY))
+    with pytest.raises(Mistake, match=text):
+        hub.tell(lambda tx: registry.add_target_in(tx, "x", "cloud", prefix, Traits(storage_class)))
+    with pytest.raises(Mistake, match="storage class: file:// has none"):
+        hub.tell(lambda tx: registry.add_target_in(tx, "x", "vault", "p", Traits("GLACIER")))
+    with pytest.raises(NotFound, match="no bucket 'clod', did you mean 'cloud'"):
+        hub.tell(lambda tx: registry.add_target_in(tx, "x", "clod"))

@@ -7,6 +7,7 @@ came, compressed, and never unpacked on the way from one node to the next.
 from towpath.store.tables.base import Count, Id, Time, metadata
 from towpath.store.tables.places import (
     api_keys,
+    buckets,
     conductor,
     holds,
     limits,
@@ -43,6 +44,7 @@ __all__ = [
     "Time",
     "api_keys",
     "batches",
+    "buckets",
     "conductor",
     "error_rates",
     "holds",

@@ -93,10 +93,21 @@ targets = sa.Table(
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("tag", sa.LargeBinary, nullable=False, unique=True),
     sa.Column("url", sa.Text, nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("bucket", sa.String(64), nullable=False, server_default=""),
+    sa.Column("storage_class", sa.String(64), nullable=False, server_default=""),
+)
+"""A target. `tag` is the 4 bytes that stand for it in marks; `url` is its bucket's with the target's prefix."""
+
+buckets = sa.Table(
+    "buckets",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("url", sa.Text, nullable=False),
     sa.Column("secret", sa.LargeBinary),
     sa.Column("created_at", Time, nullable=False),
 )
-"""A target. `tag` is the 4 bytes that stand for it in marks; `secret` is encrypted under the hub's key."""
+"""A place, and the credentials for it, encrypted under the hub's key; any number of targets lie in it."""
 
 questions = sa.Table(
     "questions",

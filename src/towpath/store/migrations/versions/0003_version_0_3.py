@@ -15,6 +15,26 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Add it, part by part."""
     _questions()
+    _buckets()
+
+
+def _buckets() -> None:
+    """Places and their credentials, apart from targets: each target that is there gets a bucket of its own name."""
+    op.create_table(
+        "buckets",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_buckets")),
+    )
+    for name in ("bucket", "storage_class"):
+        op.add_column("targets", sa.Column(name, sa.String(length=64), server_default="", nullable=False))
+    op.execute(
+        "INSERT INTO buckets (name, url, secret, created_at) SELECT name, url, secret, created_at FROM targets"
+    )
+    op.execute("UPDATE targets SET bucket = name")
+    op.drop_column("targets", "secret")
 
 
 def _questions() -> None:
