@@ -125,14 +125,29 @@ def test_the_status_leaves_out_the_pid_of_a_process_that_is_gone(tmp_path: Path)
     mine = Child("hub", None, os.getpid(), 0, "2026-01-31T12:00:00Z", born_at(os.getpid()))
     dead = Child("nats", None, gone.pid, 0, "2026-01-31T12:00:00Z", 1)
     other = Child("worker", "oslo", os.getpid(), 0, "2026-01-31T12:00:00Z", 1)
-    write_status(home, Status(1, "http://127.0.0.1:1", [mine, dead, other]))
+    write_status(home, Status(os.getpid(), "http://127.0.0.1:1", [mine, dead, other]))
     assert read_status(home) is None
     lock = take_lock(home)
     assert lock is not None
+    sign_lock(lock, os.getpid())
     status = read_status(home)
     os.close(lock)
     assert status is not None
     assert [child.pid for child in status.children] == [os.getpid(), None, None]
+
+
+def test_what_an_earlier_supervisor_wrote_says_nothing_of_the_one_that_lives(tmp_path: Path) -> None:
+    home = Home(tmp_path / "h")
+    home.make()
+    often_dead = Child("nats", None, None, 7, "2026-01-31T12:00:00Z", 1)
+    write_status(home, Status(os.getpid() + 1, "http://127.0.0.1:1", [often_dead]))
+    lock = take_lock(home)
+    assert lock is not None
+    sign_lock(lock, os.getpid())
+    assert read_status(home) is None
+    write_status(home, Status(os.getpid(), "http://127.0.0.1:1", []))
+    assert read_status(home) == Status(os.getpid(), "http://127.0.0.1:1", [])
+    os.close(lock)
 
 
 def test_a_log_that_has_grown_too_long_goes_aside(tmp_path: Path) -> None:

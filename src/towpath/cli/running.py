@@ -97,12 +97,19 @@ def write_status(home: Home, status: Status) -> None:
 
 
 def read_status(home: Home) -> Status | None:
-    """What runs, each process looked after: one that is gone has no pid. None where no supervisor lives."""
-    if not is_running(home):
+    """What runs, each process looked after: one that is gone has no pid.
+
+    None where no supervisor lives, or the one that does has said nothing yet: what an earlier one wrote counts for
+    nothing.
+    """
+    pid = supervisor_of(home)
+    if pid is None:
         return None
     try:
         status = msgspec.json.decode(home.status_file.read_bytes(), type=Status)
     except FileNotFoundError:
+        return None
+    if status.pid != pid:
         return None
     alive = [
         child
