@@ -80,6 +80,7 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "move": {"from_path": "inbox", "to_path": "projects/2026", "recursive": True, "replace": "older"},
     "copy": {"from_path": "projects", "to_root": "scratch", "replace": "older"},
     "adopt": {"moved": True},
+    "undelete": {"hydrate": True, "endpoint": "archive"},
     "set_metadata": {"mode": "0640", "group": "survey", "xattrs": '{"user.project": "survey"}'},
     "tag": {"tag": "project", "value": "survey"},
     "check_sync_state": {"site": "*destinationsite", "sync_preference": "newest"},

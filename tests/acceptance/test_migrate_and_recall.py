@@ -160,3 +160,16 @@ def test_a_tree_that_was_restored_from_a_copy_is_adopted_and_comes_back(world: W
     assert ended.status == 0, {row["reason"] for row in world.failed(int(ended.out))}
     world.do("recall", place)
     assert trees.picture(place) == before
+
+
+def test_what_a_user_deleted_is_brought_back_by_one_command(world: World, target: str) -> None:
+    place = world.fresh("deleted")
+    trees.sow(place, 20)
+    before = trees.picture(place)
+    world.do("migrate", place, {"endpoint": target})
+    shutil.rmtree(place / "000")
+    given = ["--site=oslo", f"--target={target}", "--wait", str(place)]
+    ended = world.command("undelete", *given)
+    assert ended.status == 0, {row["reason"] for row in world.failed(int(ended.out))}
+    world.do("recall", place)
+    assert trees.picture(place) == before

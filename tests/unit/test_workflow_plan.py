@@ -228,6 +228,7 @@ def test_the_workflows_that_come_installed() -> None:
         "copy",
         "unmanage",
         "adopt",
+        "undelete",
         "checksum",
         "manifest",
         "verify",

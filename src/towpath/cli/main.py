@@ -20,6 +20,7 @@ from towpath.cli import (
     site,
     supervise,
     target,
+    undelete,
     up,
     worker_command,
     workflow,
@@ -57,6 +58,7 @@ app.command("hub")(hub_command.hub)
 app.command("worker")(worker_command.worker)
 app.command("supervise", hidden=True)(supervise.supervise)
 app.command("run")(run.run)
+app.command("undelete")(undelete.undelete)
 app.command("errors")(error_table.errors)
 app.add_typer(job.app, name="job")
 app.add_typer(workflow.app, name="workflow")

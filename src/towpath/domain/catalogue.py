@@ -180,6 +180,17 @@ ADOPT = StepSpec(
         ABORT_MISSING,
     ),
 )
+UNDELETE = StepSpec(
+    "undelete",
+    "make files anew that were deleted here and are at the target still",
+    (
+        Argument("hydrate", "bool", False, "also bring the data"),
+        ENDPOINT,
+        DEFAULT_UID,
+        DEFAULT_GID,
+    ),
+    needs_target=True,
+)
 SET_METADATA = StepSpec(
     "set_metadata",
     "set permissions, owner, group, times and extended attributes",
@@ -302,6 +313,7 @@ BUILT_IN: tuple[StepSpec, ...] = (
     COPY,
     UNMANAGE,
     ADOPT,
+    UNDELETE,
     SET_METADATA,
     TAG,
     CHECK_SYNC_STATE,

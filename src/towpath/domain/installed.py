@@ -14,6 +14,7 @@ from towpath.domain.catalogue import (
     RECALL,
     RECORD,
     REVERSE_STUB,
+    UNDELETE,
     UNMANAGE,
     VERIFY,
     Argument,
@@ -143,6 +144,12 @@ DOCUMENTS: tuple[dict[str, object], ...] = (
         "label": "Bind restored stubs anew",
         "fields": _fields((ADOPT,)),
         "filter_rules": _rules(("file",), _use(ADOPT)),
+    },
+    {
+        "name": "undelete",
+        "label": "Bring deleted files back",
+        "fields": _fields((UNDELETE,)),
+        "filter_rules": _rules(("file", "directory"), _use(UNDELETE)),
     },
     {
         "name": "checksum",
