@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from tests.acceptance.world import MakeWorld, World, furnished, making, plant_rig
+from tests.fixtures_azurite import azurite, container
 from tests.fixtures_hub import make_hub, make_shared_hub, reaper
 from tests.fixtures_seaweed import bucket, seaweed
 
-__all__ = ["bucket", "make_hub", "make_shared_hub", "reaper", "seaweed"]
+__all__ = ["azurite", "bucket", "container", "make_hub", "make_shared_hub", "reaper", "seaweed"]
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 
 from tests.acceptance.world import World
+from tests.fixtures_azurite import Azurite
 from tests.fixtures_seaweed import Seaweed
 
 
@@ -52,3 +53,34 @@ def test_what_stands_at_a_target_is_listed_page_by_page(world: World) -> None:
         after = page["next"]
     assert seen == [*names, "b/one"]
     assert "nothing stands there" in world.command("target", "browse", "browsed", "c").err
+
+
+THAW = {
+    "name": "thaw",
+    "filter_rules": [
+        {
+            "type": "file",
+            "state": "all",
+            "action": [{"name": "recall", "patience": {"archive_first": 0, "archive_longest": 1}}],
+        }
+    ],
+}
+
+
+def test_files_whose_objects_lie_in_an_archive_wait_without_a_slot_and_come_back(
+    world: World, azurite: Azurite, container: str
+) -> None:
+    cold = {"name": "cold", "url": azurite.url(container), "credentials": azurite.credentials}
+    world.post("/api/targets/", cold | {"storage_class": "Archive"})
+    world.post("/api/workflows/", THAW)
+    place = world.fresh("frozen")
+    for number in range(5):
+        (place / f"f{number}").write_bytes(b"ice" * 10_000)
+    world.do("migrate", place, {"endpoint": "cold"})
+    assert all((place / f"f{number}").stat().st_blocks == 0 for number in range(5))
+    rows = world.json("target", "browse", "cold", "oslo")
+    tiers = [azurite.ask("HEAD", f"{container}/{row['key']}", {}).headers["x-ms-access-tier"] for row in rows]
+    assert tiers == ["Archive"] * 5
+    ended = world.do("thaw", place)
+    assert ended["totals"]["done"] == 5
+    assert all((place / f"f{number}").read_bytes() == b"ice" * 10_000 for number in range(5))

@@ -128,8 +128,8 @@ def test_the_most_exact_name_of_an_error_decides_then_its_class() -> None:
         ),
         (
             definition({"on_error": {"503": "transiant"}}),
-            "filter_rules[0].action[0].on_error.503: expected one of permanent, transient, no_space, no_permission,"
-            " found 'transiant', did you mean 'transient'?",
+            "filter_rules[0].action[0].on_error.503: expected one of permanent, transient, no_space, archived,"
+            " no_permission, found 'transiant', did you mean 'transient'?",
         ),
         (definition(on_error=[]), "on_error: expected an object, found a list"),
         (definition(patience={"trys": 3}), "patience.trys: unknown key, did you mean 'tries'?"),

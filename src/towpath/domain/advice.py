@@ -140,6 +140,7 @@ WAITING: Mapping[Reason, str] = MappingProxyType(
         Reason.PHASE: "See why the tasks of the earlier phase do not end.",
         Reason.BACK_OFF: "Nothing; where it comes again and again, mend what its error (`towpath errors`) names.",
         Reason.NO_SPACE: "Make room at the place that it names; then it goes on by itself.",
+        Reason.ARCHIVED: "Nothing: archives take hours; it goes on by itself.",
         Reason.APART: _BY_ITSELF,
         Reason.JOB_CAP: "`towpath job max-tasks ID N`, if the job may have more.",
         Reason.OWNER_CAP: "`towpath limit`, if the owner may have more.",

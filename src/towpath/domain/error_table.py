@@ -11,12 +11,14 @@ from towpath.domain.paths import ErrorClass
 
 PERMANENT, TRANSIENT = ErrorClass.PERMANENT, ErrorClass.TRANSIENT
 NO_SPACE, NO_PERMISSION = ErrorClass.NO_SPACE, ErrorClass.NO_PERMISSION
+ARCHIVED = ErrorClass.ARCHIVED
 
 MEANS: Mapping[ErrorClass, str] = MappingProxyType(
     {
         PERMANENT: "the path fails now: trying again changes nothing until somebody mends the cause",
         TRANSIENT: "the path is tried again after a while, and fails once it was tried often enough",
         NO_SPACE: "the path waits until there is room, and is then tried again; it never fails of this",
+        ARCHIVED: "the path waits until the object was brought back from its archive; it never fails of this",
         NO_PERMISSION: "the path fails now: the worker may not do this",
     }
 )
@@ -54,7 +56,8 @@ STORE: Mapping[str, ErrorClass] = MappingProxyType(
         **dict.fromkeys(("XAmzContentChecksumMismatch", "IncompleteBody"), TRANSIENT),
         **dict.fromkeys(("Connect", "Timeout", "Interrupted", "Decode", "Request", "Unknown"), TRANSIENT),
         **dict.fromkeys(("NoSuchKey", "NoSuchBucket", "ContainerNotFound", "InvalidRange"), PERMANENT),
-        **dict.fromkeys(("EntityTooLarge", "KeyTooLongError", "InvalidObjectState"), PERMANENT),
+        **dict.fromkeys(("EntityTooLarge", "KeyTooLongError"), PERMANENT),
+        **dict.fromkeys(("InvalidObjectState", "BlobArchived", "BlobBeingRehydrated"), ARCHIVED),
     }
 )
 """A store's own codes, which say more than its status, and how an exchange with it broke off."""

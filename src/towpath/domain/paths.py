@@ -70,6 +70,8 @@ class ErrorClass(StrEnum):
     """Trying again later may work."""
     NO_SPACE = "no_space"
     """The place is full."""
+    ARCHIVED = "archived"
+    """It lies in an archive, and has to be brought back before it can be read: that was asked for."""
     NO_PERMISSION = "no_permission"
     """The worker may not do this."""
 

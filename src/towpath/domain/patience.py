@@ -35,6 +35,11 @@ class Patience:
     space_longest: int = 300
     """A full place is tried again at least so often, without end."""
 
+    archive_first: int = 300
+    """Seconds after which an object that is brought back from an archive is looked at again at first."""
+    archive_longest: int = 3600
+    """It is looked at again at least so often, without end."""
+
     def back_off(self, tries: int, spread: float) -> int:
         """Microseconds to wait after so many tries: exponential, with full jitter (`spread`, 0 up to 1)."""
         ceiling = min(self.longest, self.first * 2 ** min(tries - 1, 30))
@@ -43,8 +48,16 @@ class Patience:
     def probe(self, waited: int, spread: float) -> int:
         """Microseconds until a full place is tried again, where it has been waited for so many already: as long
         again, within bounds, and a little sooner or later than others do."""
-        again = min(max(waited, self.space_first * SECOND), self.space_longest * SECOND)
-        return int(again * (0.5 + spread / 2))
+        return _again(waited, spread, self.space_first, self.space_longest)
+
+    def look(self, waited: int, spread: float) -> int:
+        """Microseconds until an archived object is looked at again, as `probe` says it of a full place."""
+        return _again(waited, spread, self.archive_first, self.archive_longest)
+
+
+def _again(waited: int, spread: float, first: int, longest: int) -> int:
+    again = min(max(waited, first * SECOND), longest * SECOND)
+    return int(again * (0.5 + spread / 2))
 
 
 def apart(losses: int, spread: float) -> int:

@@ -33,6 +33,8 @@ class Reason(StrEnum):
     """An error that may pass put it off until a time."""
     NO_SPACE = "no_space"
     """There was no space left; it is tried again at a time."""
+    ARCHIVED = "archived"
+    """An object lies in an archive, and was asked for; it is looked at again at a time."""
     APART = "apart"
     """It lost its worker together with others, and runs apart from them at a time."""
     JOB_CAP = "job_cap"
@@ -314,6 +316,7 @@ PARKED: Mapping[str, tuple[Reason, str]] = MappingProxyType(
     {
         "transient": (Reason.BACK_OFF, "put off until {until} by an error that may pass: {why}"),
         "no_space": (Reason.NO_SPACE, "there was no space; tried again at {until}: {why}"),
+        "archived": (Reason.ARCHIVED, "an archive brings it back; looked at again at {until}: {why}"),
         "lost": (Reason.APART, "runs again at {until}, apart from others that lost their worker with it"),
     }
 )

@@ -20,6 +20,9 @@ UNPARKED = 1000
 
 KNOWN = frozenset(ErrorClass)
 
+WAITED_FOR = frozenset({ErrorClass.NO_SPACE, ErrorClass.ARCHIVED})
+"""What is waited for without end."""
+
 
 @dataclass(slots=True)
 class Judged:
@@ -44,7 +47,7 @@ def judge(ledger: Ledger, task: Task, codes: bytes, said: Sequence[Note]) -> Jud
             if note.error_class in KNOWN
             else ""
         )
-        if cls == ErrorClass.NO_SPACE or (cls == ErrorClass.TRANSIENT and not last_try):
+        if cls in WAITED_FOR or (cls == ErrorClass.TRANSIENT and not last_try):
             kind = ErrorClass(cls)
             judged.put_off.setdefault(kind, bytearray(len(codes)))[note.index] = 1
             judged.why.setdefault(kind, note.reason)
@@ -89,7 +92,8 @@ def _park(ledger: Ledger, task: Task, kind: ErrorClass, why: str) -> None:
         wait = patience.back_off(task.tries, spread(task.id, task.tries))
     else:
         waited = now - task.parked_at if task.parked == kind and task.parked_at else 0
-        wait = patience.probe(waited, spread(task.id, waited))
+        again = patience.look if kind is ErrorClass.ARCHIVED else patience.probe
+        wait = again(waited, spread(task.id, waited))
     ledger.park(task, Parking(now + wait, kind, notes.kept_text(why, notes.LONGEST)))
 
 

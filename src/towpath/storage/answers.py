@@ -55,6 +55,11 @@ class Answer:
         return self.status == 416 or self.code in ("InvalidRange", "StartTooLarge")
 
     @property
+    def archived(self) -> bool:
+        """The object lies in an archive, or is on its way back."""
+        return class_of_names((self.code,)) is ErrorClass.ARCHIVED
+
+    @property
     def missing(self) -> bool:
         """There is no such object, where there is such a bucket."""
         return self.status == 404 and self.code not in ("NoSuchBucket", "ContainerNotFound")

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 import obstore
 import xxhash
@@ -15,11 +15,13 @@ from obstore.store import ObjectStore
 
 from towpath.domain.paths import ErrorClass
 from towpath.storage.answers import OBSTORE_ERRORS, answer_of, storage_error
+from towpath.storage.azure import ARCHIVE
 from towpath.storage.large import AT_ONCE, USUAL, LargePuts, Sizes
 from towpath.storage.parts import PartStore
 from towpath.storage.protocol import (
     PRIVATE_PREFIX,
     Abilities,
+    Archived,
     Corrupt,
     ObjectFound,
     ObjectMissing,
@@ -45,6 +47,16 @@ MD5: Final = "the store's MD5 equals ours"
 READ_BACK: Final = "read back"
 
 
+class Tiers(Protocol):
+    """The way to an archive and back, where a store has one."""
+
+    def archive(self, key: str) -> None:
+        """Put an object into the archive that was put with no class, and verified."""
+
+    def restore(self, key: str) -> None:
+        """Ask for it to be brought back; asking again while that is under way does no harm."""
+
+
 class ObjectStorage:
     """A bucket, or a prefix in one.
 
@@ -64,9 +76,10 @@ class ObjectStorage:
         parts: PartStore | None = None,
         sizes: Sizes = USUAL,
         storage_class: str = "",
+        tiers: Tiers | None = None,
     ) -> None:
         self.abilities = Abilities(parts_over=sizes.single if parts is not None else None)
-        self._sizes, self._class = sizes, storage_class
+        self._sizes, self._class, self._tiers = sizes, storage_class, tiers
         self._puts = LargePuts(parts, sizes) if parts is not None else None
         self._store = store
         self._etag_tells = {True: True, False: True}
@@ -77,7 +90,15 @@ class ObjectStorage:
     def put(self, key: str, source: BinaryIO, size: int) -> Stored:
         """Put in one request up to 8 MiB, else in parts; verify; delete what is not what was sent."""
         require_safe(key)
-        return Stored(key, size, self._keep(key, source, size))
+        stored = Stored(key, size, self._keep(key, source, size))
+        if self._tiers is not None and self._archives_late and has_class(key):
+            self._tiers.archive(key)
+        return stored
+
+    @property
+    def _archives_late(self) -> bool:
+        """Azure's archive: nothing in it can be read back, so objects go there once they are verified."""
+        return self._class == ARCHIVE
 
     def get(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """The object's bytes, by one request."""
@@ -165,7 +186,8 @@ class ObjectStorage:
         return _plain(answer["e_tag"])
 
     def _attributes(self, key: str) -> "Attributes | None":
-        return {"Storage-Class": self._class} if self._class and has_class(key) else None
+        at_once = self._class and not self._archives_late and has_class(key)
+        return {"Storage-Class": self._class} if at_once else None
 
     def _put_parts(self, key: str, sent: "_Sent") -> str:
         part, concurrency = self._sizes.part_of(sent.size), self._sizes.at_once(sent.size)
@@ -195,6 +217,8 @@ class ObjectStorage:
             found = f"{size} bytes with another checksum" if size == sent.size else f"{size} bytes"
         except ObjectMissing:
             found = "no object"
+        except Archived:
+            found = "one in an archive, which nobody can read back"
         except BaseException:
             if sent.broken is not None:  # Nobody has been told of the object: it must not be left.
                 with suppress(StorageError):
@@ -251,7 +275,16 @@ class ObjectStorage:
                 return
             if answer.missing:
                 raise ObjectMissing(key) from None
+            if answer.archived:
+                raise self._archived(key, answer.name) from None
             raise storage_error(f"get '{key}'", error) from None
+
+    def _archived(self, key: str, name: str) -> StorageError:
+        """What is said of an archived object, once the store was asked to bring it back."""
+        if self._tiers is None:
+            return StorageError(f"get '{key}': it is in an archive: {name}", ErrorClass.PERMANENT, name)
+        self._tiers.restore(key)
+        return Archived(key, name)
 
     def _find(self, key: str) -> ObjectFound | None:
         with _told(f"look at '{key}'"):

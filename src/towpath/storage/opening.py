@@ -14,6 +14,7 @@ from towpath.domain.errors import Mistake
 from towpath.domain.paths import ErrorClass, printable, reason_of
 from towpath.domain.targets import TargetUrl, check_credentials, parse_target_url
 from towpath.storage.answers import OBSTORE_ERRORS
+from towpath.storage.azure import AzurePlace, AzureTiers
 from towpath.storage.large import USUAL, Sizes
 from towpath.storage.objects import ObjectStorage
 from towpath.storage.posix import DirectoryStorage
@@ -87,7 +88,15 @@ def _open_objects(
         timeout = timedelta(seconds=int(target.options["timeout"]))
     store = _opened(Access(target, credentials, _client(target, timeout), RETRIES))
     parts = _s3_parts(target, credentials, timeout, storage_class) if target.scheme == "s3" else None
-    return ObjectStorage(store, parts, sizes, storage_class)
+    tiers = _azure_tiers(target, credentials, timeout) if target.scheme == "az" else parts
+    return ObjectStorage(store, parts, sizes, storage_class, tiers)
+
+
+def _azure_tiers(target: TargetUrl, credentials: Mapping[str, str], timeout: timedelta) -> AzureTiers:
+    account = target.options.get("account", "")
+    endpoint = target.options.get("endpoint", f"https://{account}.blob.core.windows.net")
+    seconds = timeout.total_seconds()
+    return AzureTiers(AzurePlace(endpoint, account, target.bucket, target.prefix, credentials, seconds))
 
 
 def open_bare(target: TargetUrl, credentials: Mapping[str, str]) -> ObjectStore:

@@ -108,6 +108,13 @@ class ObjectMissing(StorageError):
         super().__init__(f"no object '{key}' at the target", ErrorClass.PERMANENT)
 
 
+class Archived(StorageError):
+    """The object lies in an archive; it was asked for, and is there again after some hours."""
+
+    def __init__(self, key: str, name: str) -> None:
+        super().__init__(f"get '{key}': it is in an archive, and was asked for", ErrorClass.ARCHIVED, name)
+
+
 class Corrupt(StorageError):
     """What the place keeps, or what came back from it, is not what was sent."""
 

@@ -22,6 +22,8 @@ from towpath.storage.parts import Begun, Part, UploadGone, Whole
 from towpath.storage.protocol import StorageError, has_class
 
 CONNECT_TIMEOUT: Final = 5.0
+RESTORED_DAYS: Final = 7
+"""How long what an archive brought back stays readable."""
 CONNECTIONS: Final = 32
 RETRIES: Final = urllib3.Retry(
     connect=3,
@@ -117,6 +119,18 @@ class S3Uploads:
         kind = _text(found, "ChecksumType")
         crc = _crc(_text(found, "ChecksumCRC32C")) if kind in ("", "FULL_OBJECT") else None
         return Whole(_plain(_text(found, "ETag")), crc)
+
+    def archive(self, key: str) -> None:
+        """Nothing: an object of S3 is put with its class."""
+
+    def restore(self, key: str) -> None:
+        """RestoreObject: a copy for a week; nothing happens where that is under way."""
+        body = b"<RestoreRequest><Days>%d</Days></RestoreRequest>" % RESTORED_DAYS
+        try:
+            self._call("POST", key, {"restore": ""}, body, {"content-type": "application/xml"})
+        except StorageError as error:
+            if not error.error_name.endswith("RestoreAlreadyInProgress"):
+                raise
 
     def abort(self, key: str, upload: str) -> None:
         """AbortMultipartUpload."""

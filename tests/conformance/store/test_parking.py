@@ -14,7 +14,7 @@ from towpath.domain.states import Wanted
 from towpath.engine.retry import Retry
 from towpath.store import tables
 
-TRANSIENT, NO_SPACE = "transient", "no_space"
+TRANSIENT, NO_SPACE, ARCHIVED = "transient", "no_space", "archived"
 
 
 def failing(one: wire.Grant, errors: dict[bytes, tuple[str, str]]) -> wire.Ended:
@@ -251,3 +251,22 @@ def test_a_retry_of_what_was_put_off_and_cancelled_begins_at_its_step(hub: Hub, 
     hub.upkeep()
     (again,) = oslo.claim().grants
     assert (again.step, paths_of(again)) == ("checksum", [b"f000001"])
+
+
+def test_an_archived_object_is_waited_for_without_a_slot_however_long_it_takes(hub: Hub, oslo: Node) -> None:
+    job = hub.given("noop", 3, per_task=3)
+    (one,) = oslo.claim().grants
+    oslo.report(failing(one, {b"f000001": (ARCHIVED, "403 InvalidObjectState")}))
+    for _ in range(2 * Patience().tries):
+        assert hub.job(job).state == "STARTED"
+        assert not oslo.claim().grants, "what an archive brings back holds no slot"
+        wait(hub, Patience().archive_longest)
+        (again,) = oslo.claim().grants
+        assert paths_of(again) == [b"f000001"]
+        oslo.report(all_failing(again, ARCHIVED, "403 InvalidObjectState"))
+    parked = row(hub, again.task)
+    assert (parked.parked, parked.tries) == (ARCHIVED, 0)
+    wait(hub, Patience().archive_longest)
+    oslo.work()
+    assert hub.job(job).state == "SUCCESS"
+    assert hub.job(job).totals["done"] == 3
