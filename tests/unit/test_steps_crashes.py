@@ -1,5 +1,6 @@
 """A worker may die between any two calls of the system: what it leaves is whole, and the next run ends the work."""
 
+import hashlib
 import os
 import shutil
 import sys
@@ -16,11 +17,16 @@ from towpath.hsm import mark as marks
 from towpath.hsm.look import WINDOWS
 from towpath.hsm.mark import Standing
 from towpath.steps.adopt import Adopt
+from towpath.steps.checksum import Checksum
+from towpath.steps.copy import Copy
 from towpath.steps.delete import Delete
+from towpath.steps.manifest import Manifest
 from towpath.steps.migrate import Migrate
+from towpath.steps.move import Move
 from towpath.steps.protocol import Step
 from towpath.steps.recall import Recall
 from towpath.steps.reverse_stub import ReverseStub
+from towpath.steps.set_metadata import SetMetadata
 
 CONTENT = os.urandom(100_000)
 EDITED = b"edited" + CONTENT[6:]
@@ -310,3 +316,119 @@ def test_a_tree_that_is_made_at_another_site_and_dies_anywhere_is_whole_after_th
 
     assert each_death(send, after, before) > 10
     there.root.close()
+
+
+# Moves, copies and manifests ----------------------------------------------------------------------------------
+
+
+def sown(place: Place, *names: str) -> None:
+    """Only these files, each with its name as content, with old times."""
+    for found in (*place.directory.iterdir(),):
+        shutil.rmtree(found) if found.is_dir() else found.unlink()
+    for name in names:
+        place.write(name, name.encode())
+        os.utime(place.directory / name, ns=(10**18 + 1, 10**18 + 2))
+
+
+def standing(place: Place) -> dict[str, bytes]:
+    """All files beneath the root that are not Towpath's own, by path."""
+    top = place.directory
+    files = {str(path.relative_to(top)): path for path in top.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in files.items() if ".towpath" not in name}
+
+
+def test_a_move_that_dies_anywhere_has_each_file_in_one_place_and_the_next_run_ends_it(place: Place) -> None:
+    where = {"from_path": "d", "to_path": "out", "recursive": True, "replace": "always"}
+
+    def before() -> None:
+        sown(place, "d/a", "d/e/b", "out/e/c")
+
+    def run() -> None:
+        place.run_one(Move(), b"d", **where)
+
+    def after() -> None:
+        assert sorted(standing(place).values()) == [b"d/a", b"d/e/b", b"out/e/c"]
+        place.again = True
+        assert place.run_one(Move(), b"d", **where).code in (Code.PROCESSED, Code.ALREADY)
+        place.again = False
+        assert standing(place) == {"out/a": b"d/a", "out/e/b": b"d/e/b", "out/e/c": b"out/e/c"}
+        assert not (place.directory / "d").exists()
+
+    assert each_death(run, after, before) > 3
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_copy_that_dies_anywhere_shows_a_whole_file_or_none_and_the_next_run_ends_it(
+    place: Place, there: bool
+) -> None:
+    paths, where = (b"d", b"d/a", b"d/b"), {"from_path": "d", "to_path": "out", "replace": "always"}
+
+    def before() -> None:
+        sown(place, "d/a", "d/b", *(["out/a"] if there else []))
+        os.setxattr(place.directory / "d/a", "user.colour", b"blue")
+
+    def after() -> None:
+        seen = standing(place)
+        assert seen.get("out/a") in ((b"d/a", b"out/a") if there else (b"d/a", None))
+        assert seen.get("out/b") in (b"d/b", None)
+        outcomes = place.run(Copy(), *paths, **where)
+        assert {outcome.code for outcome in outcomes.values()} <= {Code.PROCESSED, Code.ALREADY}
+        assert (standing(place)["out/a"], standing(place)["out/b"]) == (b"d/a", b"d/b")
+        assert os.listxattr(place.directory / "out/a") == ["user.colour"]
+        assert place.private_files() == []
+
+    assert each_death(lambda: place.run(Copy(), *paths, **where), after, before) > 10
+
+
+def test_a_manifest_is_whole_wherever_its_tasks_die(place: Place) -> None:
+    where = {"algorithm": "sha256", "manifest": "SUMS"}
+    lines = b"".join(
+        f"{hashlib.sha256(name.encode()).hexdigest()}  {name}\n".encode() for name in ("d/a", "d/b")
+    )
+
+    def read() -> None:
+        for place.task, path in ((70, b"d/a"), (71, b"d/b")):
+            place.run_one(Checksum(), path, **where)
+
+    def before() -> None:
+        sown(place, "d/a", "d/b", "SUMS")
+
+    def job() -> None:
+        read()
+        place.run_one(Manifest(), b"d", **where)
+
+    def after() -> None:
+        assert standing(place)["SUMS"] in (b"SUMS", lines)
+        done = standing(place)["SUMS"] == lines
+        place.again = done
+        if not done:
+            read()
+        assert place.run_one(Manifest(), b"d", **where).code in (Code.PROCESSED, Code.ALREADY)
+        place.again = False
+        assert standing(place)["SUMS"] == lines
+        assert place.private_files() == []
+        left = [path for path in (place.directory / ".towpath").rglob("*") if path.is_file()]
+        assert left == []
+
+    assert each_death(job, after, before) > 10
+
+
+def test_metadata_that_are_being_set_on_a_stub_never_open_it_and_are_set_by_the_next_run(
+    place: Place,
+) -> None:
+    where = {"mode": "0640", "mtime": "2020-01-01T00:00:00Z", "xattrs": '{"user.a": "1"}'}
+
+    def before() -> None:
+        begin_anew(place)()
+        place.run_one(Migrate(), b"f")
+
+    def after() -> None:
+        assert (place.directory / "f").stat().st_mode & 0o7777 in (0, *WINDOWS)
+        ends_well(place, SetMetadata(), **where)
+        assert place.standing(b"f") is Standing.OFFLINE
+        ends_well(place, Recall())
+        found = (place.directory / "f").stat()
+        assert (place.directory / "f").read_bytes() == CONTENT
+        assert (found.st_mode & 0o7777, found.st_mtime_ns) == (0o640, 1577836800 * 10**9)
+
+    assert each_death(lambda: place.run_one(SetMetadata(), b"f", **where), after, before) > 3

@@ -29,6 +29,8 @@ from towpath.storage.roots import OutsideRoot, Root
 
 GOES_ON: Final = "goes_on"
 """The state of the path where the job only takes up what an earlier one left."""
+DONE: Final = b".done"
+"""How the name of a directory of parts ends that are in the manifest."""
 SHOWN: Final = 5
 READABLE: Final = 0o644
 
@@ -62,6 +64,9 @@ class Manifest:
 
 def _made(context: Context, item: Item, manifest: bytes) -> PathOutcome:
     root, directory = context.root, parts_of(context.job, manifest)
+    done = directory + DONE
+    if _clear(root, done):  # A run that was lost had come this far.
+        return already(item)
     names = _names(root, directory)
     if not names and context.again:
         return already(item)
@@ -81,7 +86,8 @@ def _made(context: Context, item: Item, manifest: bytes) -> PathOutcome:
         return failed(item, "another run is making the manifest now", ErrorClass.TRANSIENT)
     except private.NotOurs:
         return failed(item, "a file that is not ours stands where the manifest's private file would be made")
-    _clear(root, directory, names)
+    _move(root, directory, done)
+    _clear(root, done)
     return processed(item, root.stat(manifest).st_size)
 
 
@@ -96,9 +102,9 @@ def _write(context: Context, manifest: bytes, lines: Iterator[bytes]) -> None:
         os.fchmod(fd, READABLE)
         os.fsync(fd)
         context.confirm()
-        erase_mark(fd, READABLE)
         with root.holding(manifest) as (directory, name):
             os.rename(private.name_beside(name), name, src_dir_fd=directory, dst_dir_fd=directory)
+        erase_mark(fd, READABLE)  # Not before: what a death leaves beside its place is told by it.
     finally:
         private.abandon(root, manifest, fd)
     sync_directory(root, manifest.rpartition(b"/")[0])
@@ -116,12 +122,24 @@ def _names(root: Root, directory: bytes) -> list[bytes]:
         os.close(fd)
 
 
-def _clear(root: Root, directory: bytes, names: list[bytes]) -> None:
-    for name in names:
-        with suppress(FileNotFoundError), root.holding(directory + b"/" + name) as (parent, last):
-            os.unlink(last, dir_fd=parent)
-    with suppress(OSError), root.holding(directory) as (parent, last):
-        os.rmdir(last, dir_fd=parent)
+def _move(root: Root, directory: bytes, done: bytes) -> None:
+    """Say in one move that the parts are in the manifest: of parts of which some are gone it is never made again."""
+    with suppress(*GONE), root.holding(directory) as (parent, old):
+        os.rename(old, done.rpartition(b"/")[2], src_dir_fd=parent, dst_dir_fd=parent)
+
+
+def _clear(root: Root, done: bytes) -> bool:
+    """Remove parts that are in the manifest; whether there were any."""
+    try:
+        names = _names(root, done)
+        for name in names:
+            with suppress(FileNotFoundError), root.holding(done + b"/" + name) as (parent, last):
+                os.unlink(last, dir_fd=parent)
+        with root.holding(done) as (parent, last):
+            os.rmdir(last, dir_fd=parent)
+    except GONE:
+        return False
+    return True
 
 
 def _looked_through(context: Context, item: Item, manifest: bytes) -> PathOutcome:
