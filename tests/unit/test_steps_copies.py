@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -68,11 +69,22 @@ privileged = pytest.mark.skipif(
 
 
 def set_mark(path: Path, packed: bytes) -> None:
-    os.setxattr(path, MARK, packed)
+    with opened(path):
+        os.setxattr(path, MARK, packed)
 
 
 def mark_of(path: Path) -> bytes:
-    return os.getxattr(path, MARK)
+    with opened(path):
+        return os.getxattr(path, MARK)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[None]:
+    """Let its owner at the attributes of a stub."""
+    mode = path.stat().st_mode
+    path.chmod(0o600)
+    yield
+    path.chmod(mode)
 
 
 def copied(place: Place, restore: Callable[[Path, Path], None]) -> Place:

@@ -18,6 +18,8 @@ _MTIME: Final = 1_234_567_890_123_456_789
 _ATIME: Final = 1_234_567_891_987_654_321
 _NOBODY: Final = (0xFFFFFFFF,)
 _USER_OBJ, _USER, _GROUP_OBJ, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x10, 0x20
+_SOMEBODY: Final = 1234 if os.geteuid() == 0 else os.geteuid()
+"""Whom ACLs name: in a name space of users there may be nobody else."""
 _SIZES: Final = (1, 4095, 4096, 4097, 70_001, (1 << 20) + 1)
 _NAMES: Final = (b"n" * 255, b"\xff\xfe no text", b"two\nlines", b"-rf", "é@~%2F".encode())
 
@@ -182,7 +184,7 @@ def _directory_acls(place: Path) -> None:
     below = place / "d"
     below.mkdir()
     _file(below)
-    for name, user in ((_ACL_ACCESS, 1234), (_ACL_DEFAULT, 1235)):
+    for name, user in ((_ACL_ACCESS, _SOMEBODY), (_ACL_DEFAULT, _SOMEBODY)):
         os.setxattr(below, name, _some_acl(user))
 
 
@@ -224,7 +226,7 @@ THINGS: Final[Mapping[str, Thing]] = {
     ),
     "trusted-xattrs": Thing(_with(("trusted.overlay.opaque", b"y")), _attributes_of("f"), root=True),
     "capabilities": Thing(_with(("security.capability", _CAPABILITY)), _attributes_of("f"), root=True),
-    "acl": Thing(_with((_ACL_ACCESS, _some_acl(1234))), _attributes_of("f")),
+    "acl": Thing(_with((_ACL_ACCESS, _some_acl(_SOMEBODY))), _attributes_of("f")),
     "holes": Thing(_holes, _map_of_holes),
     "hard-links": Thing(_links, _same_files),
     "symlink": Thing(_symlinks, lambda place: {path.name: os.readlink(path) for path in _below(place)}),
