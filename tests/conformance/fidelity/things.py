@@ -4,6 +4,7 @@ import os
 import pwd
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -94,7 +95,7 @@ def _acl(*entries: tuple[int, int, int]) -> bytes:
 def _some_acl(user: int) -> bytes:
     nobody = _NOBODY[0]
     return _acl(
-        (_USER_OBJ, 6, nobody),
+        (_USER_OBJ, 7, nobody),
         (_USER, 5, user),
         (_GROUP_OBJ, 4, nobody),
         (_MASK, 7, nobody),
@@ -253,5 +254,9 @@ def planted(tree: Path) -> list[str]:
 
 
 def read(tree: Path, names: list[str]) -> dict[str, object]:
-    """All things as they are now."""
-    return {name: THINGS[name].read(tree / name) for name in names}
+    """All things as they are now, but for those that this user is kept from seeing: of a stub, by its mode."""
+    found = {}
+    for name in names:
+        with suppress(PermissionError):
+            found[name] = THINGS[name].read(tree / name)
+    return found
