@@ -62,7 +62,8 @@ def write(fd: int, storage: Storage, record: Record, how: Course) -> None:
     Raises `Corrupt` unless the whole is that of the record; whatever of it was there before is then fetched anew.
     """
     if not goes_in_ranges(storage, record, how):
-        _stream(fd, storage.get(record.key), record, how)
+        # One byte more than there should be: an object that is too long is found so too.
+        _stream(fd, storage.get(record.key, 0, record.size + 1), record, how)
         return
     every = list(_cut(record.size, how.ranges.each))
     missing = [part for part in every if not _is_there(fd, part)]
