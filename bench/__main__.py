@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import large, latency, lists, memory, poisoned, premigrate, recall, tasks, walk, wishes
+from bench import copies, large, latency, lists, memory, poisoned, premigrate, recall, tasks, walk, wishes
 from bench.figure import Line
 
 RESULTS = Path(__file__).parent / "results"
@@ -35,6 +35,7 @@ SHORT: dict[str, Measure] = {
     "walk": _of(walk),
     "premigrate": _of(premigrate),
     "recall": _of(recall),
+    "copy": _of(copies),
 }
 LONG: dict[str, Measure] = {
     "wishes": _of(wishes),
