@@ -84,3 +84,23 @@ def test_files_whose_objects_lie_in_an_archive_wait_without_a_slot_and_come_back
     ended = world.do("thaw", place)
     assert ended["totals"]["done"] == 5
     assert all((place / f"f{number}").read_bytes() == b"ice" * 10_000 for number in range(5))
+
+
+def test_no_secret_stands_in_any_file_log_or_answer(world: World, seaweed: Seaweed, bucket: str) -> None:
+    secret = "correct-horse-battery-staple"
+    place = world.fresh("secret")
+    (place / "f").write_bytes(b"x")
+    keys = seaweed.credentials
+    for name, given in (("right", keys), ("wrong", keys | {"secret_access_key": secret})):
+        asked = {"name": name, "url": seaweed.url(bucket, name), "credentials": given}
+        world.post("/api/targets/", asked)
+        world.do("premigrate", place, {"endpoint": name}, "SUCCESS" if name == "right" else "FAILURE")
+    world.command("target", "check", "wrong")
+    fresh = {"access_key_id": "k", "secret_access_key": f"{secret}-2"}
+    world.api.put("/api/buckets/wrong/credentials/", json=fresh).raise_for_status()
+    shown = [world.api.get(f"/api/{each}/").text for each in ("buckets", "buckets/wrong", "targets", "jobs")]
+    written = [path.read_bytes() for path in world.home.rglob("*") if path.is_file()]
+    assert any(b"access_key" not in each and b"vault" in each for each in written)
+    for found in (keys["secret_access_key"].encode(), secret.encode()):
+        assert not [each for each in written if found in each]
+        assert not [each for each in shown if found.decode() in each]
