@@ -26,7 +26,7 @@ def said(storage: Storage) -> str:
         lambda: list(storage.listing()),
         lambda: storage.delete("a/b"),
     )
-    told = []
+    told: list[str] = []
     for call in calls:
         if told and "no connection" in told[0]:
             break  # The rest would say the same, each after a while.
