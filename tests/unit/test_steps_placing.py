@@ -9,7 +9,10 @@ from tests.step_context import OTHER_KEY, Place, place_with_directory
 
 from towpath.domain.paths import Code
 from towpath.hsm.mark import Standing
+from towpath.steps.copy import Copy
 from towpath.steps.migrate import Migrate
+from towpath.steps.move import Move
+from towpath.steps.protocol import Step
 from towpath.steps.recall import Recall
 from towpath.steps.reverse_stub import ReverseStub
 from towpath.storage.roots import Root
@@ -75,3 +78,25 @@ def test_a_root_that_the_other_site_does_not_have_is_told(here: Place, there: Pl
     there.carried = {0: sent[b"in/d/f"].carry or b""}
     outcome = there.run_one(ReverseStub(), b"in/d/f", to_root="nowhere")
     assert outcome.reason == "to_root: expected a root of this site (archive, data), found 'nowhere'"
+
+
+@pytest.mark.parametrize("step", [Move(), Copy()])
+def test_what_a_walk_finds_where_paths_go_to_is_not_put_there_again(here: Place, step: Step) -> None:
+    here.write("out/a", b"1")
+    outcomes = here.run(step, b"out", b"out/a", to_path="out")
+    assert {outcome.reason for outcome in outcomes.values()} == {"it lies in the directory that paths go to"}
+    assert os.listdir(here.directory / "out") == ["a"]
+    assert here.run_one(step, b"out/a", to_path="out", from_path="out").code in (Code.ALREADY, Code.FAILED)
+    here.write("out/x/b", b"1")
+    assert here.run_one(step, b"out/x/b", to_path="out", from_path="out/x").code is Code.PROCESSED
+    assert (here.directory / "out/b").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("step", [Move(), Copy()])
+def test_a_root_within_the_root_is_where_paths_go_to_as_well(here: Place, step: Step) -> None:
+    here.write("inner/a", b"1")
+    with Root("inner", os.fsencode(here.directory / "inner")) as inner:
+        here.other_roots["inner"] = inner
+        assert here.run_one(step, b"inner/a", to_root="inner").code is Code.SKIPPED
+        assert here.run_one(step, b"in/d/f", to_root="inner").code is Code.PROCESSED
+    assert (here.directory / "inner/in/d/f").read_bytes() == CONTENT

@@ -29,7 +29,7 @@ from towpath.steps.outcomes import (
     refused,
     skipped,
 )
-from towpath.steps.placing import Placing, is_to_make_room, placing_of
+from towpath.steps.placing import THERE, Placing, is_to_make_room, placing_of
 from towpath.steps.protocol import Context, Item
 from towpath.steps.reading import settle
 from towpath.storage.durable import Durable
@@ -96,6 +96,7 @@ class _Run:
         self._context, self._placing, self._durable = context, placing, durable
         self._names = names
         self._root, self._key = context.root, context.site.key
+        self._lies_there = placing.out_of(self._root)
         self._replace: str = arguments["replace"]
         self._abort_missing: bool = arguments["abort_missing"]
         self._owners = Owners(arguments["default_uid"], arguments["default_gid"])
@@ -106,6 +107,8 @@ class _Run:
         """One path that is no directory."""
         if private.is_private(item.path):
             return skipped(item, "it is a file under way to its place")
+        if self._lies_there(item.path):
+            return skipped(item, THERE)
         place = self._placing.of(item.path)
         if self._is_itself(item.path, place):
             return failed(item, "its copy would take its own place")
@@ -283,6 +286,8 @@ class _Run:
 
     def directory(self, item: Item) -> PathOutcome:
         """Make a directory, and give it all that the other has; its times stay, since what it holds is there."""
+        if self._lies_there(item.path):
+            return skipped(item, THERE)
         place = self._placing.of(item.path)
         if self._root is self._placing.root and is_beneath(place, item.path) and item.path:
             return failed(item, "its copy would lie beneath itself")

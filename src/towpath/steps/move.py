@@ -10,8 +10,8 @@ from typing import ClassVar, Final
 from towpath.domain.catalogue import MOVE, StepSpec
 from towpath.domain.paths import ErrorClass, Kind, PathOutcome, is_beneath
 from towpath.hsm import make
-from towpath.steps.outcomes import GONE, all_failed, already, failed, missing, processed
-from towpath.steps.placing import Placing, is_to_make_room, placing_of
+from towpath.steps.outcomes import GONE, all_failed, already, failed, missing, processed, skipped
+from towpath.steps.placing import THERE, Placing, is_to_make_room, placing_of
 from towpath.steps.protocol import Context, Item
 from towpath.storage.protocol import StorageError
 from towpath.storage.renames import EXCHANGE, NO_REPLACE, rename
@@ -57,12 +57,15 @@ class _Run:
 
     def __init__(self, context: Context, placing: Placing) -> None:
         self._context, self._placing, self._root = context, placing, context.root
+        self._lies_there = placing.out_of(self._root)
         self._recursive: bool = context.arguments["recursive"]
         self._replace: str = context.arguments["replace"]
         self._abort_missing: bool = context.arguments["abort_missing"]
 
     def work(self, item: Item) -> PathOutcome:
         """One path."""
+        if self._lies_there(item.path):
+            return skipped(item, THERE)
         place = self._placing.of(item.path)
         if not item.path or not place:
             return failed(item, "it is the root of the site, or is to take its place")

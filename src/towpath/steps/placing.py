@@ -1,9 +1,9 @@
 """Where a path goes at its destination: another root, another directory, another beginning."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from towpath.domain.errors import NotFound
 from towpath.domain.paths import ErrorClass, is_beneath, is_clean, printable
@@ -35,6 +35,21 @@ class Placing:
                 ErrorClass.PERMANENT,
             )
         return place
+
+    def out_of(self, root: Root) -> Callable[[bytes], bool]:
+        """Tells whether a path of a root lies in the very directory that paths go to, though none is taken from there.
+
+        A walk that comes upon what was put there a moment ago would have it put there again, and again.
+        """
+        there = os.path.realpath(os.path.join(self.root.path, self.to_path))
+        above = os.path.realpath(root.path)
+        own = there[len(above) :].strip(b"/") if is_beneath(there, above) else b""
+        if not own or is_beneath(self.from_path, own):
+            return lambda _: False
+        return lambda path: is_beneath(path, own)
+
+
+THERE: Final = "it lies in the directory that paths go to"
 
 
 def placing_of(context: Context) -> Placing:
