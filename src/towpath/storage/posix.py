@@ -1,6 +1,7 @@
 """Objects as plain files beneath a directory."""
 
 import errno
+import fcntl
 import heapq
 import io
 import os
@@ -9,16 +10,18 @@ import stat as modes
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO, Final, NoReturn
 
 from towpath.domain.error_table import class_of_errno, name_of_errno
-from towpath.domain.paths import reason_of
+from towpath.domain.paths import ErrorClass, reason_of
 from towpath.storage.durable import Durable
 from towpath.storage.protocol import (
     PRIVATE_PREFIX,
     Abilities,
     Corrupt,
+    GivenUp,
     ObjectFound,
     ObjectMissing,
     StorageError,
@@ -27,11 +30,13 @@ from towpath.storage.protocol import (
     require_safe,
 )
 from towpath.storage.roots import Root
-from towpath.storage.sources import pieces
+from towpath.storage.sources import SourceEnded, pieces
 
 PIECE: Final = 1024 * 1024
 WINDOW: Final = 20_000
 """So many names of a directory are held at once; a larger directory is read anew for each further window."""
+STAYS_OVER: Final = 64 * 1024 * 1024
+"""Bytes over which what was written of an object outlives a put that did not end."""
 STRAY_AFTER: Final = timedelta(days=1)
 
 _PRIVATE: Final = PRIVATE_PREFIX.encode()
@@ -54,8 +59,9 @@ class DirectoryStorage:
 
     abilities: Abilities
 
-    def __init__(self, directory: bytes) -> None:
-        self.abilities = Abilities(needs_sync=True, local=True)
+    def __init__(self, directory: bytes, stays_over: int = STAYS_OVER) -> None:
+        self.abilities = Abilities(needs_sync=True, local=True, parts_over=stays_over)
+        self._stays_over = stays_over
         self._root = Root("target", directory)
         self._durable = Durable(self._root)
 
@@ -86,8 +92,11 @@ class DirectoryStorage:
         self._remove(key.encode())
 
     def give_up(self, key: str) -> None:
-        """Nothing: a put that does not end takes its private file away, or the next sweep does."""
+        """Unlink what a large put has left, unless one is at it."""
         require_safe(key)
+        with _told(f"give up '{key}'"), suppress(*_ABSENT, BlockingIOError):
+            os.close(self._claim(_begun_name(key.encode()), 0))
+            self._unlink(_begun_name(key.encode()))
 
     def listing(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
         """The files beneath a directory, component by component."""
@@ -142,9 +151,9 @@ class DirectoryStorage:
 
     def _keep(self, key: bytes, source: BinaryIO, size: int) -> None:
         doing = f"put '{key.decode()}'"
-        private = self._private_name().encode()
         with _told(doing):
-            fd = self._create(private)
+            private, fd = self._take_up(key, size)
+        lock = os.dup(fd)
         try:
             try:
                 self._fill(fd, source, size, doing)
@@ -154,33 +163,62 @@ class DirectoryStorage:
                     os.close(fd)
             with _told(doing):
                 self._rename(private, key)
-        except BaseException:
-            with suppress(OSError):
-                self._unlink(private)
+        except BaseException as error:
+            if size <= self._stays_over or not _may_pass(error):
+                with suppress(OSError):
+                    self._unlink(private)
             raise
+        finally:
+            os.close(lock)
+
+    def _take_up(self, key: bytes, size: int) -> tuple[bytes, int]:
+        """The private file to write, by name and descriptor; a large one that an earlier put of that key has left."""
+        if size > self._stays_over:
+            begun = _begun_name(key)
+            with suppress(BlockingIOError, FileNotFoundError):  # Another put of the same is at it.
+                return begun, self._claim(begun, os.O_CREAT)
+        private = self._private_name().encode()
+        return private, self._create(private, os.O_CREAT | os.O_EXCL)
+
+    def _claim(self, private: bytes, flags: int) -> int:
+        """Open a file that outlives puts, locked; raises BlockingIOError where somebody else has it."""
+        fd = self._create(private, flags)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self._root.stat(private).st_ino != os.fstat(fd).st_ino:
+                raise BlockingIOError  # It has just got its place.
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
 
     @staticmethod
     def _private_name() -> str:
         return f"{PRIVATE_PREFIX}/{_BOOT}-{os.getpid()}-{secrets.token_hex(8)}"
 
-    def _create(self, private: bytes) -> int:
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+    def _create(self, private: bytes, flags: int) -> int:
         try:
-            return self._root.open(private, flags)
+            return self._root.open(private, os.O_RDWR | flags)
         except FileNotFoundError:
+            if not flags & os.O_CREAT:
+                raise
             self._make_parents(private)
-            return self._root.open(private, flags)
+            return self._root.open(private, os.O_RDWR | flags)
 
     @staticmethod
     def _fill(fd: int, source: BinaryIO, size: int, doing: str) -> None:
         offset = 0
         for piece in pieces(source, size, PIECE):
             with _told(doing):
-                _write(fd, piece, offset)
-                back = _read(fd, len(piece), offset)
+                back = _read(fd, len(piece), offset)  # An earlier put may have left it.
+                if back != piece:
+                    _write(fd, piece, offset)
+                    back = _read(fd, len(piece), offset)
             if back != piece:
                 raise Corrupt(f"{doing}: what was written at byte {offset} reads back otherwise")
             offset += len(piece)
+        with _told(doing):
+            os.ftruncate(fd, size)
 
     def _rename(self, private: bytes, key: bytes) -> None:
         with self._root.holding(private) as (source, name):
@@ -316,6 +354,18 @@ def _told(doing: str) -> Iterator[None]:
 def _tell(doing: str, error: OSError) -> NoReturn:
     number = error.errno
     raise StorageError(reason_of(error, doing), class_of_errno(number), name_of_errno(number)) from error
+
+
+def _begun_name(key: bytes) -> bytes:
+    """The private file of a large object: always the same, so that it is found again."""
+    return b"%s/%s.part" % (_PRIVATE, blake2b(key, digest_size=16).hexdigest().encode())
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether the next put may go on with what was written. What a full place holds is given back."""
+    if isinstance(error, StorageError):
+        return error.error_class is ErrorClass.TRANSIENT and not isinstance(error, Corrupt | SourceEnded)
+    return isinstance(error, GivenUp)
 
 
 def _write(fd: int, piece: bytes, offset: int) -> None:

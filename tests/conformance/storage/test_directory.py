@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,8 @@ from tests.conformance.storage.sources import Generated, Watching, as_file
 from towpath.domain.paths import ErrorClass
 from towpath.storage import posix
 from towpath.storage.posix import DirectoryStorage
-from towpath.storage.protocol import PRIVATE_PREFIX, ObjectMissing, StorageError
+from towpath.storage.protocol import PRIVATE_PREFIX, GivenUp, ObjectMissing, StorageError
+from towpath.storage.sources import SourceEnded
 
 TOMORROW = datetime.now(UTC) + timedelta(days=2)
 
@@ -216,3 +218,90 @@ def put_4_mib_into_tmpfs(directory: Path, options: str) -> "subprocess.Completed
         check=False,
         text=True,
     )
+
+
+def interrupted(storage: DirectoryStorage, content: bytes, after: int, key: str = "oslo/film@1") -> None:
+    """A put that is given up once so many bytes were read."""
+
+    class Stopping(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() >= after:
+                raise GivenUp
+            return super().read(size)
+
+    with pytest.raises(GivenUp):
+        storage.put(key, Stopping(content), len(content))
+
+
+def left(tmp_path: Path) -> list[Path]:
+    """What puts have left."""
+    return list((tmp_path / "target" / ".towpath" / "tmp").glob("*.part"))
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[DirectoryStorage]:
+    """A directory in which puts of more than a MiB can be gone on with."""
+    (tmp_path / "target").mkdir()
+    storage = DirectoryStorage(bytes(tmp_path / "target"), stays_over=1 << 20)
+    yield storage
+    storage.close()
+
+
+def test_a_large_put_that_was_given_up_is_gone_on_with_in_the_same_file(
+    patient: DirectoryStorage, tmp_path: Path
+) -> None:
+    content = os.urandom(5 << 20)
+    interrupted(patient, content, 3 << 20)
+    (begun,) = left(tmp_path)
+    assert begun.stat().st_size == 3 << 20
+    inode = begun.stat().st_ino
+    patient.put("oslo/film@1", io.BytesIO(content), len(content))
+    assert (tmp_path / "target" / "oslo" / "film@1").stat().st_ino == inode
+    assert b"".join(patient.get("oslo/film@1")) == content
+    assert left(tmp_path) == []
+
+
+def test_what_was_left_and_is_not_the_files_is_written_anew(
+    patient: DirectoryStorage, tmp_path: Path
+) -> None:
+    content = os.urandom(5 << 20)
+    interrupted(patient, content, 3 << 20)
+    (begun,) = left(tmp_path)
+    begun.write_bytes(bytes(6 << 20))
+    patient.put("oslo/film@1", io.BytesIO(content), len(content))
+    assert b"".join(patient.get("oslo/film@1")) == content
+
+
+def test_what_a_large_put_has_left_can_be_taken_away(patient: DirectoryStorage, tmp_path: Path) -> None:
+    interrupted(patient, os.urandom(5 << 20), 3 << 20)
+    patient.give_up("oslo/other@1")
+    assert len(left(tmp_path)) == 1
+    patient.give_up("oslo/film@1")
+    assert left(tmp_path) == []
+
+
+def test_two_large_puts_of_the_same_do_not_meet_in_one_file(
+    patient: DirectoryStorage, tmp_path: Path
+) -> None:
+    content = os.urandom(3 << 20)
+
+    class Meeting(io.BytesIO):
+        met = False
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            if not self.met:
+                self.met = True
+                patient.put("oslo/film@1", io.BytesIO(content), len(content))
+            return super().read(size)
+
+    patient.put("oslo/film@1", Meeting(content), len(content))
+    assert b"".join(patient.get("oslo/film@1")) == content
+    assert left(tmp_path) == []
+
+
+def test_a_source_that_was_cut_short_leaves_no_large_private_file(
+    patient: DirectoryStorage, tmp_path: Path
+) -> None:
+    with pytest.raises(SourceEnded):
+        patient.put("oslo/film@1", io.BytesIO(bytes(4 << 20)), 5 << 20)
+    assert left(tmp_path) == []
