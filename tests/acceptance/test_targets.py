@@ -104,3 +104,19 @@ def test_no_secret_stands_in_any_file_log_or_answer(world: World, seaweed: Seawe
     for found in (keys["secret_access_key"].encode(), secret.encode()):
         assert not [each for each in written if found in each]
         assert not [each for each in shown if found.decode() in each]
+
+
+def test_keys_follow_the_template_of_their_target_and_come_back(world: World) -> None:
+    place = world.root / "templated"
+    url = {"name": "templated", "url": place.as_uri(), "template": "{site}/kept/{path}"}
+    world.post("/api/targets/", url)
+    tree = world.fresh("templated")
+    (tree / "f").write_bytes(b"hello")
+    world.do("migrate", tree, {"endpoint": "templated"})
+    keys = [row["key"] for row in world.json("target", "browse", "templated", "oslo")]
+    assert [key.rpartition("@")[0] for key in keys] == [f"oslo/kept/{tree.relative_to(world.site('oslo'))}/f"]
+    world.do("recall", tree)
+    assert (tree / "f").read_bytes() == b"hello"
+    assert (
+        "template: expected" in world.command("target", "add", "x", "file:///x", "--template", "{path}").err
+    )

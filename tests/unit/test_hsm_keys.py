@@ -1,13 +1,16 @@
 """Keys of objects: safe at every place, distinct for distinct paths, readable, and reversible."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from towpath.domain.errors import Mistake
 from towpath.domain.paths import is_clean
-from towpath.hsm.keys import INSTANCE_LENGTH, instance_of, object_key, read_key, record_key
+from towpath.domain.targets import LONGEST_TEMPLATE, PLAIN_TEMPLATE, Traits, check_traits
+from towpath.hsm.keys import INSTANCE_LENGTH, instance_of, object_key, read_key, record_key, templated_key
 from towpath.storage.protocol import LONGEST_COMPONENT, LONGEST_KEY, is_safe_key
 
 INSTANCE = "0123456789abcdef"
@@ -112,3 +115,40 @@ def test_each_version_of_a_file_has_its_own_instance(tmp_path: "os.PathLike[str]
         assert len(instance_of(found)) == INSTANCE_LENGTH
         seen.add(instance_of(found))
     assert len(seen) == 3
+
+
+def test_a_template_says_what_stands_before_the_path(tmp_path: Path) -> None:
+    found = os.stat(tmp_path)
+    plain = templated_key("", "oslo", "data", b"a/b c", found)
+    assert plain == object_key("oslo", "data", b"a/b c", instance_of(found))
+    assert templated_key(PLAIN_TEMPLATE, "oslo", "data", b"a/b c", found) == plain
+    keys = [templated_key("{site}/2026/{path}", "oslo", root, b"a/b c", found) for root in ("data", "other")]
+    assert {key.rpartition("@")[0] for key in keys} == {"oslo/2026/a/b c"}
+    assert len(set(keys)) == 2, "what the template leaves out tells keys apart all the same"
+    assert templated_key("{site}/2026/{path}", "oslo", "data", b"a/b c", found) == keys[0]
+    assert templated_key("{site}/{path}", "oslo", "data", b"top", found).startswith("oslo/top@")
+    longest = "{site}/" + "d" * (LONGEST_TEMPLATE - 21) + "/{root}/{path}"
+    check_traits("s3", Traits(template=longest))
+    assert is_safe_key(templated_key(longest, "s" * 64, "r" * 64, b"/".join([b"\n" * 255] * 9), found))
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{path}",
+        "{site}",
+        "{site}{path}",
+        "{root}/{site}/{path}",
+        "{site}/{path}/x",
+        "{site}//{path}",
+        "{site}/../{path}",
+        "{site}/a.b/{path}",
+        "{site}/{name}/{path}",
+        "{site}/@/{path}",
+        "{site}/{path}{path}",
+        "{site}/" + "d" * LONGEST_TEMPLATE + "/{path}",
+    ],
+)
+def test_a_template_that_could_mix_up_sites_or_paths_is_refused(template: str) -> None:
+    with pytest.raises(Mistake, match="template: expected"):
+        check_traits("s3", Traits(template=template))

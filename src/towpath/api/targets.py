@@ -27,6 +27,7 @@ class Target(BaseModel):
     url: str = Field(examples=["s3://archive/oslo?endpoint=https://s3.example.org"])
     bucket: str = Field(examples=["cloud"])
     storage_class: str = Field(description="What new objects are put with; empty: the store's default.")
+    template: str = Field(description="How keys are made; empty: {site}/{root}/{path}.")
     created_at: datetime
 
     @classmethod
@@ -37,6 +38,7 @@ class Target(BaseModel):
             url=target.url,
             bucket=target.bucket,
             storage_class=target.storage_class,
+            template=target.template,
             created_at=at(target.created_at),
         )
 
@@ -74,6 +76,7 @@ class NewTarget(BaseModel):
         default="", description="Beneath what its objects stand in the bucket.", examples=["oslo"]
     )
     storage_class: str = Field(default="", examples=["STANDARD_IA"])
+    template: str = Field(default="", examples=["{site}/2026/{root}/{path}"])
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -103,7 +106,7 @@ async def list_targets(hub: Hub) -> Targets:
 @router.post("/", status_code=HTTPStatus.CREATED, summary="Add a target")
 async def add_target(asked: NewTarget, hub: Hub) -> Target:
     """Nodes learn of it when a task of theirs names it."""
-    traits = Traits(asked.storage_class)
+    traits = Traits(asked.storage_class, asked.template)
 
     def work(tx: Tx) -> None:
         if asked.bucket is not None:

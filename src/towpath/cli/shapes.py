@@ -197,6 +197,7 @@ class Target(msgspec.Struct, frozen=True):
     url: str
     bucket: str
     storage_class: str
+    template: str
     created_at: str
 
 

@@ -57,7 +57,7 @@ WORDS = {True: "ok", False: "wrong", None: "not tried"}
 
 
 @app.command()
-def add(
+def add(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     name: Name,
     url: Annotated[
         str | None,
@@ -79,13 +79,18 @@ def add(
         str,
         typer.Option("--class", metavar="CLASS", help="What objects are put with, as STANDARD_IA or Cool."),
     ] = "",
+    template: Annotated[
+        str, typer.Option("--template", help="How keys are made, as {site}/2026/{root}/{path}.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Add a target in a bucket, or at a URL; secrets are read from a file, never from an argument or the URL."""
     secrets = read_credentials(credentials) if credentials else {}
     asked = {"name": name, "url": url, "credentials": secrets, "storage_class": storage_class}
     with open_hub() as hub:
-        document = hub.post("/api/targets/", asked | {"bucket": bucket, "prefix": prefix})
+        document = hub.post(
+            "/api/targets/", asked | {"bucket": bucket, "prefix": prefix, "template": template}
+        )
     if as_json:
         print_document(document)
     else:

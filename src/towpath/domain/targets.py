@@ -190,17 +190,30 @@ def check_credentials(scheme: str, names: Iterable[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """How a site's files map to a target beyond its place: the class that objects are put with ("" = the store's)."""
+    """How a site's files map to a target beyond its place: the class that objects are put with, and the template of
+    their keys; "" is the store's own class, and `PLAIN_TEMPLATE`."""
 
     storage_class: str = ""
+    template: str = ""
 
 
 PLAIN = Traits()
 
+PLAIN_TEMPLATE = "{site}/{root}/{path}"
+LONGEST_TEMPLATE = 128
+_TEMPLATE = re.compile(r"\{site\}/(?:(?:[A-Za-z0-9_=,+-]|\{root\})+/)*\{path\}")
+"""A site's own objects stand beneath its name, so that sites never meet, and what is left of a site's uploads is
+found; a path comes last, so that its directories stay directories. An instance id always follows."""
+
 
 def check_traits(scheme: str, traits: Traits) -> None:
     """Raise `Mistake` unless a target of that scheme can have them."""
-    kind, given = SCHEMES[scheme], traits.storage_class
+    kind, given, template = SCHEMES[scheme], traits.storage_class, traits.template
+    if template and (len(template) > LONGEST_TEMPLATE or not _TEMPLATE.fullmatch(template)):
+        rule = (
+            "{site}/ first, {path} last, and between them {root} or letters, digits and _=,+- in directories"
+        )
+        raise Mistake(f"template: expected {rule}, as in {PLAIN_TEMPLATE}, found '{template}'")
     if given and kind.classes is None:
         raise Mistake(f"storage class: {scheme}:// has none, found '{given}'")
     if given and kind.classes is not None and not kind.classes.fullmatch(given):

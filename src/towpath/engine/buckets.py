@@ -47,6 +47,7 @@ class TargetView:
     url: str
     bucket: str
     storage_class: str
+    template: str
     created_at: int
 
 
@@ -127,7 +128,8 @@ def add_target_in(tx: Tx, name: str, bucket: str, prefix: str = "", traits: Trai
     tag = _check_new(tx, name)
     url = beneath(_bucket_url(tx.conn, bucket), prefix)
     check_traits(parse_target_url(url).scheme, traits)
-    row = {"name": name, "tag": tag, "url": url, "bucket": bucket, "storage_class": traits.storage_class}
+    row = {"name": name, "tag": tag, "url": url, "bucket": bucket}
+    row |= {"storage_class": traits.storage_class, "template": traits.template}
     tx.conn.execute(sa.insert(targets).values(row | {"created_at": tx.now}))
 
 
@@ -146,7 +148,7 @@ def _check_new(tx: Tx, name: str) -> bytes:
 def list_targets(conn: Connection) -> list[TargetView]:
     """All targets, by name."""
     t = targets.c
-    query = sa.select(t.name, t.url, t.bucket, t.storage_class, t.created_at).order_by(t.name)
+    query = sa.select(t.name, t.url, t.bucket, t.storage_class, t.template, t.created_at).order_by(t.name)
     return [TargetView(*row) for row in conn.execute(query)]
 
 
@@ -196,7 +198,7 @@ def tell_target(tx: Tx, site: str, name: str, asked: TargetAsked, hub_key: bytes
                 f"target '{row.name}': its secret cannot be decrypted; was hub.key replaced?"
             ) from None
         sealed = bytes(nacl.public.SealedBox(nacl.public.PublicKey(box_key)).encrypt(plain))
-    return TargetTold(row.name, row.url, sealed, row.tag, row.storage_class)
+    return TargetTold(row.name, row.url, sealed, row.tag, row.storage_class, row.template)
 
 
 def _check_name(kind: str, name: str) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 from xxhash import xxh3_64_hexdigest
 
+from towpath.domain.targets import PLAIN_TEMPLATE
 from towpath.storage.protocol import (
     ESCAPE,
     LONGEST_COMPONENT,
@@ -50,14 +51,33 @@ def instance_of(found: stat_result) -> str:
     return xxh3_64_hexdigest(version)
 
 
+def instance_at(found: stat_result, root: str, path: bytes) -> str:
+    """As `instance_of`, but other for another root or path: where a template leaves them out of the key, no two files
+    share one."""
+    version = _VERSION.pack(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return xxh3_64_hexdigest(version + root.encode() + b"\0" + path)
+
+
+def templated_key(template: str, site: str, root: str, path: bytes, found: stat_result) -> str:
+    """The key of a file as it was found, by a target's template ("" = `PLAIN_TEMPLATE`)."""
+    if template in ("", PLAIN_TEMPLATE):
+        return object_key(site, root, path, instance_of(found))
+    beginning = template.removesuffix("{path}").format(site=site, root=root)
+    return _key(beginning.rstrip("/"), path, instance_at(found, root, path))
+
+
 def object_key(site: str, root: str, path: bytes, instance: str) -> str:
-    """The key of one version of a file.
+    """The key of one version of a file, under the plain template.
 
     Bytes that a key may not hold are written as `%XX`. A component that would be too long keeps its beginning
     and a hash of the whole; so does the directory of a path that would be too long. The record has the true path.
     """
+    return _key(f"{site}/{root}", path, instance)
+
+
+def _key(beginning: str, path: bytes, instance: str) -> str:
     directory, slash, name = path.rpartition(b"/")
-    prefix = _directory(site, root, directory) if slash else f"{site}/{root}"
+    prefix = _directory(beginning, directory) if slash else beginning
     last = _component(name, LONGEST_COMPONENT - _SUFFIX_LENGTH)
     return f"{prefix}/{last}{SEPARATOR}{instance}"
 
@@ -79,10 +99,10 @@ def read_key(key: str) -> Named | None:
 
 
 @lru_cache(maxsize=1024)
-def _directory(site: str, root: str, directory: bytes) -> str:
+def _directory(above: str, directory: bytes) -> str:
     """The beginning of the keys of a directory's files; short enough for a last component of any length."""
     escaped = "/".join(_component(part, LONGEST_COMPONENT) for part in directory.split(b"/"))
-    beginning = f"{site}/{root}/"
+    beginning = f"{above}/"
     room = LONGEST_KEY - LONGEST_COMPONENT - 1 - len(beginning)
     if len(escaped) <= room:
         return beginning + escaped

@@ -13,7 +13,7 @@ from towpath.domain.catalogue import MIGRATE, StepSpec
 from towpath.domain.paths import ErrorClass, Kind, PathOutcome, is_beneath
 from towpath.hsm import private
 from towpath.hsm.fill import Filling, version_of
-from towpath.hsm.keys import instance_of, object_key
+from towpath.hsm.keys import templated_key
 from towpath.hsm.look import Look, NotRegular, look
 from towpath.hsm.mark import Judged, Mark, Standing
 from towpath.hsm.metadata import Content, directory_record, file_record, link_record
@@ -218,7 +218,9 @@ class _Run:
         if found.was_closed:
             return closed(item)
         before = settle(found.fd)
-        key = object_key(self._context.site.name, self._root.name, item.path, instance_of(before))
+        key = templated_key(
+            self._target.template, self._context.site.name, self._root.name, item.path, before
+        )
         with open_source(found.fd, before.st_size, self._progress, self._context.go_on) as source:
             try:
                 with self._beginning(key, before.st_size):

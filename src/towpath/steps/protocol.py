@@ -32,6 +32,8 @@ class Target:
     tag: bytes
     storage: Storage
     directory: bytes | None = None
+    template: str = ""
+    """How the keys of its objects are made; see `hsm.keys.templated_key`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -317,6 +317,7 @@ class TargetTold(Message, frozen=True):
     tag: bytes = b""
     """The 4 bytes that stand for it in marks."""
     storage_class: str = ""  # What new objects are put with; "" = the store's own default.
+    template: str = ""  # How their keys are made; "" = site, root and path.
 
 
 class Trouble(Message, frozen=True):

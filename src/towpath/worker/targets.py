@@ -129,7 +129,9 @@ class Targets:
             raise StorageError(f"{what}: {error.reason}", error.error_class) from None
         url = parse_target_url(told.url)
         directory = url.directory if url.scheme == "file" else None
-        return _Kept(told, credentials, Target(told.name, told.tag, storage, directory), asked_at)
+        return _Kept(
+            told, credentials, Target(told.name, told.tag, storage, directory, told.template), asked_at
+        )
 
     def _unsealed(self, told: wire.TargetTold, what: str) -> Mapping[str, str]:
         if not told.sealed:

@@ -96,6 +96,7 @@ targets = sa.Table(
     sa.Column("created_at", Time, nullable=False),
     sa.Column("bucket", sa.String(64), nullable=False, server_default=""),
     sa.Column("storage_class", sa.String(64), nullable=False, server_default=""),
+    sa.Column("template", sa.String(128), nullable=False, server_default=""),
 )
 """A target. `tag` is the 4 bytes that stand for it in marks; `url` is its bucket's with the target's prefix."""
 

@@ -28,8 +28,10 @@ def _buckets() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_buckets")),
     )
-    for name in ("bucket", "storage_class"):
-        op.add_column("targets", sa.Column(name, sa.String(length=64), server_default="", nullable=False))
+    for name, longest in (("bucket", 64), ("storage_class", 64), ("template", 128)):
+        op.add_column(
+            "targets", sa.Column(name, sa.String(length=longest), server_default="", nullable=False)
+        )
     op.execute(
         "INSERT INTO buckets (name, url, secret, created_at) SELECT name, url, secret, created_at FROM targets"
     )
