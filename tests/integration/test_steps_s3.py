@@ -1,5 +1,6 @@
 """Steps against a real S3 server: what goes there comes back as it was, and one can leave with the objects alone."""
 
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +10,16 @@ from tests.conformance.storage.proxy import proxy
 from tests.fixtures_seaweed import Seaweed, bucket, seaweed
 from tests.step_context import OTHER_KEY, Place
 
+from towpath.discovery.listing import Listing
+from towpath.discovery.protocol import Start
 from towpath.domain.paths import Code
 from towpath.hsm.keys import read_key
 from towpath.hsm.mark import Standing
 from towpath.steps.migrate import Migrate
 from towpath.steps.recall import Recall
+from towpath.steps.record import RecordObjects
 from towpath.steps.reverse_stub import ReverseStub
+from towpath.steps.verify import Verify
 from towpath.storage.opening import open_storage
 from towpath.storage.roots import Root
 
@@ -116,3 +121,36 @@ def test_a_tree_is_sent_to_another_site_through_the_bucket(place: Place) -> None
     assert there.run_one(Recall(), name).code is Code.PROCESSED
     assert (directory / "d/f").read_bytes() == b"content" * 1000
     there.root.close()
+
+
+def test_what_others_put_into_a_bucket_is_imported_from_any_place_of_its_listing(place: Place) -> None:
+    names = [f"lab/{letter}/{number:03}" for letter in "ab" for number in range(30)]
+    for name in names:
+        place.storage.put(name, io.BytesIO(name.encode()), len(name))
+    options = {"prefix": "lab", "to_path": "in"}
+    starts = [Start(place.root, b"in")]
+    listing = Listing().at(place.storage)
+    found = [path for piece in listing.walk(starts, options, b"") for path in piece.paths]
+    assert found == [b"in/" + name.removeprefix("lab/").encode() for name in names]
+    cursor = listing.cursor(0, found[17])
+    assert [path for piece in listing.walk(starts, options, cursor) for path in piece.paths] == found[18:]
+    recorded = place.run(RecordObjects(), *found, **options)
+    place.carried = {i: recorded[path].carry or b"" for i, path in enumerate(found)}
+    assert {o.code for o in place.run(ReverseStub(), *found).values()} == {Code.PROCESSED}
+    assert {o.code for o in place.run(Verify(), *found, depth="data").values()} == {Code.PROCESSED}
+    assert {o.code for o in place.run(Recall(), *found).values()} == {Code.PROCESSED}
+    assert (place.directory / "in/b/029").read_bytes() == b"lab/b/029"
+
+
+def test_verify_finds_what_was_lost_or_spoilt_in_a_bucket(place: Place) -> None:
+    names = [place.write(name, name.encode() * 100) for name in ("same", "lost", "spoilt")]
+    place.run(Migrate(), *names)
+    keys = {
+        found.key.partition("@")[0].rpartition("/")[2]: found.key for found in place.storage.listing("oslo")
+    }
+    place.storage.delete(keys["lost"])
+    place.storage.put(keys["spoilt"], io.BytesIO(b"x" * 600), 600)
+    outcomes = place.run(Verify(), *names, depth="data")
+    assert outcomes[b"same"].code is Code.PROCESSED
+    assert outcomes[b"lost"].reason.startswith("its object is missing")
+    assert outcomes[b"spoilt"].reason == "differs: the bytes of its object are not those that were put there"
