@@ -369,8 +369,12 @@ def why_task(task: TaskFacts, job: JobFacts, line: Line | None) -> Waiting:
 
 
 NAMES: Mapping[Phase, str] = MappingProxyType(
-    {Phase.MOVES: "moves", Phase.TRANSFERS: "transfers", Phase.DELETES: "deletes", Phase.FINISH: "finish"}
+    {Phase.MOVES: "moves", Phase.TRANSFERS: "transfers", Phase.DELETES: "deletes", Phase.FINISH: "last steps"}
 )
+SAME: Mapping[Phase, str] = MappingProxyType(
+    {**NAMES, Phase.DELETES: "deletes of deeper directories", Phase.FINISH: "the last steps before it"}
+)
+"""The same where a task waits for others of its own phase."""
 
 
 def _earlier(task: TaskFacts, job: JobFacts) -> Waiting | None:
@@ -383,6 +387,6 @@ def _earlier(task: TaskFacts, job: JobFacts) -> Waiting | None:
         return None
     mine, before = phase_of(task.stage), phase_of(min(lower))
     of_phase = sum(count for stage, count in lower.items() if phase_of(stage) is before)
-    what = f"{NAMES[before]} of deeper directories" if mine is before else NAMES[before]
+    what = SAME[before] if mine is before else NAMES[before]
     text = f"waits until {what} are over: {tasks_of(of_phase)} left"
     return Waiting(Reason.PHASE, text, blocker)

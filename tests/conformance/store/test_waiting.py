@@ -115,6 +115,22 @@ def test_a_later_phase_behind_the_tasks_of_an_earlier_one(hub: Hub, oslo: Node) 
     assert delete.sentence == "waits until transfers are over: 2 tasks left"
 
 
+def test_a_step_of_the_last_phase_behind_all_others_and_behind_one_before_it(hub: Hub, oslo: Node) -> None:
+    hub.define("told", {"name": "noop"}, {"name": "manifest"}, {"name": "notify"}, kind="file")
+    job = hub.submit("told", "d")
+    (walk,) = oslo.claim("discovery").grants
+    oslo.report(found(walk, b"", b"1", "d/a"))
+    waits = {task.step: task.waiting for task in tasks(hub, job)}
+    assert waits["notify"] == waits["manifest"] == "waits for the discovery of its job to be over"
+    oslo.report(wire.WalkEnded(walk.task, walk.run, b"1"))
+    waits = {task.step: task.waiting for task in tasks(hub, job)}
+    assert waits["manifest"] == "waits until transfers are over: 1 task left"
+    (one,) = oslo.claim().grants
+    oslo.report(ended(one))
+    waits = {task.step: task.waiting for task in tasks(hub, job)}
+    assert waits["notify"] == "waits until the last steps before it are over: 1 task left"
+
+
 def failing(hub: Hub, oslo: Node, error_class: str) -> int:
     """A job whose one task met an error of that class."""
     job = hub.given("noop", 1)
