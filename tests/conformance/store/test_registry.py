@@ -1,16 +1,21 @@
 """What the hub knows beside jobs: sites, nodes, targets whose secrets nobody reads, and keys of the API."""
 
 import json
+import sqlite3
 from functools import partial
+from pathlib import Path
 
 import nacl.public
+import nacl.secret
 import pytest
-from tests.hub_desk import Hub, Node
+from tests.hub_desk import Hub, Node, Numbers, furnish
 
 from towpath.domain.errors import Conflict, Mistake, NotFound
 from towpath.domain.targets import Traits
 from towpath.engine import nodes, registry
 from towpath.engine.nodes import Unknown
+from towpath.store import schema
+from towpath.store.database import Database
 from towpath.store.tables import api_keys, buckets
 from towpath.wire import TargetAsked, TargetTold, pack
 
@@ -253,3 +258,25 @@ def test_a_mistake_in_a_target_of_a_bucket_is_named(
         hub.tell(lambda tx: registry.add_target_in(tx, "x", "vault", "p", Traits("GLACIER")))
     with pytest.raises(NotFound, match="no bucket 'clod', did you mean 'cloud'"):
         hub.tell(lambda tx: registry.add_target_in(tx, "x", "clod"))
+
+
+def test_targets_of_a_database_of_before_get_buckets_of_their_own(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    schema.upgrade(url, "0002")
+    secret = bytes(nacl.secret.SecretBox(HUB_KEY).encrypt(json.dumps(CREDENTIALS).encode()))
+    with sqlite3.connect(tmp_path / "old.db") as old:
+        row = ("cloud", registry.target_tag("cloud"), "s3://bkt/p?region=eu-1", secret)
+        old.execute("INSERT INTO targets (name, tag, url, secret, created_at) VALUES (?, ?, ?, ?, 1)", row)
+    old.close()
+    schema.upgrade(url)
+    clock = Numbers()
+    hub = furnish(Database(url, clock), clock)
+    oslo = hub.node("oslo")
+    box = box_of(hub, oslo)
+    told = ask(hub, oslo, TargetAsked("cloud"))
+    assert told.url == "s3://bkt/p?region=eu-1"
+    assert json.loads(box.decrypt(told.sealed)) == CREDENTIALS
+    hub.tell(lambda tx: registry.delete_target(tx, "cloud"))
+    with hub.database.reading() as conn:
+        assert [view.name for view in registry.list_buckets(conn)] == ["vault"]
+    hub.database.stop()
