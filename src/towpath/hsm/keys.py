@@ -17,10 +17,9 @@ from towpath.storage.protocol import (
     LONGEST_KEY,
     NEVER_LAST,
     SAFE_KEY_CHARACTERS,
-    VERSION_MARK,
 )
 
-SEPARATOR: Final = VERSION_MARK
+SEPARATOR: Final = "@"
 """Never stands for itself in a key: what follows the last one is a version, or a hash where `~` comes first."""
 SHORTENED: Final = SEPARATOR + "~"
 INSTANCE_LENGTH: Final = 16

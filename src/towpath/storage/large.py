@@ -15,7 +15,7 @@ import google_crc32c
 
 from towpath.domain.paths import ErrorClass
 from towpath.storage.parts import Begun, Part, PartStore, UploadGone, Whole
-from towpath.storage.protocol import VERSION_MARK, Corrupt, GivenUp, StorageError
+from towpath.storage.protocol import Corrupt, GivenUp, StorageError
 from towpath.storage.sources import SourceEnded
 
 MIB: Final = 1024 * 1024
@@ -91,7 +91,7 @@ class LargePuts:
 
     The store alone keeps the list of the parts that are there, so that whoever puts the same version of the same
     file next, after any death, at any node, asks for it and sends only what is missing. What is there is
-    compared with the file again, part by part. An upload of another version of the file is given up.
+    compared with the file again, part by part.
 
     A put that is given up, or that failed by what may pass, leaves its upload; any other failure takes it away.
     """
@@ -145,12 +145,10 @@ class LargePuts:
     def _begin(self, key: str) -> _Course:
         """Take up what was begun; begin anew where nothing was, or where the store does not let us see it."""
         own: list[Begun] = []
-        others: list[Begun] = []
         with suppress(_Unseen):
-            for begun in _seen(self._store.begun(_of_all_versions(key))):
-                (own if begun.key == key else others).append(begun)
+            own = [begun for begun in _seen(self._store.begun(key)) if begun.key == key]
         own.sort(key=lambda begun: (begun.at, begun.id))
-        for other in [*others, *own[1:]]:
+        for other in own[1:]:
             self._store.abort(other.key, other.id)
         if own:
             with suppress(UploadGone):
@@ -251,11 +249,6 @@ def _seen(begun: Iterator[Begun]) -> Iterator[Begun]:
         if error.error_class in (ErrorClass.NO_PERMISSION, ErrorClass.PERMANENT) or "501" in error.error_name:
             raise _Unseen from error
         raise
-
-
-def _of_all_versions(key: str) -> str:
-    """How the keys of all versions of the same file begin."""
-    return key.rpartition(VERSION_MARK)[0] + VERSION_MARK if VERSION_MARK in key else key
 
 
 def _is_same(part: Part, content: bytes, crc32c: int) -> bool:

@@ -26,9 +26,6 @@ LONGEST_COMPONENT: Final = 255
 LONGEST_KEY: Final = 896
 """S3 and Azure end at 1,024 bytes; the rest is for the prefix of a target (`towpath.domain.targets`)."""
 
-VERSION_MARK: Final = "@"
-"""What follows the last one in an object's key is the version of the file: the rest is the same for each."""
-
 PRIVATE_PREFIX: Final = ".towpath/tmp"
 """Where a place keeps writes under way and its own trials: no key lies there, and no listing shows it."""
 
@@ -148,8 +145,8 @@ class Storage(Protocol):
         asked to `read(n)`, in order, each byte once, by one thread at a time (not always the caller's); also to
         `read(0)`, while it waits and while what is kept is verified. What it raises ends the put, and no object is
         kept. Where that is `GivenUp`, or the put failed by what may pass, parts of a large object may stay beside
-        (never seen by `look`, `get` and `listing`): the next put of that key goes on with them, and one of another
-        version of the same file (`VERSION_MARK`) takes them away.
+        (never seen by `look`, `get` and `listing`): the next put of that key goes on with them, and
+        `give_up` takes them away.
         """
 
     def give_up(self, key: str) -> None:
