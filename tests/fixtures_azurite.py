@@ -129,9 +129,12 @@ def installed() -> Path:
 def _install(home: Path) -> None:
     fresh = Path(tempfile.mkdtemp(dir=home.parent))
     quiet = ("--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--omit=optional")
+    # It trusts what the machine trusts: a company's own certificates too.
+    path, options = os.environ.get("PATH", ""), os.environ.get("NODE_OPTIONS", "")
+    told = {"PATH": f"{NODE.parent}:{path}", "NODE_OPTIONS": f"--use-system-ca {options}".strip()}
     done = subprocess.run(
         [NODE, NPM, "install", f"--prefix={fresh}", *quiet, f"azurite@{VERSION}"],
-        env={**os.environ, "PATH": f"{NODE.parent}:{os.environ.get('PATH', '')}"},
+        env={**os.environ, **told},
         capture_output=True,
         text=True,
         timeout=INSTALL_WITHIN,

@@ -22,7 +22,8 @@ TRIES = 3
 
 
 class Beating:
-    """Beats every `heartbeat` seconds, at once after `soon` is set, and says hello again to a hub that forgot us."""
+    """Beats every `heartbeat` seconds, from one beginning to the next, and at once after `soon` is set; says hello
+    again to a hub that forgot us."""
 
     def __init__(self, link: Link, clock: Clock, held: Held, fence: Fence, incarnation: bytes) -> None:
         self._link, self._clock, self._held, self._fence = link, clock, held, fence
@@ -57,8 +58,11 @@ class Beating:
             elif verdicts is not None:
                 judged(verdicts)
             beaten_at = self._clock.now()
-            lost = beaten_at - began_at if verdicts is None else 0.0
-            await self._clock.wait(max(APART, self.heartbeat - lost), self.soon)
+            left = self.heartbeat - (beaten_at - began_at)
+            if verdicts is None:
+                left = max(APART, left)
+            if left > 0:
+                await self._clock.wait(left, self.soon)
             if self._hinted and (early := APART - (self._clock.now() - beaten_at)) > 0:
                 await self._clock.wait(early, self._never)
             self._hinted = False

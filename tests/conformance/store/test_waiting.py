@@ -154,6 +154,12 @@ def test_a_task_without_space(hub: Hub, oslo: Node) -> None:
     assert why.sentence.startswith("there was no space; tried again at 20")
 
 
+def test_a_task_whose_object_lies_in_an_archive(hub: Hub, oslo: Node) -> None:
+    why = both(hub, failing(hub, oslo, "archived"))
+    assert why.reason is Reason.ARCHIVED
+    assert why.sentence.startswith("an archive brings it back; looked at again at 20")
+
+
 def test_a_task_that_lost_its_worker_runs_apart_from_others(hub: Hub, oslo: Node) -> None:
     job = hub.given("noop", 3, per_task=1)
     for _ in range(2):
