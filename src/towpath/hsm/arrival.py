@@ -62,8 +62,10 @@ def write(fd: int, storage: Storage, record: Record, how: Course) -> None:
     Raises `Corrupt` unless the whole is that of the record; whatever of it was there before is then fetched anew.
     """
     if not goes_in_ranges(storage, record, how):
-        # One byte more than there should be: an object that is too long is found so too.
-        _stream(fd, storage.get(record.key, 0, record.size + 1), record, how)
+        # One byte more than there should be: an object that is too long is found so too. Of an empty one no range
+        # is asked for, which stores answer in ways of their own.
+        length = record.size + 1 if record.size else None
+        _stream(fd, storage.get(record.key, 0, length), record, how)
         return
     every = list(_cut(record.size, how.ranges.each))
     missing = [part for part in every if not _is_there(fd, part)]
