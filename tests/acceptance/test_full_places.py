@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.acceptance.world import World, chain
+from tests.applicable import mount
 from tests.fixtures_hub import until
 
 SOON = {"space_first": 1, "space_longest": 1}
@@ -17,10 +18,7 @@ def small(world: World) -> Iterator[Path]:
     """A directory on a file system of one megabyte."""
     place = world.root / "small"
     place.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "small", str(place)]
-    mounted = subprocess.run(command, capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"needs the right to mount: {mounted.stderr.decode().strip()}")
+    mount("tmpfs", "small", place, "size=1m")
     try:
         yield place
     finally:

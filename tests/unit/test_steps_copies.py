@@ -1,7 +1,6 @@
 """Marks that came along with copies and backups: never trusted, and bound anew where somebody says so."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.fixtures_disks import Disks, disks
+from tests.programs import program
 from tests.step_context import OTHER_KEY, SITE_KEY, Place, place_with_directory
 
 from towpath.domain.paths import Code
@@ -40,10 +40,8 @@ def place(tmp_path: Path) -> Iterator[Place]:
     made.root.close()
 
 
-def do(*command: str | Path) -> None:
-    if shutil.which(str(command[0])) is None:
-        pytest.xfail(f"NOT TESTED: this machine has no {command[0]}")
-    subprocess.run(command, check=True, capture_output=True)
+def do(name: str, *arguments: str | Path) -> None:
+    subprocess.run([program(name), *arguments], check=True, capture_output=True)
 
 
 def by_cp(old: Path, new: Path) -> None:
@@ -289,7 +287,6 @@ def test_what_needs_no_adoption_is_left_alone(place: Place) -> None:
     assert place.run_one(Unmanage(), b"w").code is Code.PROCESSED
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a file system without attributes")
 @pytest.mark.parametrize("premigrate", [False, True])
 def test_a_file_system_without_attributes_has_no_stubs_and_says_so(
     tmp_path: Path, disks: Disks, premigrate: bool

@@ -12,7 +12,7 @@ from towpath.api.buckets import plain
 from towpath.api.context import Hub
 from towpath.api.times import at
 from towpath.domain.errors import NotFound, did_you_mean
-from towpath.domain.targets import Traits
+from towpath.domain.targets import URLS_FOR_PEOPLE, Traits
 from towpath.engine import registry
 from towpath.engine.registry import TargetView
 from towpath.store.database import Tx
@@ -61,7 +61,7 @@ class NewTarget(BaseModel):
     name: str = Field(examples=["tape"])
     url: str | None = Field(
         default=None,
-        description="file:///…, s3://bucket/prefix?endpoint=…, az://… or gs://…",
+        description=URLS_FOR_PEOPLE,
         examples=["s3://archive/oslo?endpoint=https://s3.example.org"],
     )
     credentials: dict[str, SecretStr] = Field(

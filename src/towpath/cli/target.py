@@ -24,6 +24,7 @@ from towpath.cli.output import (
     size,
 )
 from towpath.cli.shapes import Object, Target, TargetChecked
+from towpath.domain.targets import URLS_FOR_PEOPLE
 
 app = typer.Typer(help="Add, list, check, browse and delete targets.", no_args_is_help=True)
 
@@ -61,7 +62,7 @@ def add(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     name: Name,
     url: Annotated[
         str | None,
-        typer.Argument(metavar="[URL]", help="file:///…, s3://bucket/prefix?endpoint=…, az://… or gs://…"),
+        typer.Argument(metavar="[URL]", help=URLS_FOR_PEOPLE),
     ] = None,
     credentials: Annotated[
         str | None,

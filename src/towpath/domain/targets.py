@@ -102,6 +102,10 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
 )
 """Every kind of target there is: parsing, error texts and the opening of targets derive from it."""
 
+URLS_FOR_PEOPLE = (
+    "file:///…, s3://bucket/prefix?endpoint=… (Google too, with HMAC keys), az://…, or gs://… (untried)"
+)
+
 _SECRET = re.compile(
     r"secret|password|passwd|token|signature|credential|access_?key|(account|api|private)_?key|^sig$", re.I
 )

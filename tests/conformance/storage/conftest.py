@@ -1,6 +1,6 @@
 """Each kind of place that the conformance suite is run over.
 
-Google's is not among them: no server that could be had here takes the requests (of the XML interface) of its client.
+Google's own client is not among them: no server that could be had takes the requests (of the XML API) of it.
 """
 
 from collections.abc import Iterator

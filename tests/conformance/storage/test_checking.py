@@ -13,6 +13,7 @@ import pytest
 from tests.conformance.storage.proxy import proxy
 from tests.fixtures_azurite import Azurite
 from tests.fixtures_seaweed import Seaweed
+from tests.programs import program
 
 from towpath.storage.checking import Finding, check_target
 
@@ -170,7 +171,7 @@ def certificate(home: Path, name: str, begins: str = "20200101", ends: str = "20
 
 def openssl(*arguments: str) -> None:
     """Run OpenSSL's own program."""
-    done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([program("openssl"), *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
