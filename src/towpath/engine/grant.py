@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from towpath.domain.fairness import is_small
-from towpath.domain.states import DISCOVERY_STAGE, STARTED, TaskEvent
+from towpath.domain.states import DISCOVERY_STAGE, TaskEvent
 from towpath.engine import finish, room
 from towpath.engine.nodes import Node, Unknown, find_node
 from towpath.engine.shares import FULL, Lane, Rooms, shares_of
@@ -17,7 +17,7 @@ from towpath.store.database import Tx
 from towpath.store.holds import no_hold
 from towpath.store.jobs import Job
 from towpath.store.ledger import Ledger
-from towpath.store.tables import lanes, nodes
+from towpath.store.tables import IS_DUE, IS_STARTED, lanes, nodes
 from towpath.store.tables import tasks as task_rows
 from towpath.store.tasks import HUB, LANE, Task
 from towpath.wire import Claim, Grant, Grants, Walk, Want
@@ -33,7 +33,7 @@ _LAST_CLAIM = (
 _LANES = (
     sa.select(*(lanes.c[name] for name in (*LANE, "priority", "ready", "owner", "small")))
     .where(*(lanes.c[name] == sa.bindparam(f"want_{name}") for name in ("site", "queue", "function")))
-    .where(lanes.c.open, lanes.c.ready > 0)
+    .where(IS_DUE)
     .where(no_hold(sa.bindparam("want_site"), sa.bindparam("want_queue")))
     .where(sa.or_(lanes.c.stage == DISCOVERY_STAGE, lanes.c.owner.not_in(FULL)))
     .order_by(lanes.c.priority.desc(), lanes.c.turn, lanes.c.job_id, lanes.c.stage)
@@ -76,7 +76,7 @@ def claim(tx: Tx, site: str, name: str, asked: Claim, new_runs: RunIds = run_ids
 def _granted_before(ledger: Ledger, node: Node, asked: Claim) -> list[Task]:
     t = task_rows.c
     held = (t.node_id == node.id, t.incarnation == node.incarnation, t.claim == asked.number)
-    found = tasks.find_where(ledger.tx.conn, *held, t.state == STARTED)
+    found = tasks.find_where(ledger.tx.conn, *held, IS_STARTED)
     return list(ledger.load([task.id for task in found]).values())
 
 

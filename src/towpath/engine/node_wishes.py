@@ -10,9 +10,8 @@ from sqlalchemy.engine import Connection
 from towpath.domain.errors import Conflict, NotFound, did_you_mean
 from towpath.domain.nodes import Heard, NodeState, node_state
 from towpath.domain.slots import check_slots, effective
-from towpath.domain.states import STARTED
 from towpath.store.database import Tx
-from towpath.store.tables import nodes, sites, tasks
+from towpath.store.tables import IS_STARTED, nodes, sites, tasks
 
 Slots = Mapping[str, Mapping[str, int]]
 """Queue → function → slots."""
@@ -40,7 +39,7 @@ class NodeView:
 
 _HELD = (
     sa.select(tasks.c.node_id, sa.func.count().label("held"))
-    .where(tasks.c.state == STARTED, tasks.c.node_id.is_not(None))
+    .where(IS_STARTED, tasks.c.node_id.is_not(None))
     .group_by(tasks.c.node_id)
     .subquery()
 )

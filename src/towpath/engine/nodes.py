@@ -9,14 +9,13 @@ from sqlalchemy.engine import Connection
 
 from towpath.domain.fairness import Bulk, kept
 from towpath.domain.slots import effective
-from towpath.domain.states import STARTED, TaskEvent, Wanted
+from towpath.domain.states import TaskEvent, Wanted
 from towpath.engine.losing import lose, pardon
 from towpath.store import holds, jobs, tasks
 from towpath.store.database import Tx
 from towpath.store.holds import Hold
 from towpath.store.jobs import Job
-from towpath.store.tables import lanes, nodes, sites
-from towpath.store.tables import tasks as task_rows
+from towpath.store.tables import IS_DUE, lanes, nodes, sites
 from towpath.store.tasks import Task
 from towpath.wire import Beat, Hello, NodeWishes, Verdicts
 
@@ -124,7 +123,8 @@ def hello(tx: Tx, site: str, name: str, said: Hello) -> Greeting:
     facts = {"roots": said.roots, "steps": plugins, "unguarded": said.unguarded}
     tx.conn.execute(sa.update(sites).where(sites.c.name == site).values(facts))
     if is_new:
-        lose(tx, _held(tx, node.id, but=said.incarnation), TaskEvent.LOSE_LEASE, said.begun)
+        earlier = [t for t in tasks.held_by(tx.conn, node.id) if t.incarnation != said.incarnation]
+        lose(tx, earlier, TaskEvent.LOSE_LEASE, said.begun)
     tx.wakes.add(site)
     return Greeting(node.wishes)
 
@@ -135,7 +135,7 @@ def beat(tx: Tx, site: str, name: str, said: Beat) -> Verdicts:
     if node.incarnation != said.incarnation:
         return Verdicts([], [], known=False)
     tx.conn.execute(_BEATEN, {"row_id": node.id, "now": tx.now, "drains": said.draining})
-    held = _held(tx, node.id)
+    held = tasks.held_by(tx.conn, node.id)
     listed = set(said.runs)
     never_came = [
         task for task in held if task.run not in listed and (task.claim or 0) <= said.answered_claim
@@ -184,7 +184,7 @@ def _in_the_way(conn: Connection, node: Node, held: Collection[Task], seen: Mapp
 _WAITING = (
     sa.select(lanes.c.job_id)
     .where(lanes.c.site == sa.bindparam("of_site"), lanes.c.queue == sa.bindparam("of_queue"))
-    .where(lanes.c.function == "discovery", lanes.c.open, lanes.c.ready > 0, lanes.c.small)
+    .where(lanes.c.function == "discovery", IS_DUE, lanes.c.small)
     .limit(1)
 )
 
@@ -195,23 +195,17 @@ def mark_silent(tx: Tx, node_id: int, beats: int) -> None:
     tx.conn.execute(sa.update(nodes).where(*unheard).values(silent=True))
 
 
+_WATCHED = sa.select(nodes.c.id, nodes.c.beats).where(nodes.c.incarnation.is_not(None), ~nodes.c.lost)
+
+
 def watched(conn: Connection) -> dict[int, int]:
     """The nodes whose heartbeats are awaited, by id: how many each has given, to whichever hub."""
-    awaited = sa.select(nodes.c.id, nodes.c.beats).where(nodes.c.incarnation.is_not(None), ~nodes.c.lost)
-    return {row[0]: row[1] for row in conn.execute(awaited)}
+    return {row[0]: row[1] for row in conn.execute(_WATCHED)}
 
 
 def silence(tx: Tx, node_id: int) -> list[int]:
     """A node's leases have run out: what it held goes back to the queue. Returns the tasks' ids."""
     tx.conn.execute(sa.update(nodes).where(nodes.c.id == node_id).values(lost=True))
-    held = _held(tx, node_id)
+    held = tasks.held_by(tx.conn, node_id)
     lose(tx, held, TaskEvent.LOSE_LEASE)
     return [task.id for task in held]
-
-
-def _held(tx: Tx, node_id: int, but: bytes | None = None) -> list[Task]:
-    t = task_rows.c
-    conditions = [t.node_id == node_id, t.state == STARTED]
-    if but is not None:
-        conditions.append(t.incarnation != but)
-    return tasks.find_where(tx.conn, *conditions)

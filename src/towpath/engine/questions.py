@@ -60,15 +60,18 @@ def ask(tx: Tx, site: str, question: Question, seconds: float) -> int:
     return int(number[0])
 
 
+_DUE = (
+    sa.select(questions.c.id, questions.c.asked, questions.c.node_id)
+    .where(questions.c.site == sa.bindparam("of_site"), questions.c.answered.is_(None))
+    .where(questions.c.until >= sa.bindparam("now"))
+    .order_by(questions.c.id)
+    .limit(MOST)
+)
+
+
 def due(tx: Tx, site: str, name: str) -> list[Question]:
     """What a node is to answer: questions that it has already, and those that no other node has."""
-    open_ones = questions.c.answered.is_(None) & (questions.c.until >= tx.now)
-    rows = tx.conn.execute(
-        sa.select(questions.c.id, questions.c.asked, questions.c.node_id)
-        .where(questions.c.site == site, open_ones)
-        .order_by(questions.c.id)
-        .limit(MOST)
-    ).all()
+    rows = tx.conn.execute(_DUE, {"of_site": site, "now": tx.now}).all()
     if not rows:
         return []
     node = find_node(tx, site, name).id

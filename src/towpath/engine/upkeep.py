@@ -10,7 +10,7 @@ from towpath.engine.losing import lose
 from towpath.store import tasks
 from towpath.store.database import Tx
 from towpath.store.ledger import Ledger
-from towpath.store.tables import idempotency, jobs, streams
+from towpath.store.tables import IS_PENDING, idempotency, jobs, streams
 from towpath.store.tables import tasks as task_rows
 from towpath.store.tasks import HUB, WAITS_FOR_CHAIN
 
@@ -21,10 +21,16 @@ DAY = 24 * 3600 * 1_000_000
 
 
 _CANCELLED = sa.select(jobs.c.id).where(jobs.c.state == JobState.DEQUEUING).order_by(jobs.c.id)
+_WAITED = (
+    sa.select(jobs.c.id, jobs.c.beats_waited)
+    .where(jobs.c.state == JobState.DEQUEUING)
+    .order_by(jobs.c.id)
+    .with_for_update(key_share=True)
+)
 _WANTED = sa.select(jobs.c.id).where(jobs.c.wanted == Wanted.RUN, jobs.c.ended_at.is_(None))
 _OWN = (
     sa.select(task_rows.c.id)
-    .where(task_rows.c.function == HUB, task_rows.c.state == PENDING, task_rows.c.job_id.in_(_WANTED))
+    .where(task_rows.c.function == HUB, IS_PENDING, task_rows.c.job_id.in_(_WANTED))
     .order_by(task_rows.c.id)
 )
 
@@ -70,8 +76,7 @@ def take_back(tx: Tx, beats: int) -> list[int]:
     A node that is dead, or whose step hangs while its heart beats, holds up no cancel; what it reports later is
     refused. Counted here and not on a clock, and kept, so that no restart begins anew. Returns the tasks' ids.
     """
-    waiting = sa.select(jobs.c.id, jobs.c.beats_waited).where(jobs.c.state == JobState.DEQUEUING)
-    rows = tx.conn.execute(waiting.order_by(jobs.c.id).with_for_update(key_share=True)).all()
+    rows = tx.conn.execute(_WAITED).all()
     if not rows:
         return []
     mine = jobs.c.id.in_([row.id for row in rows])

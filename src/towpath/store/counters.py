@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from towpath.domain.fairness import Bulk, is_small
 from towpath.domain.states import DISCOVERY_STAGE
 from towpath.store.jobs import Job, JobKind, TallyKey
-from towpath.store.tables import job_counts, jobs, lanes, path_tallies, tallies, tasks
+from towpath.store.tables import IS_DUE, job_counts, jobs, lanes, path_tallies, tallies, tasks
 
 LaneKey = tuple[int, str, str, str, int]
 """Job, site, queue, function, stage."""
@@ -75,24 +75,35 @@ def add_lanes(conn: Connection, changes: Mapping[LaneKey, int], of: Mapping[int,
         conn.execute(_adding(lanes, ("ready",), conn.dialect.name), rows)
 
 
+def _opening() -> Any:
+    """Open and close the lanes of a job, and write those only that change."""
+    is_open = lanes.c.stage <= sa.bindparam("open_stage", type_=sa.Integer)
+    walks, others = (sa.bindparam(name, type_=sa.Boolean) for name in ("walks", "others"))
+    small = sa.case((lanes.c.stage == DISCOVERY_STAGE, walks), else_=others)
+    differs = sa.or_(lanes.c.open != is_open, lanes.c.small != small)
+    mine = lanes.c.job_id == sa.bindparam("of_job")
+    changing = sa.update(lanes).where(mine, differs).values(open=is_open, small=small)
+    return changing.returning(lanes.c.site, lanes.c.open, lanes.c.ready)
+
+
+_OPENING = _opening()
+
+
 def open_lanes(conn: Connection, job_id: int, open_stage: int, size: Bulk) -> set[str]:
     """Open the lanes of a job up to a stage, and close the others; and to each the slots kept for small jobs, or not.
 
     Returns the sites that have work which may be granted now and perhaps could not before.
     """
-    is_open = lanes.c.stage <= open_stage
-    walks, others = (sa.literal(is_small(size, is_walk)) for is_walk in (True, False))
-    small = sa.case((lanes.c.stage == DISCOVERY_STAGE, walks), else_=others)
-    differs = sa.or_(lanes.c.open != is_open, lanes.c.small != small)
-    changing = sa.update(lanes).where(lanes.c.job_id == job_id, differs).values(open=is_open, small=small)
-    changed = conn.execute(changing.returning(lanes.c.site, lanes.c.open, lanes.c.ready))
+    walks, others = is_small(size, True), is_small(size, False)
+    standing = {"of_job": job_id, "open_stage": open_stage, "walks": walks, "others": others}
+    changed = conn.execute(_OPENING, standing)
     return {row.site for row in changed if row.open and row.ready > 0}
 
 
 def sites_of_owners(conn: Connection, owners: Collection[str]) -> set[str]:
     """The sites where jobs of these owners have work that may be granted."""
     theirs = sa.select(jobs.c.id).where(jobs.c.owner.in_(owners), jobs.c.ended_at.is_(None))
-    found = sa.select(lanes.c.site).where(lanes.c.job_id.in_(theirs), lanes.c.open, lanes.c.ready > 0)
+    found = sa.select(lanes.c.site).where(lanes.c.job_id.in_(theirs), IS_DUE)
     return set(conn.scalars(found.distinct()))
 
 

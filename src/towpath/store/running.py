@@ -2,7 +2,6 @@
 
 import sqlalchemy as sa
 
-from towpath.domain.states import STARTED
 from towpath.store.tables import jobs, limits, tallies
 from towpath.store.tasks import DISCOVERY
 
@@ -10,7 +9,7 @@ RUNNING = (
     sa.select(sa.func.coalesce(sa.func.sum(tallies.c.tasks), 0))
     .join_from(jobs, tallies, tallies.c.job_id == jobs.c.id)
     .where(jobs.c.owner == limits.c.owner, jobs.c.ended_at.is_(None))
-    .where(tallies.c.state == STARTED, tallies.c.position != DISCOVERY)
+    .where(tallies.c.state == sa.literal_column("'STARTED'"), tallies.c.position != DISCOVERY)
     .correlate(limits)
     .scalar_subquery()
 )

@@ -12,7 +12,6 @@ from towpath.domain.states import (
     CAUSE_OF,
     PENDING,
     SPENDS_ATTEMPT,
-    STARTED,
     TERMINAL,
     Cause,
     Phase,
@@ -22,7 +21,7 @@ from towpath.domain.states import (
     stage,
 )
 from towpath.store.many import run_many
-from towpath.store.tables import SEQUENCES, ids, tasks
+from towpath.store.tables import IS_PARKED, IS_PENDING, IS_READY, IS_STARTED, SEQUENCES, ids, tasks
 
 READY, WAITS_FOR_CHAIN, PARKED = 0, 1, 2
 """Values of `blocked`: a parked task waits until its `not_before`, and holds no slot meanwhile."""
@@ -178,11 +177,12 @@ _LOAD_CHAINS = (
 LANE = ("job_id", "site", "queue", "function", "stage")
 _LOAD_READY = (
     _SELECT.where(*(tasks.c[name] == sa.bindparam(f"lane_{name}") for name in LANE))
-    .where(tasks.c.state == PENDING, tasks.c.blocked == READY)
+    .where(IS_READY)
     .order_by(tasks.c.id)
     .limit(sa.bindparam("most"))
     .with_for_update(skip_locked=True, key_share=True)
 )
+_HELD = _SELECT.where(tasks.c.node_id == sa.bindparam("of_node"), IS_STARTED).order_by(tasks.c.id)
 _NEW = tuple(name for name in COLUMNS if name not in ONLY_BY_MOVES)
 _INSERTS = {
     names: sa.insert(tasks).values({name: sa.bindparam(name) for name in names}) for names in (_NEW, COLUMNS)
@@ -239,10 +239,15 @@ def find_where(conn: Connection, *conditions: sa.ColumnElement[bool], limit: int
     return [_task(row) for row in conn.execute(query).all()]
 
 
+def held_by(conn: Connection, node_id: int) -> list[Task]:
+    """The tasks that a node has, as they stand, in order of id; not locked."""
+    return [_task(row) for row in conn.execute(_HELD, {"of_node": node_id}).all()]
+
+
 def load_held(conn: Connection, job_id: int) -> list[Task]:
     """The running tasks of a job, which is locked: they can go nowhere. In order of id."""
     # All running tasks are looked through, which are few: not all tasks of the job, which may be millions.
-    return find_where(conn, tasks.c.job_id + 0 == job_id, tasks.c.state == STARTED)
+    return find_where(conn, tasks.c.job_id + 0 == job_id, IS_STARTED)
 
 
 def load_ready(conn: Connection, lane: Any, most: int) -> list[Task]:
@@ -304,13 +309,13 @@ def next_ids(conn: Connection, kind: str, count: int) -> int:
 
 _DUE = (
     sa.select(tasks.c.id, tasks.c.job_id)
-    .where(tasks.c.state == PENDING, tasks.c.blocked == PARKED, tasks.c.not_before <= sa.bindparam("now"))
+    .where(IS_PARKED, tasks.c.not_before <= sa.bindparam("now"))
     .order_by(tasks.c.not_before)
     .limit(sa.bindparam("most"))
 )
 _UNPARK = (
     sa.update(tasks)
-    .where(tasks.c.id.in_(_IDS), tasks.c.state == PENDING, tasks.c.blocked == PARKED)
+    .where(tasks.c.id.in_(_IDS), IS_PARKED)
     .values(blocked=READY, not_before=None)
     .returning(*(tasks.c[name] for name in LANE))
 )
@@ -347,7 +352,7 @@ def cancel_some(conn: Connection, job_id: int, now: int, limit: int) -> list[Swe
     The same move as `Task.apply(TaskEvent.CANCEL)`, done in SQL because a job may have millions of them.
     """
     to = move(PENDING, TaskEvent.CANCEL)
-    pending = sa.and_(tasks.c.job_id == job_id, tasks.c.state == PENDING)
+    pending = sa.and_(tasks.c.job_id == job_id, IS_PENDING)
     kinds = ("rule", "position", "stage", "site", "queue", "function", "blocked")
     columns = (tasks.c[name] for name in ("id", "paths", *kinds))
     chunk = sa.select(*columns).where(pending).order_by(tasks.c.id).limit(limit).subquery()

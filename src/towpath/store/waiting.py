@@ -29,7 +29,7 @@ from towpath.domain.waiting import (
 from towpath.domain.wishes import paused
 from towpath.store import holds
 from towpath.store.running import RUNNING
-from towpath.store.tables import jobs, lanes, limits, nodes, tallies, tasks
+from towpath.store.tables import IS_DUE, IS_READY, IS_STARTED, jobs, lanes, limits, nodes, tallies, tasks
 from towpath.store.tasks import DISCOVERY, HUB, LANE, PARKED, READY, WAITS_FOR_CHAIN
 
 MOST_LANES = 5000
@@ -107,7 +107,7 @@ def _held(conn: Connection, sites: Collection[str]) -> dict[tuple[int, Place], d
     t = tasks.c
     key = (t.node_id, t.site, t.queue, t.function, t.job_id)
     theirs = sa.select(nodes.c.id).where(nodes.c.site.in_(sites))
-    query = sa.select(*key, sa.func.count()).where(t.state == STARTED, t.node_id.in_(theirs)).group_by(*key)
+    query = sa.select(*key, sa.func.count()).where(IS_STARTED, t.node_id.in_(theirs)).group_by(*key)
     found: dict[tuple[int, Place], dict[int, int]] = defaultdict(dict)
     for node_id, site, queue, function, job_id, count in conn.execute(query):
         found[node_id, Place(site, queue, function)][job_id] = count
@@ -117,7 +117,7 @@ def _held(conn: Connection, sites: Collection[str]) -> dict[tuple[int, Place], d
 def _due(conn: Connection, sites: Collection[str]) -> dict[Place, list[Row]]:
     query = (
         sa.select(lanes)
-        .where(lanes.c.site.in_(sites), lanes.c.open, lanes.c.ready > 0)
+        .where(lanes.c.site.in_(sites), IS_DUE)
         .order_by(lanes.c.priority.desc(), lanes.c.turn, lanes.c.job_id, lanes.c.stage)
         .limit(MOST_LANES)
     )
@@ -192,7 +192,7 @@ def _holders(conn: Connection, job_ids: Collection[int]) -> dict[int, list[str]]
         of_jobs = (tasks.c.job_id + 0).in_(job_ids)
         held = sa.select(tasks.c.job_id, nodes.c.site, nodes.c.name).distinct()
         joined = held.join_from(tasks, nodes, nodes.c.id == tasks.c.node_id)
-        query = joined.where(tasks.c.state == STARTED, of_jobs).order_by(nodes.c.site, nodes.c.name)
+        query = joined.where(IS_STARTED, of_jobs).order_by(nodes.c.site, nodes.c.name)
         for job_id, site, name in conn.execute(query):
             found[job_id].append(f"node {name} of site {site}")
     return found
@@ -224,7 +224,7 @@ def _first_lines(conn: Connection, job_ids: Collection[int]) -> tuple[dict[int, 
         return {}, set()
     query = (
         sa.select(lanes)
-        .where(lanes.c.job_id.in_(job_ids), lanes.c.open, lanes.c.ready > 0)
+        .where(lanes.c.job_id.in_(job_ids), IS_DUE)
         .order_by(lanes.c.job_id, lanes.c.stage.desc(), lanes.c.site)
     )
     found = conn.execute(query).all()
@@ -313,6 +313,6 @@ class _Tasks:
 def _ready_before(conn: Connection, row: Row) -> int:
     """How many tasks of its lane are before a task, counted as far as `FAR`."""
     same = [tasks.c[name] == getattr(row, name) for name in LANE]
-    ready = (tasks.c.state == PENDING, tasks.c.blocked == READY, tasks.c.id < row.id)
+    ready = (IS_READY, tasks.c.id < row.id)
     first = sa.select(tasks.c.id).where(*same, *ready).limit(FAR + 1).subquery()
     return int(conn.execute(sa.select(sa.func.count()).select_from(first)).scalar_one())

@@ -19,6 +19,11 @@ from towpath.store.tables.places import (
     targets,
 )
 from towpath.store.tables.work import (
+    IS_DUE,
+    IS_PARKED,
+    IS_PENDING,
+    IS_READY,
+    IS_STARTED,
     SEQUENCES,
     batches,
     error_rates,
@@ -38,6 +43,11 @@ from towpath.store.tables.work import (
 )
 
 __all__ = [
+    "IS_DUE",
+    "IS_PARKED",
+    "IS_PENDING",
+    "IS_READY",
+    "IS_STARTED",
     "SEQUENCES",
     "Count",
     "Id",

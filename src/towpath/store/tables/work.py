@@ -225,6 +225,18 @@ of each. `run`, `node_id`, `incarnation` and `claim` say who holds it.
 others that lost their worker together with it), `parked_why` the reason, `parked_at` since when; `tries` is how often
 a transient error has put it off. `lost_run` is the run that was taken from a silent node, which may yet be alive.
 """
+
+# A constant stands in the text of these: given as a parameter, SQLite would plan the statement anew each time that
+# it is run, and PostgreSQL, once it has a plan for any parameters, would not use the index.
+IS_STARTED = tasks.c.state == sa.literal_column("'STARTED'")
+"""A node has it."""
+IS_PENDING = tasks.c.state == sa.literal_column("'PENDING'")
+"""No node has it, and it is not over."""
+IS_READY = sa.and_(IS_PENDING, tasks.c.blocked == sa.literal_column("0"))
+"""It may be granted as soon as its stage is open."""
+IS_PARKED = sa.and_(IS_PENDING, tasks.c.blocked == sa.literal_column("2"))
+"""It waits for a time."""
+
 sa.Index("ix_tasks_batch", tasks.c.batch_id)
 sa.Index("ix_tasks_chain", tasks.c.chain_id, tasks.c.position)
 sa.Index("ix_tasks_job", tasks.c.job_id, tasks.c.id)
@@ -236,21 +248,21 @@ sa.Index(
     tasks.c.function,
     tasks.c.stage,
     tasks.c.id,
-    sqlite_where=sa.and_(tasks.c.state == "PENDING", tasks.c.blocked == 0),
-    postgresql_where=sa.and_(tasks.c.state == "PENDING", tasks.c.blocked == 0),
+    sqlite_where=IS_READY,
+    postgresql_where=IS_READY,
 )
 sa.Index(
     "ix_tasks_pending",
     tasks.c.job_id,
     tasks.c.id,
-    sqlite_where=tasks.c.state == "PENDING",
-    postgresql_where=tasks.c.state == "PENDING",
+    sqlite_where=IS_PENDING,
+    postgresql_where=IS_PENDING,
 )
 sa.Index(
     "ix_tasks_parked",
     tasks.c.not_before,
-    sqlite_where=sa.and_(tasks.c.state == "PENDING", tasks.c.blocked == 2),
-    postgresql_where=sa.and_(tasks.c.state == "PENDING", tasks.c.blocked == 2),
+    sqlite_where=IS_PARKED,
+    postgresql_where=IS_PARKED,
 )
 sa.Index(
     "ix_tasks_lost_run",
@@ -261,8 +273,8 @@ sa.Index(
 sa.Index(
     "ix_tasks_held",
     tasks.c.node_id,
-    sqlite_where=tasks.c.state == "STARTED",
-    postgresql_where=tasks.c.state == "STARTED",
+    sqlite_where=IS_STARTED,
+    postgresql_where=IS_STARTED,
 )
 
 lanes = sa.Table(
@@ -286,6 +298,9 @@ lanes = sa.Table(
 the lane served longest ago is next. `small` is what
 `domain.fairness.is_small` said last: the slots that are kept for small jobs are open to it.
 """
+IS_DUE = sa.and_(lanes.c.open, lanes.c.ready > sa.literal_column("0"))
+"""It has tasks that may be granted."""
+
 sa.Index(
     "ix_lanes_due",
     lanes.c.site,
@@ -293,8 +308,8 @@ sa.Index(
     lanes.c.function,
     lanes.c.priority.desc(),
     lanes.c.turn,
-    sqlite_where=sa.and_(lanes.c.open, lanes.c.ready > 0),
-    postgresql_where=sa.and_(lanes.c.open, lanes.c.ready > 0),
+    sqlite_where=IS_DUE,
+    postgresql_where=IS_DUE,
 )
 sa.Index(
     "ix_lanes_small",
@@ -303,8 +318,8 @@ sa.Index(
     lanes.c.function,
     lanes.c.priority.desc(),
     lanes.c.turn,
-    sqlite_where=sa.and_(lanes.c.open, lanes.c.ready > 0, lanes.c.small),
-    postgresql_where=sa.and_(lanes.c.open, lanes.c.ready > 0, lanes.c.small),
+    sqlite_where=sa.and_(IS_DUE, lanes.c.small),
+    postgresql_where=sa.and_(IS_DUE, lanes.c.small),
 )
 
 notes = sa.Table(
