@@ -8,11 +8,17 @@ KEPT: Final = "kept"
 """It is exactly as it was. Every other word says that it is not, and how so."""
 
 FILE_SYSTEMS: Final = ("ext4", "tmpfs", "xfs", "btrfs")
-TARGETS: Final[Mapping[str, str]] = {"directory": "A directory", "s3": "S3", "azure": "Azure Blob"}
+TARGETS: Final[Mapping[str, str]] = {
+    "directory": "A directory",
+    "s3": "S3",
+    "azure": "Azure Blob",
+    "sftp": "SFTP",
+}
 TRIED_ON: Final[Mapping[str, tuple[str, ...]]] = {
     "directory": FILE_SYSTEMS,
     "s3": FILE_SYSTEMS,
     "azure": ("ext4",),
+    "sftp": ("ext4",),
 }
 """On which file systems of a site the cells of each target are proved."""
 

@@ -8,8 +8,9 @@ from tests.acceptance.world import MakeWorld, World, furnished, making, plant_ri
 from tests.fixtures_azurite import azurite, container
 from tests.fixtures_hub import make_hub, make_shared_hub, reaper
 from tests.fixtures_seaweed import bucket, seaweed
+from tests.fixtures_sftp import sftp
 
-__all__ = ["azurite", "bucket", "container", "make_hub", "make_shared_hub", "reaper", "seaweed"]
+__all__ = ["azurite", "bucket", "container", "make_hub", "make_shared_hub", "reaper", "seaweed", "sftp"]
 
 
 @pytest.fixture(scope="session")

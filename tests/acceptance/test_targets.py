@@ -5,6 +5,7 @@ import json
 from tests.acceptance.world import World
 from tests.fixtures_azurite import Azurite
 from tests.fixtures_seaweed import Seaweed
+from tests.fixtures_sftp import Sftp
 
 
 def test_a_check_runs_at_a_node_and_says_exactly_what_is_wrong(
@@ -53,6 +54,22 @@ def test_what_stands_at_a_target_is_listed_page_by_page(world: World) -> None:
         after = page["next"]
     assert seen == [*names, "b/one"]
     assert "nothing stands there" in world.command("target", "browse", "browsed", "c").err
+
+
+def test_files_go_to_an_sftp_server_and_come_back(world: World, sftp: Sftp) -> None:
+    name = sftp.fresh_directory()
+    world.post("/api/targets/", {"name": "far", "url": sftp.url(name), "credentials": sftp.by_key})
+    assert world.json("target", "check", "far")["works"]
+    place = world.fresh("by-sftp")
+    contents = {f"f{number}": bytes([number]) * 200_000 for number in range(20)}
+    for file, content in contents.items():
+        (place / file).write_bytes(content)
+    world.do("migrate", place, {"endpoint": "far"})
+    assert all((place / file).stat().st_blocks == 0 for file in contents)
+    assert sum(path.name.startswith("f") for path in (sftp.directory / name).rglob("*@*")) == 20
+    assert len(world.json("target", "browse", "far", "oslo")) == 20
+    world.do("recall", place)
+    assert {file: (place / file).read_bytes() for file in contents} == contents
 
 
 THAW = {

@@ -16,7 +16,8 @@ LONGEST_PREFIX = 127
 @dataclass(frozen=True, slots=True)
 class TargetUrl:
     """A target's URL, taken apart. `prefix` is the part of a key that all its objects share ("" = none); for
-    `file` it is the absolute directory, and `bucket` is "". For `az`, the bucket is the container."""
+    `file` it is the absolute directory, and `bucket` is "". For `az`, the bucket is the container; for `sftp` it is
+    the server, and the prefix its directory, without the slash before it."""
 
     scheme: str
     bucket: str
@@ -98,12 +99,20 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
             re.compile(r"STANDARD|NEARLINE|COLDLINE|ARCHIVE"),
             "STANDARD, NEARLINE, COLDLINE or ARCHIVE",
         ),
+        "sftp": Scheme(
+            "sftp://files.example.org:22/srv/archive",
+            {"timeout": _is_timeout},
+            frozenset({"username", "password", "private_key", "passphrase", "host_key"}),
+            re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[0-9]{1,5})?"),
+            "a server's name, and its port if it is not 22",
+        ),
     }
 )
 """Every kind of target there is: parsing, error texts and the opening of targets derive from it."""
 
 URLS_FOR_PEOPLE = (
-    "file:///…, s3://bucket/prefix?endpoint=… (Google too, with HMAC keys), az://…, or gs://… (untried)"
+    "file:///…, s3://bucket/prefix?endpoint=… (Google too, with HMAC keys), az://container/prefix?account=…, "
+    "sftp://server/directory, or gs://… (untried)"
 )
 
 _SECRET = re.compile(
@@ -190,6 +199,18 @@ def check_credentials(scheme: str, names: Iterable[str]) -> None:
     if scheme == "s3" and given and not given >= {"access_key_id", "secret_access_key"}:
         missing = sorted({"access_key_id", "secret_access_key"} - given)
         raise Mistake(f"credentials: expected access_key_id and secret_access_key, found no {missing[0]}")
+    if scheme == "sftp":
+        _check_login(given)
+
+
+def _check_login(given: set[str]) -> None:
+    for name in ("username", "host_key"):
+        if name not in given:
+            raise Mistake(
+                f"credentials: expected username, host_key, and password or private_key, found no {name}"
+            )
+    if not given & {"password", "private_key"}:
+        raise Mistake("credentials: expected a password or a private_key, found neither")
 
 
 @dataclass(frozen=True, slots=True)

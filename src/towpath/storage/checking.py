@@ -1,8 +1,7 @@
-"""Trying a target out, and saying exactly what is wrong with it: one finding for each thing that can be wrong."""
+"""Trying a target out, and saying exactly what is wrong with it."""
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -14,7 +13,8 @@ from obstore.store import ObjectStore
 from towpath.domain.errors import Mistake
 from towpath.domain.targets import TargetUrl, check_credentials, parse_target_url
 from towpath.storage.answers import OBSTORE_ERRORS, Answer, answer_of
-from towpath.storage.opening import open_bare, open_directory
+from towpath.storage.findings import Finding, Report
+from towpath.storage.opening import loaded_sftp, open_bare, open_directory, timeout_of
 from towpath.storage.protocol import PRIVATE_PREFIX, StorageError
 from towpath.storage.reaching import Address, Wrong, address_of, diagnose
 
@@ -37,16 +37,6 @@ OBJECTS: Final = (
 )
 DIRECTORY: Final = ("target", "directory", "trial")
 """What is looked at, in this order, of an object store and of a directory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: whether it is well (None: it was not come to), what was seen, what to do."""
-
-    what: str
-    well: bool | None
-    says: str
-    hint: str = ""
 
 
 _KEYS: Final = "give the right ones with: towpath bucket credentials NAME FILE"
@@ -74,27 +64,6 @@ _NO_RIGHT: Final = frozenset(
 )
 
 
-@dataclass(slots=True)
-class _Report:
-    """What was found so far; what is never said stays 'not come to'."""
-
-    order: Sequence[str]
-    found: dict[str, Finding] = field(default_factory=dict)
-
-    def well(self, what: str, says: str) -> None:
-        """That is as it should be, unless it was found wrong before."""
-        if what not in self.found:
-            self.found[what] = Finding(what, True, says)
-
-    def wrong(self, wrong: Wrong) -> None:
-        """That is wrong."""
-        self.found[wrong.what] = Finding(wrong.what, False, wrong.says, wrong.hint)
-
-    def findings(self) -> list[Finding]:
-        """All, in order."""
-        return [self.found.get(what, Finding(what, None, "not tried")) for what in self.order]
-
-
 def check_target(
     url: str, credentials: Mapping[str, str], allowed: Sequence[bytes], now: Callable[[], datetime]
 ) -> list[Finding]:
@@ -106,11 +75,13 @@ def check_target(
         return [Finding("target", False, str(mistake), "delete the target, and add it again")]
     if target.scheme == "file":
         return _check_directory(target, allowed)
+    if target.scheme == "sftp":
+        return _check_server(target, credentials)
     return _Trial(target, credentials, now).run()
 
 
 def _check_directory(target: TargetUrl, allowed: Sequence[bytes]) -> list[Finding]:
-    report = _Report(DIRECTORY)
+    report = Report(DIRECTORY)
     report.well("target", f"a directory: {target.prefix}")
     try:
         storage = open_directory(target.directory, allowed)
@@ -131,6 +102,15 @@ def _check_directory(target: TargetUrl, allowed: Sequence[bytes]) -> list[Findin
     return report.findings()
 
 
+def _check_server(target: TargetUrl, credentials: Mapping[str, str]) -> list[Finding]:
+    try:
+        checking = loaded_sftp("towpath.storage.sftp_checking")
+    except StorageError as error:
+        return [Finding("target", False, error.reason, "pip install 'towpath[sftp]'")]
+    found: list[Finding] = checking.check_server(target, credentials, timeout_of(target).total_seconds())
+    return found
+
+
 class _Trial:
     """The trial of one target in an object store."""
 
@@ -138,7 +118,7 @@ class _Trial:
         self, target: TargetUrl, credentials: Mapping[str, str], now: Callable[[], datetime]
     ) -> None:
         self._target, self._credentials, self._now = target, credentials, now
-        self._report = _Report(OBJECTS)
+        self._report = Report(OBJECTS)
         self._key = f"{PRIVATE_PREFIX}/check-{secrets.token_hex(8)}"
         self._content = secrets.token_bytes(256)
 

@@ -127,9 +127,9 @@ class ObjectStorage:
             require_safe(prefix)
         return (found for found in self._list(prefix, after) if is_safe_key(found.key))
 
-    def sweep(self, prefix: str, now: datetime) -> int:
-        """Abort the uploads to keys beneath the prefix that nobody has gone on with for a week; how many went."""
-        return 0 if self._puts is None else self._puts.sweep(f"{prefix}/", now - STRAY_AFTER)
+    def sweep(self, site: str, now: datetime) -> int:
+        """Abort the uploads to keys of that site that nobody has gone on with for a week; how many went."""
+        return 0 if self._puts is None else self._puts.sweep(f"{site}/", now - STRAY_AFTER)
 
     def sync(self, keys: list[str]) -> None:
         """Nothing: a store answers a put once it has it."""

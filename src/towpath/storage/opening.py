@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from obstore.store import AzureStore, GCSStore, ObjectStore, S3Store
@@ -22,8 +24,10 @@ from towpath.storage.protocol import Storage, StorageError
 from towpath.storage.s3 import S3Place, S3Uploads
 
 if TYPE_CHECKING:
-    # These are types of obstore's stubs alone.
+    # Types of obstore's stubs alone, and of what is loaded when it is needed.
     from obstore.store import ClientConfig, GCSConfig, RetryConfig, S3Config, S3Credential
+
+    from towpath.storage.sftp import SftpStorage
 
 DEFAULT_TIMEOUT: Final = timedelta(seconds=60)
 """For one request, which carries up to 16 MiB: a line slower than 280 kB/s for each request sets `timeout`."""
@@ -74,6 +78,8 @@ def open_storage(
         raise StorageError(str(mistake), ErrorClass.PERMANENT) from None
     if target.scheme == "file":
         return open_directory(target.directory, allowed)
+    if target.scheme == "sftp":
+        return open_sftp(target, credentials)
     return _open_objects(target, credentials, sizes, storage_class)
 
 
@@ -83,13 +89,17 @@ def open_storage(
 def _open_objects(
     target: TargetUrl, credentials: Mapping[str, str], sizes: Sizes, storage_class: str
 ) -> ObjectStorage:
-    timeout = DEFAULT_TIMEOUT
-    if "timeout" in target.options:
-        timeout = timedelta(seconds=int(target.options["timeout"]))
+    timeout = timeout_of(target)
     store = _opened(Access(target, credentials, _client(target, timeout), RETRIES))
     parts = _s3_parts(target, credentials, timeout, storage_class) if target.scheme == "s3" else None
     tiers = _azure_tiers(target, credentials, timeout) if target.scheme == "az" else parts
     return ObjectStorage(store, parts, sizes, storage_class, tiers)
+
+
+def timeout_of(target: TargetUrl) -> timedelta:
+    """How long one request may take."""
+    told = target.options.get("timeout")
+    return DEFAULT_TIMEOUT if told is None else timedelta(seconds=int(told))
 
 
 def _azure_tiers(target: TargetUrl, credentials: Mapping[str, str], timeout: timedelta) -> AzureTiers:
@@ -197,6 +207,25 @@ def _google(access: Access) -> ObjectStore:
 
 
 _OPENERS: Final[Mapping[str, Callable[[Access], ObjectStore]]] = {"s3": _s3, "az": _azure, "gs": _google}
+
+
+# SFTP ---------------------------------------------------------------------------------------------------------
+
+
+def open_sftp(target: TargetUrl, credentials: Mapping[str, str]) -> "SftpStorage":
+    """The directory at that server, which is not asked yet; raises `StorageError` where the client is not installed."""
+    sftp = loaded_sftp("towpath.storage.sftp")
+    opened: SftpStorage = sftp.open_server(target, credentials, timeout_of(target).total_seconds())
+    return opened
+
+
+def loaded_sftp(module: str) -> ModuleType:
+    """A module that needs the SFTP client: it comes with an extra only, and costs a third of a second to load."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as missing:
+        reason = f"sftp:// needs {missing.name}; install towpath[sftp] where this worker runs"
+        raise StorageError(reason, ErrorClass.PERMANENT) from None
 
 
 # Directories --------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Protocol, runtime_checkable
 
 from towpath.domain.paths import ErrorClass
 
@@ -173,3 +173,11 @@ class Storage(Protocol):
     def check(self) -> str:
         """Try the place out (write, read, list, delete a small object of its own) and say in one line that it
         works and how puts are verified; raises `StorageError` that says exactly what does not."""
+
+
+@runtime_checkable
+class Sweeping(Protocol):
+    """A place that keeps what was begun and never ended, until it is swept."""
+
+    def sweep(self, site: str, now: datetime) -> int:
+        """Take away what a site began there so long ago that nobody will go on with it; how many went."""

@@ -58,26 +58,41 @@ _USUAL: Final[dict[str, Callable[[TargetUrl], str]]] = {
 
 def diagnose(address: Address, words: str) -> Wrong:
     """What keeps requests from being answered, `words` where nothing of ours finds it."""
-    try:
-        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        says = f"the name '{address.host}' does not resolve: {error.strerror or error}"
-        return Wrong("name", says, "mend the endpoint's name, or this machine's DNS")
-    try:
-        connection = socket.create_connection((address.host, address.port), CONNECT_WITHIN)
-    except TimeoutError:
-        says = f"no answer from {found[0][4][0]} port {address.port} within {CONNECT_WITHIN:g} s"
-        return Wrong("connection", says, "a firewall may be in between")
-    except ConnectionRefusedError:
-        says = f"nothing listens at {found[0][4][0]} port {address.port}"
-        return Wrong("connection", says, "start the store, or mend the endpoint's port")
-    except OSError as error:
-        says = f"no way to {found[0][4][0]} port {address.port}: {os.strerror(error.errno or 0)}"
-        return Wrong("connection", says, "see this machine's network")
-    with connection:
+    reached = _reached(address.host, address.port)
+    if isinstance(reached, Wrong):
+        return reached
+    with reached as connection:
         if address.tls:
             return _diagnose_tls(address, connection, words)
         return _diagnose_plain(address, connection, words)
+
+
+def reach(host: str, port: int) -> Wrong | None:
+    """What keeps a connection from being made; None where nothing does."""
+    reached = _reached(host, port)
+    if isinstance(reached, Wrong):
+        return reached
+    reached.close()
+    return None
+
+
+def _reached(host: str, port: int) -> socket.socket | Wrong:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        says = f"the name '{host}' does not resolve: {error.strerror or error}"
+        return Wrong("name", says, "mend the endpoint's name, or this machine's DNS")
+    try:
+        return socket.create_connection((host, port), CONNECT_WITHIN)
+    except TimeoutError:
+        says = f"no answer from {found[0][4][0]} port {port} within {CONNECT_WITHIN:g} s"
+        return Wrong("connection", says, "a firewall may be in between")
+    except ConnectionRefusedError:
+        says = f"nothing listens at {found[0][4][0]} port {port}"
+        return Wrong("connection", says, "start the store, or mend the endpoint's port")
+    except OSError as error:
+        says = f"no way to {found[0][4][0]} port {port}: {os.strerror(error.errno or 0)}"
+        return Wrong("connection", says, "see this machine's network")
 
 
 def _diagnose_tls(address: Address, connection: socket.socket, words: str) -> Wrong:

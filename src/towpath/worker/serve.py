@@ -25,10 +25,9 @@ from towpath.domain.errors import Mistake
 from towpath.domain.paths import ErrorClass
 from towpath.steps.protocol import HandedBack, Site
 from towpath.storage.checking import check_target
-from towpath.storage.objects import ObjectStorage
 from towpath.storage.opening import open_storage
 from towpath.storage.posix import DirectoryStorage
-from towpath.storage.protocol import Storage, StorageError
+from towpath.storage.protocol import Storage, StorageError, Sweeping
 from towpath.storage.roots import Root, Roots
 from towpath.storage.wrappers import Retrying, Surroundings
 from towpath.worker import keys, plugins
@@ -149,21 +148,21 @@ def opener(allowed: tuple[str, ...], site: str) -> Opener:
         storage = open_storage(url, credentials, directories, storage_class=storage_class)
         if isinstance(storage, DirectoryStorage):
             storage.sweep(datetime.now(UTC))
-        elif isinstance(storage, ObjectStorage):
+        elif isinstance(storage, Sweeping):
             threading.Thread(target=_sweep, args=(storage, site), name="sweep", daemon=True).start()
         return Retrying(storage, around)
 
     return opened
 
 
-def _sweep(storage: ObjectStorage, site: str) -> None:
+def _sweep(storage: Sweeping, site: str) -> None:
     try:
         swept = storage.sweep(site, datetime.now(UTC))
     except StorageError as error:
-        log.warning("uploads of long ago were not looked for", reason=error.reason)
+        log.warning("writes of long ago were not looked for", reason=error.reason)
     else:
         if swept:
-            log.info("uploads of long ago were given up", uploads=swept)
+            log.info("writes of long ago were taken away", writes=swept)
 
 
 def checker(allowed: tuple[str, ...]) -> Checker:

@@ -14,7 +14,7 @@ from towpath import wire
 from towpath.domain.paths import ErrorClass
 from towpath.domain.targets import parse_target_url
 from towpath.steps.protocol import HandedBack, Target
-from towpath.storage.checking import Finding
+from towpath.storage.findings import Finding
 from towpath.storage.protocol import Storage, StorageError
 from towpath.worker.fence import Hold
 from towpath.worker.link import HubAway, HubRefused

@@ -12,6 +12,7 @@ from tests.conformance.fidelity.things import THINGS, planted, read
 from tests.fixtures_azurite import Azurite, azurite
 from tests.fixtures_disks import KINDS, Disks, disks
 from tests.fixtures_seaweed import Seaweed, seaweed
+from tests.fixtures_sftp import Sftp, sftp
 from tests.step_context import OTHER_KEY, Place
 
 from towpath.domain.paths import Code
@@ -23,7 +24,7 @@ from towpath.storage.opening import open_storage
 from towpath.storage.posix import DirectoryStorage
 from towpath.storage.protocol import Storage
 
-__all__ = ["azurite", "disks", "seaweed"]
+__all__ = ["azurite", "disks", "seaweed", "sftp"]
 
 
 @dataclass
@@ -135,6 +136,9 @@ def target(request: pytest.FixtureRequest, disk: tuple[str, Path]) -> tuple[str,
         case "s3":
             s3: Seaweed = request.getfixturevalue("seaweed")
             return name, open_storage(s3.url(s3.fresh_bucket(), "cold"), s3.credentials, ())
+        case "sftp":
+            server: Sftp = request.getfixturevalue("sftp")
+            return name, open_storage(server.url(server.fresh_directory()), server.credentials, ())
         case _:
             azure: Azurite = request.getfixturevalue("azurite")
             return name, open_storage(azure.url(azure.fresh_container(), "cold"), azure.credentials, ())

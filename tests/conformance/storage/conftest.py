@@ -10,16 +10,18 @@ import pytest
 from obstore.store import MemoryStore
 from tests.fixtures_azurite import Azurite, azurite, container
 from tests.fixtures_seaweed import Seaweed, bucket, seaweed
+from tests.fixtures_sftp import Sftp, sftp
 
 from towpath.storage.objects import ObjectStorage
 from towpath.storage.opening import open_storage
 from towpath.storage.posix import DirectoryStorage
 from towpath.storage.protocol import Storage
+from towpath.storage.sftp import SftpStorage
 from towpath.storage.wrappers import Counted, Retrying, Surroundings, Tally
 
-__all__ = ["azurite", "bucket", "container", "directory", "place", "s3", "seaweed"]
+__all__ = ["azurite", "bucket", "container", "directory", "place", "s3", "seaweed", "server", "sftp"]
 
-PLACES = ("directory", "s3", "azure", "memory", "wrapped")
+PLACES = ("directory", "s3", "azure", "server", "memory", "wrapped")
 
 
 @pytest.fixture
@@ -42,6 +44,15 @@ def s3(seaweed: Seaweed, bucket: str) -> Storage:
 def azure(azurite: Azurite, container: str) -> Storage:
     """A prefix in an empty container of a real Azure server."""
     return open_storage(azurite.url(container, "some/prefix"), azurite.credentials, ())
+
+
+@pytest.fixture
+def server(sftp: Sftp) -> Iterator[Storage]:
+    """A directory that is still to be made, at a real SFTP server."""
+    storage = open_storage(sftp.url(sftp.fresh_directory(), "cold"), sftp.credentials, ())
+    assert isinstance(storage, SftpStorage)
+    yield storage
+    storage.close()
 
 
 @pytest.fixture(params=PLACES)

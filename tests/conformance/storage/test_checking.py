@@ -15,7 +15,8 @@ from tests.fixtures_azurite import Azurite
 from tests.fixtures_seaweed import Seaweed
 from tests.programs import program
 
-from towpath.storage.checking import Finding, check_target
+from towpath.storage.checking import check_target
+from towpath.storage.findings import Finding
 
 KEYS = {"access_key_id": "k", "secret_access_key": "hunter2hunter2"}
 
