@@ -112,7 +112,9 @@ def _serving(database: Database, settings: HubSettings) -> Iterator[str]:
     """A server in a thread of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
-        uvicorn.Config(create_app(database, settings, b"h" * 32, _hears), log_config=None, lifespan="off")
+        uvicorn.Config(
+            create_app(database, settings, b"h" * 32, _hears, now), log_config=None, lifespan="off"
+        )
     )
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), name="api")
     thread.start()

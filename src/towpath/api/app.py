@@ -8,10 +8,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from towpath import __version__
 from towpath.api import (
+    auth,
     buckets,
+    deeds,
     errors,
     health,
     jobs,
+    keys,
     limits,
     nodes,
     paths,
@@ -22,26 +25,32 @@ from towpath.api import (
     target_questions,
     targets,
     tasks,
+    users,
     workflows,
 )
 from towpath.api.bodies import LimitBodies
-from towpath.api.context import Context, caller_of
+from towpath.api.context import Context
+from towpath.api.door import check_table, let_in
+from towpath.api.tokens import Tokens
 from towpath.config import HubSettings
 from towpath.store.database import Database
 
 ABOUT = """Towpath runs data workflows over many sites.
 
-Send `Authorization: Api-Key …` with each request; `towpath up` writes a key into `client.toml` in its home.
+Send `Authorization: Api-Key …` with each request (`towpath key add` prints a key, and `towpath up` writes one into
+`client.toml` in its home), or `Authorization: Bearer …` with a token, or the cookie of a session.
 Lists come as pages (`count`, `next`, `previous`, `results`); add `format=jsonl` for all rows, one a line.
 Errors are RFC 9457 problem bodies."""
 
 PAGE_POLICY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline';"
-    " connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    " connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
 }
-"""The page is whole in itself and talks to this host only."""
+"""Each page is whole in itself and talks to this host only."""
 
-OPEN_TO_ALL = (health.router,)
+OPEN_TO_ALL = (health.router, auth.open_router)
 FOR_CALLERS = (
     submissions.router,
     jobs.router,
@@ -56,6 +65,10 @@ FOR_CALLERS = (
     buckets.router,
     targets.router,
     target_questions.router,
+    auth.router,
+    keys.router,
+    users.router,
+    deeds.router,
 )
 
 
@@ -64,8 +77,12 @@ def create_app(
     settings: HubSettings,
     hub_key: bytes,
     hears_bus: Callable[[], Awaitable[bool]],
+    clock: Callable[[], int],
 ) -> FastAPI:
-    """The API over a database; `hub_key` encrypts secrets, `hears_bus` whether nodes could be heard now."""
+    """The API over a database; `hub_key` encrypts secrets, `hears_bus` says whether nodes could be heard now.
+
+    `clock` gives microseconds since 1970.
+    """
     app = FastAPI(
         title="Towpath",
         version=__version__,
@@ -76,13 +93,14 @@ def create_app(
         redoc_url=None,
         responses={"default": {"model": problems.Problem, "description": "An error, as RFC 9457 has it"}},
     )
-    app.state.context = Context(database, settings, hub_key, hears_bus)
+    app.state.context = Context(database, settings, hub_key, hears_bus, clock, Tokens(hub_key))
     problems.install(app)
     app.add_middleware(LimitBodies, limit=settings.max_body)
     for router in OPEN_TO_ALL:
         app.include_router(router)
     for router in FOR_CALLERS:
-        app.include_router(router, dependencies=[Depends(caller_of)])
+        app.include_router(router, dependencies=[Depends(let_in)])
+        check_table(router.routes)
     _add_pages(app)
     return app
 
@@ -94,6 +112,13 @@ def _add_pages(app: FastAPI) -> None:
     async def docs() -> HTMLResponse:
         """The reference of the API, from this host alone."""
         return HTMLResponse(page, headers=PAGE_POLICY)
+
+    welcome = files("towpath.api").joinpath("welcome.html").read_text("utf-8")
+
+    @app.get("/welcome", include_in_schema=False)
+    async def set_password_page() -> HTMLResponse:
+        """Where a one-time link leads; the code behind the # never reaches the server's log."""
+        return HTMLResponse(welcome, headers=PAGE_POLICY)
 
     @app.get("/", include_in_schema=False)
     async def front() -> RedirectResponse:

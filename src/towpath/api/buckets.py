@@ -86,9 +86,7 @@ async def list_buckets(hub: Hub) -> Buckets:
 async def add_bucket(asked: NewBucket, hub: Hub) -> Bucket:
     """Any number of targets may then be added in it."""
     credentials = plain(asked.credentials)
-    await hub.database.write(
-        lambda tx: registry.add_bucket(tx, asked.name, asked.url, credentials, hub.hub_key)
-    )
+    await hub.write(lambda tx: registry.add_bucket(tx, asked.name, asked.url, credentials, hub.hub_key))
     return await _bucket(hub, asked.name)
 
 
@@ -102,12 +100,12 @@ async def show_bucket(name: str, hub: Hub) -> Bucket:
 async def set_credentials(name: str, credentials: dict[str, SecretStr], hub: Hub) -> Bucket:
     """For all targets in it; nodes that have opened one take them within five minutes."""
     fresh = plain(credentials)
-    await hub.database.write(lambda tx: registry.set_credentials(tx, name, fresh, hub.hub_key))
+    await hub.write(lambda tx: registry.set_credentials(tx, name, fresh, hub.hub_key))
     return await _bucket(hub, name)
 
 
 @router.delete("/{name}/", status_code=HTTPStatus.NO_CONTENT, summary="Remove a bucket")
 async def remove_bucket(name: str, hub: Hub) -> Response:
     """Only where no target lies in it; what stands there stays."""
-    await hub.database.write(lambda tx: registry.remove_bucket(tx, name))
+    await hub.write(lambda tx: registry.remove_bucket(tx, name))
     return Response(status_code=HTTPStatus.NO_CONTENT)

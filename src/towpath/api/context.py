@@ -1,24 +1,20 @@
 """What every route is given: the database, the settings, and who is asking."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, field
+from typing import Annotated, TypeVar
 
-from fastapi import Depends, Request, Security
-from fastapi.security import APIKeyHeader
+from fastapi import Depends, Request
 
-from towpath.api.problems import Unauthenticated
+from towpath.api.tokens import Tokens
 from towpath.config import HubSettings
-from towpath.engine import registry
-from towpath.store.database import Database
+from towpath.domain.rights import Asker
+from towpath.engine import audit
+from towpath.engine.audit import Deed
+from towpath.store.database import Database, Tx
 
-SCHEME = "Api-Key"
-HEADER = APIKeyHeader(
-    name="Authorization",
-    scheme_name=SCHEME,
-    description=f"`{SCHEME} …` with a key of this hub",
-    auto_error=False,
-)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +27,12 @@ class Context:
     """The key under which secrets are encrypted in the database."""
     hears_bus: Callable[[], Awaitable[bool]]
     """Whether the hub could hear a node now."""
+    clock: Callable[[], int]
+    """Microseconds since 1970, UTC."""
+    tokens: Tokens
+    """Makes and reads the tokens that programs sign in with."""
+    hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """A password's hash takes 64 MiB and a tenth of a second: guesses must take neither memory nor all cores."""
 
 
 def context_of(request: Request) -> Context:
@@ -40,18 +42,81 @@ def context_of(request: Request) -> Context:
     return context
 
 
-Hub = Annotated[Context, Depends(context_of)]
+def address_of(request: Request) -> str:
+    """From where a request comes: the other end of its connection."""
+    return request.client.host if request.client else ""
 
 
-async def caller_of(header: Annotated[str | None, Security(HEADER)], hub: Hub) -> str:
-    """The name of the API key that the request carries; raises `Unauthenticated`."""
-    scheme, _, key = (header or "").partition(" ")
-    if scheme.lower() != SCHEME.lower() or not key:
-        raise Unauthenticated(f"expected a header 'Authorization: {SCHEME} …' with a key of this hub")
-    name = await hub.database.read(lambda conn: registry.authenticate(conn, key.strip()))
-    if name is None:
-        raise Unauthenticated("the hub does not know that API key")
-    return name
+def asker_of(request: Request) -> Asker:
+    """Who makes the request, once they have been let in."""
+    asker = request.state.asker
+    assert isinstance(asker, Asker), "only routes behind the door have an asker"
+    return asker
+
+
+async def deed_of(request: Request, by: str, via: str) -> Deed:
+    """What a request does, as the audit log keeps it."""
+    return Deed(
+        by=by,
+        via=via,
+        address=address_of(request),
+        action=request.scope["route"].name,
+        thing=request.url.path,
+        asked=audit.blanked(await request.body()),
+    )
+
+
+@dataclass(slots=True)
+class Call:
+    """One request to the API: the hub's rooms, and the one way to write on behalf of who asks."""
+
+    context: Context
+    request: Request
+    _recorded: bool = field(default=False, init=False)
+
+    @property
+    def database(self) -> Database:
+        """To read from; what is written through it directly is not in the audit log."""
+        return self.context.database
+
+    @property
+    def hub_key(self) -> bytes:
+        """The key under which secrets are encrypted in the database."""
+        return self.context.hub_key
+
+    async def hears_bus(self) -> bool:
+        """Whether the hub could hear a node now."""
+        return await self.context.hears_bus()
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Run a writer, as `Database.write` does; the first of a request is recorded, in its own transaction."""
+        if self._recorded:
+            return await self.database.write(work)
+        asker = asker_of(self.request)
+        deed = await deed_of(self.request, asker.user, asker.via)
+
+        def recorded(tx: Tx) -> T:
+            done = work(tx)
+            audit.record(tx, deed)
+            return done
+
+        result = await self.database.write(recorded)
+        self._recorded = True
+        return result
+
+
+def call_of(request: Request) -> Call:
+    """The request as routes see it."""
+    return Call(context_of(request), request)
+
+
+Hub = Annotated[Call, Depends(call_of)]
+
+
+def caller_of(request: Request) -> str:
+    """The name of the user who asks."""
+    return asker_of(request).user
 
 
 Caller = Annotated[str, Depends(caller_of)]
+Asking = Annotated[Asker, Depends(asker_of)]

@@ -216,7 +216,7 @@ async def change_turn(job_id: int, body: TurnAsked, hub: Hub) -> Job:
             turns.set_max_tasks(tx, job_id, body.max_tasks)
         return job_after(tx, job_id)
 
-    return await hub.database.write(write)
+    return await hub.write(write)
 
 
 @router.get("/{job_id}/steps/", summary="Show a job's steps with their counts")
@@ -236,7 +236,7 @@ async def _wish(hub: Hub, job_id: int, asked: Wish) -> Job:
         control.wish(tx, job_id, asked)
         return job_after(tx, job_id)
 
-    return await hub.database.write(write)
+    return await hub.write(write)
 
 
 @router.post("/{job_id}/pause/", summary="Pause a job")
@@ -279,4 +279,4 @@ async def list_wishes(job_id: int, hub: Hub) -> WishesMade:
 async def retry(job_id: int, hub: Hub, caller: Caller, body: RetryAsked | None = None) -> Job:
     """Each path starts again at the step where it failed."""
     which = (body or RetryAsked()).which
-    return await hub.database.write(lambda tx: job_after(tx, retry_job(tx, job_id, which, caller)))
+    return await hub.write(lambda tx: job_after(tx, retry_job(tx, job_id, which, caller)))

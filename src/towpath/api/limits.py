@@ -65,11 +65,11 @@ async def list_limits(hub: Hub) -> Limits:
 @router.put("/{owner}/", summary="Limit a user")
 async def set_limit(owner: str, body: LimitAsked, hub: Hub, caller: Caller) -> Limits:
     """All jobs of the user together run no more tasks than that; what runs beyond it now ends in its own time."""
-    await hub.database.write(lambda tx: turns.set_limit(tx, owner, body.max_tasks, caller))
+    await hub.write(lambda tx: turns.set_limit(tx, owner, body.max_tasks, caller))
     return await _limits(hub)
 
 
 @router.delete("/{owner}/", status_code=204, summary="Lift a user's limit")
 async def lift_limit(owner: str, hub: Hub) -> None:
     """The jobs of the user may run any number of tasks again."""
-    await hub.database.write(lambda tx: turns.lift_limit(tx, owner))
+    await hub.write(lambda tx: turns.lift_limit(tx, owner))

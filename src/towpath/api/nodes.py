@@ -92,7 +92,7 @@ async def _change(hub: Hub, site: str, name: str, change: Callable[[Tx], None]) 
         change(tx)
         return Node.of(node_wishes.get_node(tx.conn, site, name))
 
-    return await hub.database.write(write)
+    return await hub.write(write)
 
 
 @router.get("/", summary="List nodes")

@@ -14,8 +14,10 @@ from starlette.responses import Response
 
 from towpath.domain.errors import Conflict, Mistake, NotFound
 from towpath.domain.reading import Problem as Wrong
+from towpath.domain.rights import Forbidden
 from towpath.domain.states import IllegalWish
 from towpath.domain.workflow import InvalidDefinition
+from towpath.engine.sign_in import Refused
 from towpath.store.engines import Away, Uncertain
 
 log = logging.getLogger("towpath.api")
@@ -24,7 +26,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Unauthenticated(Mistake):
-    """The request carries no API key that the hub knows."""
+    """The request carries nothing that says who makes it."""
 
 
 class TooLarge(Mistake):
@@ -53,6 +55,8 @@ class Kind:
 
 TABLE: tuple[tuple[type[Exception], Kind], ...] = (
     (Unauthenticated, Kind(HTTPStatus.UNAUTHORIZED, "unauthenticated")),
+    (Refused, Kind(HTTPStatus.UNAUTHORIZED, "sign-in-refused")),
+    (Forbidden, Kind(HTTPStatus.FORBIDDEN, "forbidden")),
     (TooLarge, Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large")),
     (InvalidDefinition, Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-definition")),
     (Malformed, Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed")),

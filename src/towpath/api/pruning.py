@@ -44,7 +44,7 @@ async def prune(body: PruneAsked, hub: Hub) -> Pruned:
 
     found, behind = 0, pruning.BEGINNING
     while True:
-        hidden = await hub.database.write(partial(hide, behind=behind))
+        hidden = await hub.write(partial(hide, behind=behind))
         found += hidden.jobs
         if hidden.behind is None:
             return Pruned(jobs=found)

@@ -114,7 +114,7 @@ async def show_site(name: str, hub: Hub) -> Site:
 @router.patch("/{name}/", summary="Change a site")
 async def change_site(name: str, change: SiteChange, hub: Hub) -> Site:
     """Sets the site's default target."""
-    await hub.database.write(lambda tx: registry.set_default_target(tx, name, change.default_target))
+    await hub.write(lambda tx: registry.set_default_target(tx, name, change.default_target))
     return await _site(hub, name)
 
 
@@ -122,14 +122,14 @@ async def change_site(name: str, change: SiteChange, hub: Hub) -> Site:
 async def drain_site(name: str, hub: Hub, caller: Caller, body: DrainAsked | None = None) -> Site:
     """None of them is granted anything more; what runs ends."""
     why = (body or DrainAsked()).reason
-    await hub.database.write(lambda tx: node_wishes.drain_site(tx, name, caller, why))
+    await hub.write(lambda tx: node_wishes.drain_site(tx, name, caller, why))
     return await _site(hub, name)
 
 
 @router.post("/{name}/undrain/", summary="Let all nodes of a site work again")
 async def undrain_site(name: str, hub: Hub) -> Site:
     """They are granted tasks again."""
-    await hub.database.write(lambda tx: node_wishes.undrain_site(tx, name))
+    await hub.write(lambda tx: node_wishes.undrain_site(tx, name))
     return await _site(hub, name)
 
 
@@ -137,7 +137,7 @@ async def undrain_site(name: str, hub: Hub) -> Site:
 async def pause_site(name: str, hub: Hub, caller: Caller, body: QueuePause | None = None) -> Site:
     """Nothing more starts there, whatever job it is of; jobs keep their states, and say what they wait for."""
     asked = body or QueuePause()
-    await hub.database.write(lambda tx: holds.pause(tx, name, asked.queue, asked.wish(caller)))
+    await hub.write(lambda tx: holds.pause(tx, name, asked.queue, asked.wish(caller)))
     return await _site(hub, name)
 
 
@@ -146,7 +146,7 @@ async def resume_site(name: str, hub: Hub, caller: Caller, body: QueueWish | Non
     """Ends the pause of the site, or of that queue; a pause of the other stays."""
     asked = body or QueueWish()
     wish = asked.wish(Wanted.RUN, caller)
-    await hub.database.write(lambda tx: holds.resume(tx, name, asked.queue, wish))
+    await hub.write(lambda tx: holds.resume(tx, name, asked.queue, wish))
     return await _site(hub, name)
 
 

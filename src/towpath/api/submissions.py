@@ -150,7 +150,7 @@ async def submit(
         submitted = control.submit(tx, order)
         return job_after(tx, submitted.job_id), submitted.repeated
 
-    job, repeated = await hub.database.write(write)
+    job, repeated = await hub.write(write)
     if repeated:
         response.headers[REPEATED] = "true"
     return job

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from towpath.api.context import Context, Hub
+from towpath.api.context import Hub
 from towpath.api.problems import SiteSilent
 from towpath.domain.errors import Conflict
 from towpath.engine import questions, registry
@@ -106,7 +106,7 @@ async def list_objects(
     return Objects(site=site, node=node, next=following, results=results)
 
 
-async def _ask(hub: Context, question: Question, site: str | None, kind: type[M]) -> tuple[str, str, M]:
+async def _ask(hub: Hub, question: Question, site: str | None, kind: type[M]) -> tuple[str, str, M]:
     """The site and the node that answered, and the answer; raises `Conflict` where it could give none."""
     database, name = hub.database, question.target
     await database.read(lambda conn: registry.find_target(conn, name))
@@ -125,7 +125,7 @@ async def _ask(hub: Context, question: Question, site: str | None, kind: type[M]
     return place, answer.node, unpack(answer.said.answer, kind)
 
 
-async def _answer(hub: Context, number: int) -> questions.Answer | None:
+async def _answer(hub: Hub, number: int) -> questions.Answer | None:
     """The answer, once it is there; None where it does not come in time."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:

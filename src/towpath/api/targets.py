@@ -115,7 +115,7 @@ async def add_target(asked: NewTarget, hub: Hub) -> Target:
             secrets = plain(asked.credentials)
             registry.add_target(tx, asked.name, asked.url or "", secrets, hub.hub_key, traits)
 
-    await hub.database.write(work)
+    await hub.write(work)
     return await _target(hub, asked.name)
 
 
@@ -128,5 +128,5 @@ async def show_target(name: str, hub: Hub) -> Target:
 @router.delete("/{name}/", status_code=HTTPStatus.NO_CONTENT, summary="Delete a target")
 async def delete_target(name: str, hub: Hub) -> Response:
     """The objects at the target stay where they are."""
-    await hub.database.write(lambda tx: registry.delete_target(tx, name))
+    await hub.write(lambda tx: registry.delete_target(tx, name))
     return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from towpath.api.context import Context
+from towpath.api.context import Hub
 from towpath.api.times import microseconds
 from towpath.domain.states import Wanted
 from towpath.domain.wishes import Wish
@@ -83,7 +83,7 @@ class WishesMade(BaseModel):
     results: list[WishMade]
 
 
-async def wish_all(hub: Context, which: Which, asked: Wish) -> Wished:
+async def wish_all(hub: Hub, which: Which, asked: Wish) -> Wished:
     """Ask something of all jobs of a kind that there are now, chunk by chunk."""
     through = await hub.database.read(lambda conn: bulk.check(conn, which))
     count, last = 0, 0
@@ -92,7 +92,7 @@ async def wish_all(hub: Context, which: Which, asked: Wish) -> Wished:
         def write(tx: Tx, after: int = last) -> bulk.Asked:
             return bulk.wish_some(tx, which, asked, after, through)
 
-        done = await hub.database.write(write)
+        done = await hub.write(write)
         count += done.count
         if done.last is None:
             return Wished(jobs=count)

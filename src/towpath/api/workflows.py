@@ -87,7 +87,7 @@ async def check_workflow(document: Document, hub: Hub) -> Check:
 @router.post("/", status_code=HTTPStatus.CREATED, summary="Create a workflow, or a new version of one")
 async def define_workflow(document: Document, hub: Hub) -> Workflow:
     """Jobs that run keep the version they started with."""
-    return _body(await hub.database.write(lambda tx: registry.define_workflow(tx, document)))
+    return _body(await hub.write(lambda tx: registry.define_workflow(tx, document)))
 
 
 @router.get("/{name}/", summary="Show a workflow")
@@ -103,7 +103,7 @@ async def show_workflow(name: str, hub: Hub) -> Workflow:
 @router.delete("/{name}/", status_code=HTTPStatus.NO_CONTENT, summary="Delete a workflow")
 async def delete_workflow(name: str, hub: Hub) -> Response:
     """No new job can run it; jobs that did keep their version."""
-    await hub.database.write(lambda tx: registry.delete_workflow(tx, name))
+    await hub.write(lambda tx: registry.delete_workflow(tx, name))
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 

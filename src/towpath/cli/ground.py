@@ -11,7 +11,7 @@ from towpath.bus.server_config import NodeKey
 from towpath.cli.home import NODE, Connection, Home, find_connection, write_connection
 from towpath.cli.keyfile import load_or_make_key
 from towpath.config import Listen
-from towpath.engine import registry
+from towpath.engine import keys, registry
 from towpath.store import schema
 from towpath.store.database import Database, Tx
 
@@ -69,7 +69,7 @@ class Ground:
 
 
 def _key_that_opens(tx: Tx, connection: Connection | None) -> str | None:
-    if connection is None or registry.authenticate(tx.conn, connection.api_key) is None:
+    if connection is None or keys.open_with_key(tx.conn, connection.api_key, tx.now) is None:
         return None
     return connection.api_key
 

@@ -37,7 +37,7 @@ async def serve_hub(settings: HubSettings, sockets: list[socket.socket]) -> None
         try:
             async with open_desk(database, settings, hub_key) as link:
                 await _serve_api(
-                    create_app(database, settings, hub_key, link.is_reachable), settings, sockets
+                    create_app(database, settings, hub_key, link.is_reachable, now), settings, sockets
                 )
         finally:
             database.stop()

@@ -10,10 +10,12 @@ import typer
 from typer.exceptions import TyperException
 
 from towpath.cli import (
+    audit,
     bucket,
     error_table,
     hub_command,
     job,
+    key,
     limit,
     node,
     run,
@@ -22,6 +24,7 @@ from towpath.cli import (
     target,
     undelete,
     up,
+    user,
     worker_command,
     workflow,
 )
@@ -67,6 +70,9 @@ app.add_typer(node.app, name="node")
 app.add_typer(bucket.app, name="bucket")
 app.add_typer(target.app, name="target")
 app.add_typer(limit.app, name="limit")
+app.add_typer(user.app, name="user")
+app.add_typer(key.app, name="key")
+app.command("audit")(audit.audit)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`--until`: when something that is paused is to be resumed, as people say it."""
+"""Moments as people say them: when something that is paused is to be resumed, or a key to expire."""
 
 import re
 from datetime import datetime, time, timedelta
@@ -18,7 +18,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?")
 
 
-def moment_of(text: str, now: datetime) -> datetime:
+def moment_of(text: str, now: datetime, option: str = "--until") -> datetime:
     """The moment that somebody means: `+2h`, the next `14:00`, or an ISO time; `now` is aware, and its zone is theirs.
 
     Raises `Mistake`.
@@ -31,7 +31,7 @@ def moment_of(text: str, now: datetime) -> datetime:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise Mistake(
-            f"--until: expected a time such as 14:00, +2h (s, m, h, d) or 2026-11-24T14:00, found '{text}'"
+            f"{option}: expected a time such as 14:00, +2h (s, m, h, d) or 2026-11-24T14:00, found '{text}'"
         ) from None
     return found if found.tzinfo else found.replace(tzinfo=now.tzinfo)
 
@@ -44,4 +44,9 @@ def _next(clock: time, now: datetime) -> datetime:
 
 def asked_until(text: str | None) -> str | None:
     """What `--until` says, as the API takes it."""
-    return None if text is None else moment_of(text, datetime.now().astimezone()).isoformat()
+    return asked_moment("--until", text)
+
+
+def asked_moment(option: str, text: str | None) -> str | None:
+    """The moment that an option names, as the API takes it."""
+    return None if text is None else moment_of(text, datetime.now().astimezone(), option).isoformat()

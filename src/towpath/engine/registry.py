@@ -1,7 +1,5 @@
 """What the hub knows beside jobs: sites and their nodes, buckets and targets, and the keys of its API."""
 
-import hashlib
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +9,9 @@ from sqlalchemy.engine import Connection
 
 from towpath.domain.errors import Mistake, NotFound, did_you_mean
 from towpath.domain.nodes import Health, site_health
+from towpath.domain.rights import Role
 from towpath.domain.values import name_fault
-from towpath.engine import node_wishes
+from towpath.engine import keys, node_wishes, people
 from towpath.engine.buckets import (
     BucketView,
     TargetView,
@@ -40,7 +39,7 @@ from towpath.engine.workflows import (
 from towpath.store import holds
 from towpath.store.database import Tx
 from towpath.store.holds import Hold
-from towpath.store.tables import api_keys, nodes, sites
+from towpath.store.tables import nodes, sites
 
 __all__ = [
     "BucketView",
@@ -153,19 +152,6 @@ def set_default_target(tx: Tx, site: str, target: str | None) -> None:
 
 
 def make_api_key(tx: Tx, name: str) -> str:
-    """A new key, in the name of `name`: shown this once, only its digest is kept."""
-    key = f"towpath_{secrets.token_urlsafe(32)}"
-    row = {"name": name, "digest": _digest(key), "created_at": tx.now}
-    tx.conn.execute(sa.insert(api_keys).values(row))
-    return key
-
-
-def authenticate(conn: Connection, key: str) -> str | None:
-    """In whose name a key speaks; None for one that is not known."""
-    query = sa.select(api_keys.c.name).where(api_keys.c.digest == _digest(key))
-    name: str | None = conn.execute(query).scalar()
-    return name
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()
+    """A new key of an administrator of that name, made if there is none: shown this once, only its digest is kept."""
+    people.ensure_user(tx, name, Role.ADMINISTRATOR)
+    return keys.make_key(tx, name, "made at the hub")[1]

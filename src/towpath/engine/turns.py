@@ -13,7 +13,7 @@ from towpath.store.database import Tx
 from towpath.store.jobs import Job
 from towpath.store.ledger import Ledger
 from towpath.store.running import RUNNING
-from towpath.store.tables import api_keys, jobs, lanes, limits
+from towpath.store.tables import jobs, lanes, limits, users
 
 
 def set_priority(tx: Tx, job_id: int, priority: int) -> None:
@@ -72,7 +72,7 @@ def list_limits(conn: Connection) -> list[LimitView]:
 def set_limit(tx: Tx, owner: str, max_tasks: int, by: str) -> None:
     """Let all jobs of an owner run so many tasks at once; raises `NotFound` where nobody bears that name."""
     check_max_tasks(max_tasks)
-    known = set(tx.conn.scalars(sa.select(api_keys.c.name)))
+    known = set(tx.conn.scalars(sa.select(users.c.name)))
     if owner not in known:
         raise NotFound(f"no user '{owner}'{did_you_mean(owner, known)}")
     said = {"max_tasks": max_tasks, "set_by": by, "set_at": tx.now}

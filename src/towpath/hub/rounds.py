@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 
 from towpath.domain.nodes import SILENT_AFTER
-from towpath.engine import nodes, parking, pruning, upkeep
+from towpath.engine import audit, nodes, parking, pruning, upkeep
 from towpath.hub.conductor import Candidate, Conductor
 from towpath.hub.leases import Leases
 from towpath.store.conductor import Deposed
@@ -153,6 +153,8 @@ class Rounds:
     async def _forget(self) -> None:
         await self._conductor.in_office()
         await self._conductor.do(upkeep.forget)
+        while not await self._conductor.do(audit.forget):
+            pass
         behind: Place | None = pruning.BEGINNING if self._keep else None
         while behind is not None:
             hide_old = partial(_hide_old, keep=self._keep, behind=behind)

@@ -12,7 +12,7 @@ from tests.hub_desk import Hub, Node, Numbers, furnish
 
 from towpath.domain.errors import Conflict, Mistake, NotFound
 from towpath.domain.targets import Traits
-from towpath.engine import nodes, registry
+from towpath.engine import keys, nodes, registry
 from towpath.engine.nodes import Unknown
 from towpath.store import schema
 from towpath.store.database import Database
@@ -190,9 +190,11 @@ def test_of_a_key_only_a_digest_is_kept(hub: Hub) -> None:
     assert key.removeprefix("towpath_") not in repr(hub.rows())
     with hub.database.reading() as conn:
         (row,) = conn.execute(api_keys.select())
-        assert registry.authenticate(conn, key) == "ana"
-        assert registry.authenticate(conn, key[:-1]) is None
-        assert registry.authenticate(conn, "") is None
+        opened = keys.open_with_key(conn, key, now=0)
+        assert opened is not None
+        assert opened[0].user == "ana"
+        assert keys.open_with_key(conn, key[:-1], now=0) is None
+        assert keys.open_with_key(conn, "", now=0) is None
     assert len(row.digest) == 32
 
 

@@ -5,8 +5,8 @@ came, compressed, and never unpacked on the way from one node to the next.
 """
 
 from towpath.store.tables.base import Count, Id, Time, metadata
+from towpath.store.tables.people import api_keys, audit, links, sessions, users
 from towpath.store.tables.places import (
-    api_keys,
     buckets,
     conductor,
     holds,
@@ -53,6 +53,7 @@ __all__ = [
     "Id",
     "Time",
     "api_keys",
+    "audit",
     "batches",
     "buckets",
     "conductor",
@@ -65,17 +66,20 @@ __all__ = [
     "jobs",
     "lanes",
     "limits",
+    "links",
     "metadata",
     "nodes",
     "notes",
     "path_tallies",
     "quarantine",
     "questions",
+    "sessions",
     "sites",
     "streams",
     "tallies",
     "targets",
     "tasks",
+    "users",
     "walks",
     "wishes",
     "workflows",

@@ -1,4 +1,4 @@
-"""The tables of sites, their nodes, targets, and of those who may ask."""
+"""The tables of sites, their nodes, and targets."""
 
 import sqlalchemy as sa
 
@@ -135,16 +135,6 @@ limits = sa.Table(
     sa.Column("set_at", Time, nullable=False),
 )
 """How many tasks of all jobs of one owner may run at once, discoveries apart."""
-
-api_keys = sa.Table(
-    "api_keys",
-    metadata,
-    sa.Column("id", Id, primary_key=True, autoincrement=True),
-    sa.Column("name", sa.String(100), nullable=False),
-    sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
-    sa.Column("created_at", Time, nullable=False),
-)
-"""Keys of the API: only their SHA-256 is kept (a key is 256 random bits)."""
 
 quarantine = sa.Table(
     "quarantine",

@@ -1,0 +1,148 @@
+"""The door: every request is asked who makes it, and put to the one decision whether they may."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import Request, Security
+from fastapi.routing import APIRoute
+from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from starlette.routing import BaseRoute
+
+from towpath.api.context import Context, context_of
+from towpath.api.problems import Unauthenticated
+from towpath.api.tokens import Kind
+from towpath.domain.rights import Asker, Forbidden, Right, Via, decide
+from towpath.engine import keys, sign_in
+
+KEY_SCHEME, TOKEN_SCHEME = "Api-Key", "Bearer"
+COOKIE = "towpath_session"
+CSRF_HEADER = "X-CSRF-Token"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+HEADER = APIKeyHeader(
+    name="Authorization",
+    scheme_name=KEY_SCHEME,
+    description=f"`{KEY_SCHEME} …` with a key of this hub",
+    auto_error=False,
+)
+BEARER = HTTPBearer(
+    scheme_name="Token", description="An access token of `POST /api/auth/token/`", auto_error=False
+)
+SESSION = APIKeyCookie(
+    name=COOKIE,
+    scheme_name="Session",
+    description=f"The cookie of `POST /api/auth/session/`; calls that change something send `{CSRF_HEADER}` too",
+    auto_error=False,
+)
+
+READING = (
+    "list_jobs show_job list_steps list_wishes list_paths list_tasks show_task list_workflows show_workflow"
+    " list_sites show_site list_nodes show_node list_limits list_errors list_buckets show_bucket list_targets"
+    " show_target list_objects"
+)
+RUNNING = (
+    "submit change_turn pause resume cancel retry drain_site undrain_site pause_site resume_site cancel_site"
+    " drain_node undrain_node change_slots pause_workflow resume_workflow cancel_workflow check_target"
+    " check_workflow"
+)
+ADMINISTERING = (
+    "prune define_workflow delete_workflow change_site set_limit lift_limit add_bucket set_credentials"
+    " remove_bucket add_target delete_target list_users show_user add_user change_user remove_user unlock_user"
+    " make_link list_all_keys make_key_for revoke_any_key list_deeds"
+)
+OWNING = (
+    "show_session end_session list_sessions end_other_session change_password list_keys make_key revoke_key"
+)
+
+NEEDS: Mapping[str, Right] = {
+    name: right
+    for names, right in (
+        (READING, Right.READ),
+        (RUNNING, Right.RUN),
+        (ADMINISTERING, Right.ADMINISTER),
+        (OWNING, Right.OWN),
+    )
+    for name in names.split()
+}
+"""The right that each operation needs: whatever is not named here is not served."""
+
+
+def check_table(routes: list[BaseRoute]) -> None:
+    """Raises `LookupError` for an operation behind the door that the table does not name."""
+    missing = [route.name for route in routes if isinstance(route, APIRoute) and route.name not in NEEDS]
+    if missing:
+        raise LookupError(f"api/door.py: no right is named for {', '.join(missing)}")
+
+
+async def let_in(
+    request: Request,
+    header: Annotated[str | None, Security(HEADER)],
+    _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
+    cookie: Annotated[str | None, Security(SESSION)],
+) -> None:
+    """Say who asks, in `request.state.asker`; raises `Unauthenticated` or `Forbidden`."""
+    context = context_of(request)
+    asker = await (_by_header(context, header) if header else _by_cookie(context, request, cookie))
+    action = request.scope["route"].name
+    decide(asker, action, NEEDS[action])
+    request.state.asker = asker
+
+
+async def _by_header(context: Context, header: str) -> Asker:
+    scheme, _, secret = header.partition(" ")
+    if scheme.lower() == KEY_SCHEME.lower() and secret:
+        return await _by_key(context, secret.strip())
+    if scheme.lower() == TOKEN_SCHEME.lower() and secret:
+        return await _by_token(context, secret.strip())
+    raise Unauthenticated(
+        f"expected a header 'Authorization: {KEY_SCHEME} …' with a key of this hub, or '{TOKEN_SCHEME} …' with"
+        " a token of it"
+    )
+
+
+async def _by_key(context: Context, key: str) -> Asker:
+    now = context.clock()
+    found = await context.database.read(lambda conn: keys.open_with_key(conn, key, now))
+    if found is None:
+        raise Unauthenticated("the hub does not know that API key, or it has expired or was revoked")
+    asker, note = found
+    if note:
+        await context.database.write(lambda tx: keys.note_use(tx, asker.credential))
+    return asker
+
+
+async def _by_token(context: Context, token: str) -> Asker:
+    secret = context.tokens.secret_of(Kind.ACCESS, token, context.clock())
+    found = await _session(context, Via.TOKEN, secret) if secret else None
+    if found is None:
+        raise Unauthenticated(
+            "expected an access token that is not older than an hour, and whose session stands"
+        )
+    return found
+
+
+async def _by_cookie(context: Context, request: Request, cookie: str | None) -> Asker:
+    if not cookie:
+        raise Unauthenticated(f"expected a header 'Authorization: {KEY_SCHEME} …' with a key of this hub")
+    found = await _session(context, Via.SESSION, cookie)
+    if found is None:
+        raise Unauthenticated("the session has ended; sign in again")
+    if request.method not in SAFE:
+        sent = request.headers.get(CSRF_HEADER, "")
+        if not secrets.compare_digest(sent.encode(), sign_in.csrf_token(cookie).encode()):
+            raise Forbidden(
+                f"expected the session's own token in the header {CSRF_HEADER}, found another or none"
+            )
+    return found
+
+
+async def _session(context: Context, via: Via, secret: str) -> Asker | None:
+    now = context.clock()
+    found = await context.database.read(lambda conn: sign_in.open_with_secret(conn, via, secret, now))
+    if found is None:
+        return None
+    asker, note = found
+    if note:
+        await context.database.write(lambda tx: sign_in.note_use(tx, asker.credential))
+    return asker
