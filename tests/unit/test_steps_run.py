@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fixtures_hub import until
 from tests.step_context import Place, place_with_directory
 
 from towpath.domain.paths import Code, ErrorClass, PathOutcome
@@ -125,7 +126,9 @@ def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(place: 
     outcomes = run(place, b"a", b"b")
     assert outcomes[b"a"].code is Code.PROCESSED
     assert outcomes[b"b"].reason == "command job was ended after 1 s"
-    assert is_gone(int((place.directory / "pid").read_text()))
+    child = int((place.directory / "pid").read_text())
+    # Whoever sends a signal does not wait until it has ended the process.
+    until(lambda: is_gone(child), "what it started has ended")
 
 
 def is_gone(pid: int) -> bool:
@@ -147,7 +150,9 @@ def test_a_task_that_is_to_be_given_back_ends_the_command_and_keeps_what_was_sai
     told.set()
     assert list(outcomes) == []
     assert (first.index, first.code) == (0, Code.PROCESSED)
-    assert is_gone(int((place.directory / "pid").read_text()))
+    child = int((place.directory / "pid").read_text())
+    # Whoever sends a signal does not wait until it has ended the process.
+    until(lambda: is_gone(child), "what it started has ended")
 
 
 def test_a_run_that_was_lost_ends_the_command(place: Place) -> None:
@@ -165,7 +170,9 @@ def test_a_run_that_was_lost_ends_the_command(place: Place) -> None:
     lost.set()
     with pytest.raises(Stopped):
         next(outcomes)
-    assert is_gone(int((place.directory / "pid").read_text()))
+    child = int((place.directory / "pid").read_text())
+    # Whoever sends a signal does not wait until it has ended the process.
+    until(lambda: is_gone(child), "what it started has ended")
 
 
 def test_a_task_without_leave_to_begin_starts_nothing(place: Place) -> None:
