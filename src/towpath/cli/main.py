@@ -18,6 +18,7 @@ from towpath.cli import (
     key,
     limit,
     node,
+    orphan,
     run,
     site,
     supervise,
@@ -69,6 +70,7 @@ app.add_typer(site.app, name="site")
 app.add_typer(node.app, name="node")
 app.add_typer(bucket.app, name="bucket")
 app.add_typer(target.app, name="target")
+app.add_typer(orphan.app, name="orphan")
 app.add_typer(limit.app, name="limit")
 app.add_typer(user.app, name="user")
 app.add_typer(key.app, name="key")

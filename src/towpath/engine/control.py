@@ -22,7 +22,7 @@ from towpath.domain.states import (
     Wanted,
 )
 from towpath.domain.wishes import Wish, by_the_time_set
-from towpath.engine import finish, room, workflows
+from towpath.engine import finish, orphans, room, workflows
 from towpath.engine.found import DISCOVERY_RULE, add_batches
 from towpath.engine.inputs import Asked, for_walk, place
 from towpath.store import tasks, walks
@@ -147,6 +147,7 @@ def _prepare(tx: Tx, order: Submission) -> tuple[Plan, int, list[Input]]:
         raise NotFound(f"no discovery '{definition.discovery}'{known_ones}")
     plan = resolve(definition, order.fields, catalogue, ground)
     workflows.check_targets(tx.conn, plan)
+    orphans.refuse_undelete(tx.conn, plan)
     room.check_plan(plan)
     return plan, version, place(order.inputs, order.site, row.roots)
 
