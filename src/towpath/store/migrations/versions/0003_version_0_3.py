@@ -147,7 +147,7 @@ def _orphans() -> None:
         sa.Column("first_seen_at", sa.BigInteger(), nullable=False),
         sa.Column("sweep_id", NUMBER, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orphans")),
-        sa.UniqueConstraint("target", "key", name=op.f("uq_orphans_target")),
+        sa.UniqueConstraint("target", "key", name=op.f("uq_orphans_target_key")),
     )
     op.create_index("ix_orphans_due", "orphans", ["target", "site", "sweep_id", "id"], unique=False)
     op.create_index("ix_orphans_path", "orphans", ["site", "root", "path"], unique=False)
