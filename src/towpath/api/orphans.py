@@ -83,12 +83,16 @@ class Sweep(BaseModel):
 
 
 class SweepAsked(BaseModel):
-    """Which target to sweep, and whether what is due is to be deleted."""
+    """Which target to sweep."""
 
     model_config = ConfigDict(extra="forbid")
 
     target: str = Field(examples=["tape"])
-    collect: bool = Field(default=False, description="Delete what is due; else only find it.")
+
+
+class CollectAsked(SweepAsked):
+    """Which target to sweep, and what is to be deleted beside what is plainly due."""
+
     unrecorded: bool = Field(default=False, description="Also objects that no record names.")
     force: bool = Field(default=False, description="Also where it would stop and ask.")
 
@@ -134,9 +138,16 @@ async def show_orphan(number: int, hub: Hub) -> Orphan:
 
 @router.post("/sweeps/", status_code=201, summary="Sweep a target")
 async def start_sweep(asked: SweepAsked, hub: Hub, caller: Caller) -> Sweep:
-    """All sites are walked for what refers to its objects; what nothing refers to is listed, or collected."""
-    order = Order(asked.target, caller, asked.collect, asked.unrecorded, asked.force)
-    number = await hub.database.write(lambda tx: sweeps.start(tx, order))
+    """All sites are walked for what refers to its objects; what nothing refers to is listed. Nothing is deleted."""
+    number = await hub.write(lambda tx: sweeps.start(tx, Order(asked.target, caller)))
+    return await show_sweep(number, hub)
+
+
+@router.post("/sweeps/collect/", status_code=201, summary="Sweep a target, and collect its orphans")
+async def collect_orphans(asked: CollectAsked, hub: Hub, caller: Caller) -> Sweep:
+    """What nothing has referred to for the target's grace time is deleted, each object after a last look."""
+    order = Order(asked.target, caller, True, asked.unrecorded, asked.force)
+    number = await hub.write(lambda tx: sweeps.start(tx, order))
     return await show_sweep(number, hub)
 
 
@@ -167,7 +178,7 @@ async def show_sweep(number: int, hub: Hub) -> Sweep:
 @router.post("/sweeps/{number}/stop/", summary="Stop a sweep")
 async def stop_sweep(number: int, hub: Hub, caller: Caller) -> Sweep:
     """What it runs is cancelled; it ends once that is over."""
-    await hub.database.write(lambda tx: sweeps.stop(tx, number, caller))
+    await hub.write(lambda tx: sweeps.stop(tx, number, caller))
     return await show_sweep(number, hub)
 
 
@@ -175,4 +186,4 @@ async def stop_sweep(number: int, hub: Hub, caller: Caller) -> Sweep:
 async def set_grace(name: str, asked: GraceAsked, hub: Hub) -> None:
     """For how long an object stays an orphan before it may be collected."""
     grace = None if asked.days is None else int(asked.days * DAY)
-    await hub.database.write(lambda tx: sweeps.set_grace(tx, name, grace))
+    await hub.write(lambda tx: sweeps.set_grace(tx, name, grace))

@@ -106,7 +106,7 @@ def show(
 @app.command()
 def sweep(target: Target, wait_for_it: Wait = False, as_json: Json = False) -> int:
     """Walk all sites for what refers to objects of a target, and list what nothing refers to; delete nothing."""
-    return _start({"target": target}, wait_for_it, as_json)
+    return _start("", {"target": target}, wait_for_it, as_json)
 
 
 @app.command()
@@ -120,8 +120,8 @@ def collect(
     as_json: Json = False,
 ) -> int:
     """Sweep a target, and delete what nothing has referred to for the grace time."""
-    asked = {"target": target, "collect": True, "unrecorded": unrecorded, "force": force}
-    return _start(asked, wait_for_it, as_json)
+    asked = {"target": target, "unrecorded": unrecorded, "force": force}
+    return _start("collect/", asked, wait_for_it, as_json)
 
 
 @app.command("sweeps")
@@ -152,9 +152,9 @@ def grace(
         hub.put(f"/api/targets/{segment(target)}/grace/", {"days": days})
 
 
-def _start(asked: dict[str, object], wait_for_it: bool, as_json: bool) -> int:
+def _start(verb: str, asked: dict[str, object], wait_for_it: bool, as_json: bool) -> int:
     with open_hub() as hub:
-        document = hub.post("/api/sweeps/", asked)
+        document = hub.post(f"/api/sweeps/{verb}", asked)
         found = msgspec.json.decode(document, type=Sweep)
         if not as_json:
             print(found.id, flush=True)
