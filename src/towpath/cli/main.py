@@ -21,6 +21,7 @@ from towpath.cli import (
     orphan,
     run,
     site,
+    space,
     supervise,
     target,
     undelete,
@@ -71,6 +72,7 @@ app.add_typer(node.app, name="node")
 app.add_typer(bucket.app, name="bucket")
 app.add_typer(target.app, name="target")
 app.add_typer(orphan.app, name="orphan")
+app.add_typer(space.app, name="space")
 app.add_typer(limit.app, name="limit")
 app.add_typer(user.app, name="user")
 app.add_typer(key.app, name="key")

@@ -25,7 +25,7 @@ from towpath.domain.targets import (
 from towpath.domain.values import name_fault
 from towpath.engine.nodes import Unknown
 from towpath.store.database import Tx
-from towpath.store.tables import buckets, nodes, sites, targets, uses
+from towpath.store.tables import buckets, nodes, sites, spaces, targets, uses
 from towpath.wire import TargetAsked, TargetTold
 
 
@@ -163,6 +163,11 @@ def delete_target(tx: Tx, name: str) -> None:
     if user is not None:
         raise Conflict(
             f"target '{name}' is the default target of site {user}; give that site another one first"
+        )
+    space = tx.conn.execute(sa.select(spaces.c.name).where(spaces.c.default_target == name)).scalar()
+    if space is not None:
+        raise Conflict(
+            f"target '{name}' is the default target of space {space}; give that space another one first"
         )
     own = tx.conn.execute(sa.select(targets.c.bucket).where(targets.c.name == name)).scalar() == name
     tx.conn.execute(sa.delete(targets).where(targets.c.name == name))

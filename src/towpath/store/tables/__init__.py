@@ -16,6 +16,7 @@ from towpath.store.tables.places import (
     quarantine,
     questions,
     sites,
+    spaces,
     streams,
     targets,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "referrers",
     "sessions",
     "sites",
+    "spaces",
     "streams",
     "sweep_jobs",
     "sweeps",

@@ -17,6 +17,7 @@ def upgrade() -> None:
     _questions()
     _buckets()
     _lives()
+    _spaces()
 
 
 def _buckets() -> None:
@@ -158,4 +159,18 @@ def _orphans() -> None:
         _count("orphans"),
         _count("bytes"),
         sa.PrimaryKeyConstraint("target", "site", name=op.f("pk_orphan_counts")),
+    )
+
+
+def _spaces() -> None:
+    """Directories of sites that bear names."""
+    op.create_table(
+        "spaces",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("site", sa.String(length=64), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("default_target", sa.String(length=64), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["site"], ["sites.name"], name=op.f("fk_spaces_site")),
+        sa.PrimaryKeyConstraint("name", "site", name=op.f("pk_spaces")),
     )
