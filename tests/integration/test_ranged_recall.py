@@ -123,7 +123,9 @@ def test_where_bytes_are_not_to_be_compared_nothing_is_gone_on_with(scene: Scene
     scene.give_up_after(6)
     scene.between.ranges.clear()
     assert scene.recall(skip_hash=True) is Code.PROCESSED
-    assert scene.asked == ALL
+    assert not ALL - scene.asked
+    # The recall that was given up may have sent its last requests meanwhile.
+    assert sum((scene.asked - ALL).values()) <= EACH.at_once
     assert scene.is_whole
 
 

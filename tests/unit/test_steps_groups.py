@@ -1,6 +1,6 @@
 """Commit groups: each that joins gets exactly one outcome, and none waits for long."""
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import pytest
@@ -87,3 +87,18 @@ def test_a_commit_that_loses_its_run_ends_the_step(place: Place) -> None:
     context = place.context(Noop(), [b"x"] * (2 * MOST))
     with pytest.raises(Stopped):
         list(groups.outcomes(context, lambda item: groups.join(item, item)))
+
+
+def test_what_waits_in_a_group_of_a_step_that_is_given_up_is_let_go(place: Place) -> None:
+    let_go: list[Item] = []
+    groups: Groups[Item] = Groups(lambda _: [], Clock(0), abandon=let_go.append)
+
+    def work(item: Item) -> PathOutcome:
+        return groups.join(item, item) if item.index else processed(item)
+
+    place.threads = 1
+    outcomes = groups.outcomes(place.context(Noop(), [b"x"] * 5), work)
+    next(outcomes)
+    assert isinstance(outcomes, Generator)
+    outcomes.close()
+    assert let_go

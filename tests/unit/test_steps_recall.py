@@ -1,10 +1,12 @@
 """What the recall step promises, on a real directory and a directory target."""
 
 import os
+import resource
 import stat as modes
 import struct
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +19,8 @@ from towpath.hsm import private
 from towpath.hsm.mark import Standing, State
 from towpath.steps.migrate import Migrate
 from towpath.steps.protocol import Stopped, Target
-from towpath.steps.recall import Recall
+from towpath.steps.recall import GROUP, SHARE, Recall
+from towpath.storage.durable import Durable
 from towpath.storage.protocol import Storage
 
 CONTENT = os.urandom(200_000)
@@ -448,3 +451,73 @@ def test_a_file_left_half_freed_and_then_edited_is_not_recalled(place: Place) ->
         outcome = place.run_one(step, name)
         assert outcome.code is Code.FAILED
     assert path.read_bytes().startswith(b"edited")
+
+
+# Groups -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stubs(place: Place) -> list[bytes]:
+    """More of them than a group has."""
+    names = [place.write(f"d/{number}", b"%d" % number * 100) for number in range(GROUP + 10)]
+    assert {outcome.code for outcome in place.run(Migrate(), *names).values()} == {Code.PROCESSED}
+    return names
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_many_small_stubs_come_back_in_groups(place: Place, stubs: list[bytes]) -> None:
+    before = descriptors()
+    outcomes = place.run(Recall(), *stubs)
+    assert {outcome.code for outcome in outcomes.values()} == {Code.PROCESSED}
+    for number, name in enumerate(stubs):
+        assert (place.directory / os.fsdecode(name)).read_bytes() == b"%d" % number * 100
+    assert descriptors() == before
+
+
+def test_a_run_that_is_lost_within_a_group_leaves_stubs_and_nothing_else(
+    place: Place, stubs: list[bytes]
+) -> None:
+    asked = []
+
+    def lost() -> None:
+        asked.append(1)
+        if len(asked) > 5:
+            raise Stopped
+
+    place.certain, before = lost, descriptors()
+    with pytest.raises(Stopped):
+        place.run(Recall(), *stubs)
+    assert place.private_files() == []
+    assert descriptors() == before
+    standings = Counter(place.standing(name) for name in stubs)
+    assert standings == {Standing.PREMIGRATED: 5, Standing.OFFLINE: len(stubs) - 5}
+
+
+def test_a_stub_that_is_written_to_while_it_waits_for_its_group_stays(
+    place: Place, stubs: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = Durable.sync_content
+    path = place.directory / os.fsdecode(stubs[0])
+
+    def edited_meanwhile(durable: Durable, files: Mapping[bytes, int]) -> None:
+        if stubs[0] in files:
+            path.write_bytes(b"edited")
+        sync(durable, files)
+
+    monkeypatch.setattr(Durable, "sync_content", edited_meanwhile)
+    outcomes = place.run(Recall(), *stubs)
+    assert outcomes[stubs[0]].code is Code.FAILED
+    assert path.read_bytes() == b"edited"
+    assert place.private_files() == []
+    assert {outcomes[name].code for name in stubs[1:]} == {Code.PROCESSED}
+
+
+def test_where_descriptors_are_few_stubs_come_back_one_by_one(
+    place: Place, stubs: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (2 * SHARE, 2 * SHARE))
+    outcomes = place.run(Recall(), *stubs)
+    assert {outcome.code for outcome in outcomes.values()} == {Code.PROCESSED}

@@ -1,11 +1,13 @@
 """Filling a stub: its data goes into a private file beside it, is checked there, and takes the stub's place."""
 
 import os
+import stat as modes
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from towpath.domain.paths import ErrorClass
@@ -13,7 +15,7 @@ from towpath.hsm import private
 from towpath.hsm.arrival import USUAL, Ranges, goes_in_ranges, write
 from towpath.hsm.lease import NO_WRITER, Answer, leased
 from towpath.hsm.look import WINDOWS, Attributes, Look, erase_mark, look, write_mark
-from towpath.hsm.mark import Mark, Reference, Standing, State
+from towpath.hsm.mark import Mark, Standing, State
 from towpath.hsm.metadata import AS_RECORDED, Owners, allowed_mode, set_attributes, set_owner
 from towpath.hsm.record import Record, is_signed
 from towpath.hsm.stub import CAPABILITY, has_bytes_from
@@ -56,6 +58,22 @@ class Filling:
     ranges: Ranges = USUAL
 
 
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """The whole file under its private name beside the stub that was found, complete, but not yet synced."""
+
+    root: Root
+    path: bytes
+    found: Look
+    fd: int
+    mode: int
+    how: Filling
+
+    def abandon(self) -> None:
+        """Remove the private file; the stub stays."""
+        private.abandon(self.root, self.path, self.fd)
+
+
 def fill(
     root: Root, path: bytes, found: Look, record: Record, storage: Storage, how: Filling
 ) -> NotFilled | None:
@@ -66,29 +84,58 @@ def fill(
     not those of the record. Of a large file that does not arrive whole, since it is given up or by what may pass, what
     has come stays in the private file for the next run, unless the bytes are not to be compared.
     """
+    filled = prepare(root, path, found, record, storage, how)
+    if isinstance(filled, NotFilled):
+        return filled
+    try:
+        os.fdatasync(filled.fd)
+    except BaseException:
+        filled.abandon()
+        raise
+    return finish(filled)
+
+
+def prepare(
+    root: Root, path: bytes, found: Look, record: Record, storage: Storage, how: Filling
+) -> Filled | NotFilled:
+    """The first part of `fill`: the private file, which the caller syncs before it is to `finish`, or abandons."""
     mark = found.judged.ours
     if record.size != mark.size:
         return NotFilled.OTHER_RECORD
     if _is_written_to(found, mark):
         return NotFilled.EDITED
+    source = _From(storage, record)
     try:
-        fd = _arrived(root, path, mark.reference, _From(storage, record), how)
+        fd = _arrived(root, path, mark, source, how)
     except private.Busy:
         return NotFilled.BUSY
     except private.NotOurs:
         return NotFilled.NOT_OURS
     try:
-        if not _agree(found.fd, fd, mark.size):
-            return NotFilled.EDITED
-        how.go_on()
-        os.fdatasync(fd)
-        mode = _dress(fd, found, record, how)
-        refused = _take_place(root, path, found, fd, how)
-        if refused is None and how.forget:
-            erase_mark(fd, mode)
+        if _agree(found.fd, fd, mark.size):
+            how.go_on()
+            return Filled(root, path, found, fd, _dress(fd, found, source, how), how)
+    except BaseException:
+        private.abandon(root, path, fd)
+        raise
+    private.abandon(root, path, fd)
+    return NotFilled.EDITED
+
+
+def finish(filled: Filled) -> NotFilled | None:
+    """The last part of `fill`: let the file, which is on disk by now, take the stub's place, and close it."""
+    placed = False
+    try:
+        refused = _take_place(filled.root, filled.path, filled.found, filled.fd, filled.how)
+        placed = refused is None
+        if placed and filled.how.forget:
+            erase_mark(filled.fd, filled.mode)
         return refused
     finally:
-        private.abandon(root, path, fd)
+        if placed:
+            os.close(filled.fd)
+        else:
+            filled.abandon()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +144,13 @@ class _From:
     record: Record
 
 
-def _arrived(root: Root, path: bytes, reference: Reference, source: _From, how: Filling) -> int:
+def _arrived(root: Root, path: bytes, mark: Mark, source: _From, how: Filling) -> int:
     """The private file beside `path` with all of the object's data, gone on with where an earlier run left it."""
     may_stay = goes_in_ranges(source.storage, source.record, how) and not how.skip_hash
-    fd = private.take_up(root, path, how.key, reference) if may_stay else None
+    fd = private.take_up(root, path, how.key, mark.reference) if may_stay else None
     if fd is None:
-        fd = private.create(root, path, how.key, reference)
+        first = _whole_from_the_first if _is_marked_once(source, how) else _under_way
+        fd = private.create(root, path, how.key, partial(first, mark))
     try:
         write(fd, source.storage, source.record, how)
     except BaseException as error:
@@ -112,6 +160,24 @@ def _arrived(root: Root, path: bytes, reference: Reference, source: _From, how: 
             private.abandon(root, path, fd)
         raise
     return fd
+
+
+def _is_marked_once(source: _From, how: Filling) -> bool:
+    """Whether the private file bears from the first the mark that it is to have in its place.
+
+    A private name is all that is looked at while it has one; a large file is found by its first mark, and what the
+    file system makes of the time of now is told only by the file.
+    """
+    return not (how.forget or how.touch_mtime or goes_in_ranges(source.storage, source.record, how))
+
+
+def _whole_from_the_first(mark: Mark, found: os.stat_result) -> Mark:
+    mode = modes.S_IMODE(found.st_mode)
+    return Mark(State.PREMIGRATED, mark.reference, found.st_ino, mark.size, mark.mtime_ns, mode)
+
+
+def _under_way(mark: Mark, found: os.stat_result) -> Mark:
+    return Mark.of(State.PRIVATE, mark.reference, found)
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -172,7 +238,7 @@ def _extents(fd: int, size: int) -> Iterator[tuple[int, int]]:
 # The rest of the file -----------------------------------------------------------------------------------------
 
 
-def _dress(fd: int, found: Look, record: Record, how: Filling) -> int:
+def _dress(fd: int, found: Look, source: _From, how: Filling) -> int:
     """Give the private file all that the stub has, and the mode it had; returns that mode.
 
     Owner, attributes and times are the stub's own, so that what somebody changed there meanwhile stays; so is
@@ -180,12 +246,12 @@ def _dress(fd: int, found: Look, record: Record, how: Filling) -> int:
     """
     stub, mark = found.stat, found.judged.ours
     set_owner(fd, stub.st_uid, stub.st_gid, how.owners, strict=True)
-    set_attributes(fd, found.attributes + _lost_rights(found, record, how.key))
+    set_attributes(fd, found.attributes + _lost_rights(found, source.record, how.key))
     now = time.time_ns()
     atime_ns = now if how.touch_atime else stub.st_atime_ns
     os.utime(fd, ns=(atime_ns, now if how.touch_mtime else mark.mtime_ns))
     chosen = mark.mode if found.mode in (0, *WINDOWS) else found.mode
-    if not how.forget:
+    if not (how.forget or _is_marked_once(source, how)):
         whole = Mark.of(State.PREMIGRATED, mark.reference, os.fstat(fd))
         write_mark(fd, whole.pack(how.key), (), 0o600)
     mode = allowed_mode(fd, chosen, stub.st_uid, stub.st_gid)

@@ -212,5 +212,7 @@ def set_attributes(fd: int, wanted: Attributes) -> None:
 
 def allowed_mode(fd: int, mode: int, uid: int, gid: int) -> int:
     """The mode, without setuid and setgid unless the file has got the very user and group they were meant for."""
+    if not mode & PRIVILEGED_MODE:
+        return mode
     found = os.fstat(fd)
     return mode if (found.st_uid, found.st_gid) == (uid, gid) else mode & ~PRIVILEGED_MODE

@@ -5,6 +5,7 @@ import fcntl
 import os
 import re
 import stat as modes
+from collections.abc import Callable
 from enum import Enum
 from hashlib import blake2b
 from typing import Final
@@ -46,10 +47,17 @@ def is_private(path: bytes) -> bool:
     return _NAME.fullmatch(path) is not None
 
 
-def create(root: Root, path: bytes, key: bytes, reference: Reference = NOTHING) -> int:
+def under_way(found: os.stat_result) -> Mark:
+    """The mark of a private file of which nothing more is to be told."""
+    return Mark.of(State.PRIVATE, NOTHING, found)
+
+
+def create(root: Root, path: bytes, key: bytes, mark: Callable[[os.stat_result], Mark] = under_way) -> int:
     """A new private file beside `path`, empty, locked and marked as ours: its descriptor.
 
-    `reference` is that of the record whose data it is to get, for `take_up`.
+    `mark` makes its mark of its stat: one in the state PRIVATE, with the reference of the record whose data it is to
+    get, can be found by `take_up`; the mark that the file is to have in its place does as well, since whatever its
+    state, a mark made for this very file tells that it is ours.
 
     One that an earlier run left is removed first. Raises `Busy` or `NotOurs`, or OSError.
     """
@@ -67,7 +75,7 @@ def create(root: Root, path: bytes, key: bytes, reference: Reference = NOTHING) 
             if found.st_nlink == 0:  # Somebody took it for a leftover before we had locked it.
                 os.close(fd)
                 continue
-            marks.write(fd, Mark.of(State.PRIVATE, reference, found).pack(key))
+            marks.write(fd, mark(found).pack(key))
         except BlockingIOError:
             os.close(fd)
             raise Busy from None

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Final, Generic, TypeVar
 
 from towpath.domain.paths import Code, PathOutcome
@@ -21,15 +21,19 @@ class Groups(Generic[Begun]):
     """Collects what the work on single items has begun, and finishes it in groups.
 
     `commit` finishes a group and yields the outcome of each of its members; it runs in the thread that filled the
-    group, while the other threads go on with the next one.
+    group, while the other threads go on with the next one. `abandon` lets go of what was begun in a task that is
+    given up before its group was full.
     """
 
     def __init__(
         self,
         commit: Callable[[list[Begun]], Iterable[PathOutcome]],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        most: int = MOST,
+        abandon: Callable[[Begun], None] = lambda _: None,
     ) -> None:
-        self._commit, self._clock = commit, clock
+        self._commit, self._clock, self._most, self._abandon = commit, clock, most, abandon
         self._lock = threading.Lock()
         self._members: list[Begun] = []
         self._since = 0.0
@@ -42,7 +46,7 @@ class Groups(Generic[Begun]):
             if not self._members:
                 self._since = now
             self._members.append(begun)
-            if len(self._members) < MOST and now - self._since < LONGEST:
+            if len(self._members) < self._most and now - self._since < LONGEST:
                 full: list[Begun] = []
             else:
                 full, self._members = self._members, []
@@ -55,11 +59,19 @@ class Groups(Generic[Begun]):
     ) -> Iterator[PathOutcome]:
         """Run `work` over items (the context's where none are given), and yield outcomes: its own, and those of what
         joined a group."""
-        for outcome in context.each(work, context.items if items is None else items):
-            if outcome.code is not Code.NONE:
-                yield outcome
-            while self._finished:
-                yield self._finished.popleft()
-        if self._members:
-            self._finished.extend(self._commit(self._members))
+        given = context.each(work, context.items if items is None else items)
+        try:
+            for outcome in given:
+                if outcome.code is not Code.NONE:
+                    yield outcome
+                while self._finished:
+                    yield self._finished.popleft()
+            last, self._members = self._members, []
+            if last:
+                self._finished.extend(self._commit(last))
+        finally:
+            if isinstance(given, Generator):
+                given.close()  # Nobody joins any more.
+            for begun in self._members:
+                self._abandon(begun)
         yield from self._finished

@@ -66,6 +66,11 @@ class Names:
                 if not turn.wanted:
                     del self._turns[file]
 
+    def is_alone(self, file: Hashable) -> bool:
+        """Whether nobody works on that file, and it is not remembered: then a file with one name has but one."""
+        with self._lock:
+            return file not in self._turns and file not in self._made
+
     def find(self, file: Hashable) -> Named | None:
         """What was made of that file, if it is remembered."""
         with self._lock:

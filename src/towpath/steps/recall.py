@@ -1,22 +1,45 @@
 """The step that brings the data of stubs back from their target."""
 
+import resource
 import stat as modes
-from collections.abc import Iterator
-from typing import ClassVar
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
 from towpath.domain.catalogue import RECALL, StepSpec
 from towpath.domain.paths import Kind, PathOutcome
 from towpath.hsm import private
 from towpath.hsm.arrival import USUAL, Ranges
-from towpath.hsm.fill import Filling
+from towpath.hsm.fill import Filled, Filling, finish, prepare
 from towpath.hsm.look import Look, NotRegular, look
 from towpath.hsm.mark import Standing
 from towpath.hsm.metadata import Owners
 from towpath.hsm.shelf import Shelf
-from towpath.steps.files import already_whole, clear_private, edited, foreign
+from towpath.steps.files import already_whole, clear_private, edited, foreign, not_filled
+from towpath.steps.groups import Groups
 from towpath.steps.names import Names, bring_together
-from towpath.steps.outcomes import GONE, kind_in_words, missing, processed, skipped
+from towpath.steps.outcomes import GONE, kind_in_words, missing, processed, refused, skipped
 from towpath.steps.protocol import Context, Item
+from towpath.storage.durable import Durable
+
+SMALL: Final = 1024 * 1024
+"""Files up to this size are brought in groups, each of which is synced at once."""
+GROUP: Final = 64
+"""How many stubs change places with their files together: each keeps two descriptors open until then."""
+ENOUGH: Final = 65_536
+SHARE: Final = 8
+"""One in so many of the descriptors that the process may have is for such groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A file that is whole under its private name, and may take its stub's place once it is synced."""
+
+    item: Item
+    filled: Filled
 
 
 class Recall:
@@ -37,18 +60,39 @@ class Recall:
 
     def __init__(self, ranges: Ranges = USUAL) -> None:
         self._shelf, self._names, self._ranges = Shelf(), Names(), ranges
+        self._room = threading.Semaphore(_descriptors() // (2 * SHARE))
 
     def run(self, context: Context) -> Iterator[PathOutcome]:
-        """Fill the stubs among the paths; see the class."""
-        return context.each(_Run(context, self._shelf, self._names, self._ranges).work, context.items)
+        """Fill the stubs among the paths, the large ones after the small ones, which wait for each other; see the
+        class."""
+        with closing(Durable(context.root)) as durable:
+            run = _Run(context, _Shared(self._shelf, self._names, self._room), durable, self._ranges)
+            yield from run.groups.outcomes(context, run.work, [i for i in context.items if i.size <= SMALL])
+            yield from context.each(run.work, [item for item in context.items if item.size > SMALL])
+
+
+def _descriptors() -> int:
+    """How many the process may have, as far as that matters here."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return ENOUGH if limit == resource.RLIM_INFINITY else min(ENOUGH, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all tasks share; each member of a group takes a place of `room`."""
+
+    shelf: Shelf
+    names: Names
+    room: threading.Semaphore
 
 
 class _Run:
     """One task."""
 
-    def __init__(self, context: Context, shelf: Shelf, names: Names, ranges: Ranges) -> None:
+    def __init__(self, context: Context, shared: _Shared, durable: Durable, ranges: Ranges) -> None:
         arguments = context.arguments
-        self._context, self._shelf, self._names = context, shelf, names
+        self._context, self._shared, self._durable = context, shared, durable
+        self.groups = Groups(self._commit, most=GROUP, abandon=self._abandon)
         self._abort_missing: bool = arguments["abort_missing"]
         self._how = Filling(
             context.site.key,
@@ -71,14 +115,22 @@ class _Run:
         try:
             if item.kind not in (Kind.FILE, Kind.MISSING):
                 return self._no_file(item)
-            with look(self._context.root, item.path, self._context.site.key) as found:
-                return self._file(item, found)
+            found = look(self._context.root, item.path, self._context.site.key)
+            try:
+                given = self._file(item, found)
+            except BaseException:
+                found.close()
+                raise
+            if isinstance(given, Brought):
+                return self.groups.join(item, given)
+            found.close()
+            return given
         except NotRegular:
             return self._no_file(item)
         except GONE:
             return missing(item, abort=self._abort_missing)
 
-    def _file(self, item: Item, found: Look) -> PathOutcome:
+    def _file(self, item: Item, found: Look) -> PathOutcome | Brought:
         judged = found.judged
         match judged.standing:
             case Standing.FOREIGN:
@@ -86,15 +138,82 @@ class _Run:
             case Standing.EDITED:
                 return edited(item)
             case Standing.OFFLINE | Standing.INTERRUPTED:
-                refused = bring_together(
-                    self._context, item, found, self._shelf, self._how, self._names, self._context.root
-                )
-                return refused or processed(item, found.stat.st_size, judged.ours.reference.pack())
+                return self._bring(item, found)
             case Standing.PREMIGRATED if self._how.forget:
                 found.erase_mark()
                 return processed(item)
             case _:
                 return already_whole(self._context, item)
+
+    def _bring(self, item: Item, found: Look) -> PathOutcome | Brought:
+        shared = self._shared
+        if self._waits_for_others(found) and shared.room.acquire(blocking=False):
+            try:
+                given = self._prepare(item, found)
+            except BaseException:
+                shared.room.release()
+                raise
+            if not isinstance(given, Brought):
+                shared.room.release()
+            return given
+        root = self._context.root
+        not_brought = bring_together(self._context, item, found, shared.shelf, self._how, shared.names, root)
+        return not_brought or self._done(item, found)
+
+    def _waits_for_others(self, found: Look) -> bool:
+        """Whether a file is one of many: small, and by itself."""
+        if found.stat.st_nlink > 1 or found.stat.st_size > SMALL:
+            return False
+        file = (self._context.root.name, found.stat.st_dev, found.stat.st_ino)
+        return self._how.forget or self._shared.names.is_alone(file)
+
+    def _prepare(self, item: Item, found: Look) -> PathOutcome | Brought:
+        reference = found.judged.ours.reference
+        storage = self._context.target_of(reference.tag).storage
+        record = self._shared.shelf.find(storage, reference)
+        given = prepare(self._context.root, item.path, found, record, storage, self._how)
+        return Brought(item, given) if isinstance(given, Filled) else not_filled(item, given)
+
+    def _done(self, item: Item, found: Look) -> PathOutcome:
+        return processed(item, found.stat.st_size, found.judged.ours.reference.pack())
+
+    # A group --------------------------------------------------------------------------------------------------
+
+    def _commit(self, group: list[Brought]) -> Iterable[PathOutcome]:
+        """Sync the files of a group, then let each take its place."""
+        left, outcomes = deque(group), list[PathOutcome]()
+        try:
+            self._durable.sync_content({brought.item.path: brought.filled.fd for brought in group})
+            while left:
+                outcomes.append(self._place(left.popleft()))
+        except OSError as error:
+            outcomes += [refused(brought.item, error, "sync its data") for brought in left]
+        finally:
+            for brought in left:
+                self._abandon(brought)
+        return outcomes
+
+    def _place(self, brought: Brought) -> PathOutcome:
+        item, found = brought.item, brought.filled.found
+        try:
+            why = finish(brought.filled)
+        except OSError as error:
+            return refused(item, error, "put it in place")
+        finally:
+            self._let_go(brought)
+        return self._done(item, found) if why is None else not_filled(item, why)
+
+    def _abandon(self, brought: Brought) -> None:
+        try:
+            brought.filled.abandon()
+        finally:
+            self._let_go(brought)
+
+    def _let_go(self, brought: Brought) -> None:
+        brought.filled.found.close()
+        self._shared.room.release()
+
+    # The rest -------------------------------------------------------------------------------------------------
 
     def _no_file(self, item: Item) -> PathOutcome:
         mode = self._context.root.stat(item.path).st_mode

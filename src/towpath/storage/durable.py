@@ -3,7 +3,7 @@
 import ctypes
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from towpath.storage.roots import Root
@@ -34,6 +34,12 @@ class Durable:
         distinct = sorted(set(paths))
         if len(distinct) <= ONE_BY_ONE or not self._sync_whole(distinct):
             self._sync_singly(distinct)
+
+    def sync_content(self, files: Mapping[bytes, int]) -> None:
+        """Return once the data of these open files (by their paths) is on disk; who names them is another matter."""
+        if len(files) <= ONE_BY_ONE or not self._sync_whole(list(files)):
+            for fd in files.values():
+                os.fdatasync(fd)
 
     def _sync_whole(self, paths: list[bytes]) -> bool:
         """Sync the root's file system; False where that does not cover the paths or cannot be relied upon.

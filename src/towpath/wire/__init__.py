@@ -37,7 +37,6 @@ from towpath.wire.messages import (
     Want,
     Welcome,
 )
-from towpath.wire.orphans import Orphan
 from towpath.wire.packing import (
     COMPRESS_FROM,
     PLAIN,
@@ -81,7 +80,6 @@ __all__ = [
     "Message",
     "NodeWishes",
     "Note",
-    "Orphan",
     "Problem",
     "Progress",
     "Question",
