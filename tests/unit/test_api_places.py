@@ -164,3 +164,18 @@ def test_the_table_of_errors_is_there_for_all_to_see(api: Api) -> None:
     assert (classes["ESTALE"], classes["503"], classes["EDQUOT"]) == ("transient", "transient", "no_space")
     assert set(classes.values()) == set(table["classes"])
     assert table["count"] == len(classes)
+
+
+def test_a_space_is_added_changed_and_removed(api: Api) -> None:
+    api.http.post("/api/targets/", json={"name": "tape", "url": "file:///srv/tape"})
+    space = {"name": "films", "site": SITE, "path": f"{ROOT}/films", "default_target": None}
+    assert api.http.post("/api/spaces/", json=space).status_code == 201
+    assert api.http.get("/api/spaces/").json() == {"count": 1, "results": [space]}
+    where = f"/api/spaces/films/{SITE}/"
+    changed = api.http.patch(where, json={"default_target": "tape"})
+    assert changed.json() == space | {"default_target": "tape"} == api.http.get(where).json()
+    assert api.http.patch(where, json={"default_target": "tap"}).status_code == 404
+    assert api.http.post("/api/spaces/", json=space).status_code == 409
+    assert api.http.post("/api/spaces/", json=space | {"name": "f", "path": "films"}).status_code == 400
+    assert api.http.delete(where).status_code == 204
+    assert api.http.get(where).json()["detail"] == f"no space 'films' at site {SITE}"

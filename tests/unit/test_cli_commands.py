@@ -203,6 +203,18 @@ def test_a_target_takes_its_secrets_from_a_file_or_standard_input(cli: Cli) -> N
     assert cli.json("bucket", "list") == []
 
 
+def test_a_space_is_given_a_default_target_of_its_own(cli: Cli) -> None:
+    cli.run("target", "add", "tape", "file:///srv/tape")
+    said = cli.run("space", "add", "films", f"{ROOT}/films", "--site", SITE, "--default-target", "tape")
+    assert said == f"space films of site {SITE}: {ROOT}/films\ndefault target: tape\n"
+    assert [space["default_target"] for space in cli.json("space", "list")] == ["tape"]
+    said = cli.run("space", "set", "films", "--site", SITE, "--no-default-target")
+    assert said.endswith("default target: what the site says\n")
+    cli.run("space", "set", "films", "--site", SITE, status=1)
+    cli.run("space", "remove", "films", "--site", SITE)
+    assert cli.json("space", "list") == []
+
+
 def test_targets_share_a_bucket_whose_credentials_are_changed_once(cli: Cli) -> None:
     secrets = "access_key_id=k\nsecret_access_key=hunter2hunter2\n"
     said = cli.run("bucket", "add", "cloud", "s3://archive?region=eu-1", "--credentials", "-", text=secrets)

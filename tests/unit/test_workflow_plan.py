@@ -167,7 +167,7 @@ def test_two_steps_at_the_jobs_site_each_have_the_default_target_where_they_name
 def test_a_step_that_needs_a_target_is_refused_where_there_is_none() -> None:
     assert refusal(installed("migrate"), Ground("oslo", ["oslo"])) == (
         "workflow migrate, step migrate: needs a target, and site oslo has no default target; "
-        "give --field endpoint=NAME, or give the site one"
+        "give --field endpoint=NAME, or give the site, or the space, one"
     )
 
 

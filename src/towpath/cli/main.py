@@ -18,8 +18,10 @@ from towpath.cli import (
     key,
     limit,
     node,
+    orphan,
     run,
     site,
+    space,
     supervise,
     target,
     undelete,
@@ -69,6 +71,8 @@ app.add_typer(site.app, name="site")
 app.add_typer(node.app, name="node")
 app.add_typer(bucket.app, name="bucket")
 app.add_typer(target.app, name="target")
+app.add_typer(orphan.app, name="orphan")
+app.add_typer(space.app, name="space")
 app.add_typer(limit.app, name="limit")
 app.add_typer(user.app, name="user")
 app.add_typer(key.app, name="key")

@@ -211,6 +211,15 @@ class Bucket(msgspec.Struct, frozen=True):
     created_at: str
 
 
+class Space(msgspec.Struct, frozen=True):
+    """A directory of a site that bears a name."""
+
+    name: str
+    site: str
+    path: str
+    default_target: str | None
+
+
 class Workflow(msgspec.Struct, frozen=True):
     """A workflow."""
 
@@ -330,3 +339,36 @@ class Deed(msgspec.Struct, frozen=True):
     action: str
     thing: str
     asked: str
+
+
+class Orphan(msgspec.Struct, frozen=True):
+    """An object that nothing refers to."""
+
+    id: int
+    target: str
+    site: str
+    key: str
+    size: int
+    root: str
+    path: str
+    recorded: bool
+    first_seen_at: str
+    due_at: str
+
+
+class Sweep(msgspec.Struct, frozen=True):
+    """A sweep of a target."""
+
+    id: int
+    target: str
+    state: str
+    stage: str
+    why: str
+    collects: bool
+    created_at: str
+    objects: int
+    orphans: int
+    due: int
+    due_bytes: int
+    deleted: int
+    ended_at: str | None = None

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 from towpath.domain.paths import ErrorClass
 from towpath.storage.protocol import Storage
 from towpath.storage.roots import Root
+from towpath.wire import Orphan
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,9 @@ class Piece:
     sizes: Sequence[int]
     unreadable: Sequence[Unreadable] = ()
     state: str = "processed"
+    orphans: Sequence[Orphan] = ()
+    """For a sweep's comparison: what it tells of in place of paths, and of how many objects in all (`passed`)."""
+    passed: int = 0
 
 
 @runtime_checkable
@@ -57,6 +61,14 @@ class OfTarget(Protocol):
 
     def at(self, storage: Storage) -> "Discovery":
         """The discovery of that target."""
+
+
+@runtime_checkable
+class OfSite(Protocol):
+    """A discovery that has to know which site's it is, and the key that signs that site's records."""
+
+    def of(self, site: str, key: bytes) -> "Discovery":
+        """The discovery of that site."""
 
 
 class Discovery(Protocol):

@@ -41,7 +41,9 @@ class StepSpec:
         return {a.name: a.default for a in self.arguments}
 
 
-ENDPOINT = Argument("endpoint", "string", None, "the target; the site's default where left out")
+ENDPOINT = Argument(
+    "endpoint", "string", None, "the target; the space's or the site's default where left out"
+)
 LOCK_LEVEL = Argument(
     "lock_level",
     "string",

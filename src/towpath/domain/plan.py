@@ -20,12 +20,14 @@ FINISH_TYPE = "finish"
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where a job runs: its site and queue, the target that is used where none is named ("" = none), and all sites."""
+    """Where a job runs: its site and queue, the target that is used where none is named ("" = none, and then perhaps
+    why there is none), and all sites."""
 
     site: str
     sites: Collection[str]
     queue: str = DEFAULT_QUEUE
     endpoint: str = ""
+    why_no_endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,8 @@ class _Resolving:
         spec = self.catalogue.discoveries.get(self.definition.discovery or "")
         if spec is not None and spec.needs_target and not options.get("endpoint"):
             if not self.ground.endpoint:
-                text = "needs a target, and the site has no default one; give its option `endpoint`"
+                why = self.ground.why_no_endpoint or "the site has no default one"
+                text = f"needs a target, and {why}; give its option `endpoint`"
                 raise Mistake(f"workflow {self.definition.name}, discovery {spec.name}: {text}")
             options["endpoint"] = self.ground.endpoint
         return options
@@ -211,9 +214,14 @@ class _Resolving:
         if not endpoint:
             asks = any(field.name == "endpoint" for field in self.definition.fields)
             how = "give --field endpoint=NAME" if asks else "name an `endpoint` in the step"
-            text = f"needs a target, and site {self.ground.site} has no default target; {how}, or give the site one"
-            raise self.mistake(spec, text)
+            raise self.mistake(spec, f"needs a target, and {self.why_none(how)}")
         return endpoint
+
+    def why_none(self, how: str) -> str:
+        """Why there is no default target, and what to do."""
+        if self.ground.why_no_endpoint:
+            return f"{self.ground.why_no_endpoint}; {how}, or start a job for each"
+        return f"site {self.ground.site} has no default target; {how}, or give the site, or the space, one"
 
     def mistake(self, spec: StepSpec, text: str) -> Mistake:
         """A mistake about a step."""

@@ -10,6 +10,7 @@ import nacl.public
 import nacl.secret
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
 from towpath.domain.errors import Conflict, Mistake, NotFound, did_you_mean
 from towpath.domain.targets import (
@@ -24,7 +25,7 @@ from towpath.domain.targets import (
 from towpath.domain.values import name_fault
 from towpath.engine.nodes import Unknown
 from towpath.store.database import Tx
-from towpath.store.tables import buckets, nodes, sites, targets
+from towpath.store.tables import buckets, nodes, sites, spaces, targets, uses
 from towpath.wire import TargetAsked, TargetTold
 
 
@@ -163,6 +164,11 @@ def delete_target(tx: Tx, name: str) -> None:
         raise Conflict(
             f"target '{name}' is the default target of site {user}; give that site another one first"
         )
+    space = tx.conn.execute(sa.select(spaces.c.name).where(spaces.c.default_target == name)).scalar()
+    if space is not None:
+        raise Conflict(
+            f"target '{name}' is the default target of space {space}; give that space another one first"
+        )
     own = tx.conn.execute(sa.select(targets.c.bucket).where(targets.c.name == name)).scalar() == name
     tx.conn.execute(sa.delete(targets).where(targets.c.name == name))
     if own:
@@ -189,6 +195,7 @@ def tell_target(tx: Tx, site: str, name: str, asked: TargetAsked, hub_key: bytes
     row = tx.conn.execute(query.where(which)).first()
     if row is None:
         return TargetTold("")
+    _note_use(tx, row.name, site)
     sealed = b""
     if row.secret is not None:
         try:
@@ -199,6 +206,17 @@ def tell_target(tx: Tx, site: str, name: str, asked: TargetAsked, hub_key: bytes
             ) from None
         sealed = bytes(nacl.public.SealedBox(nacl.public.PublicKey(box_key)).encrypt(plain))
     return TargetTold(row.name, row.url, sealed, row.tag, row.storage_class, row.template)
+
+
+def _note_use(tx: Tx, target: str, site: str) -> None:
+    """Remember that a site has asked for a target: it may put objects there."""
+    this = (uses.c.target == target, uses.c.site == site)
+    if tx.conn.execute(sa.select(uses.c.site).where(*this)).first() is None:
+        try:
+            with tx.conn.begin_nested():
+                tx.conn.execute(sa.insert(uses).values(target=target, site=site))
+        except IntegrityError:
+            pass  # Another hub has been asked at the same moment.
 
 
 def _check_name(kind: str, name: str) -> None:

@@ -22,9 +22,10 @@ from towpath.domain.states import (
     Wanted,
 )
 from towpath.domain.wishes import Wish, by_the_time_set
-from towpath.engine import finish, room, workflows
+from towpath.engine import finish, orphans, room, workflows
 from towpath.engine.found import DISCOVERY_RULE, add_batches
 from towpath.engine.inputs import Asked, for_walk, place
+from towpath.engine.spaces import default_target
 from towpath.store import tasks, walks
 from towpath.store.counters import add_jobs
 from towpath.store.database import Tx
@@ -140,20 +141,18 @@ def _prepare(tx: Tx, order: Submission) -> tuple[Plan, int, list[Input]]:
         definition = replace(definition, discovery=order.discovery)
     if order.stop_on_error_rate is not None:
         definition = replace(definition, stop_on_error_rate=order.stop_on_error_rate)
-    ground = Ground(order.site, list(known), order.queue, _default_target(tx, row.default_target))
+    inputs = place(order.inputs, order.site, row.roots)
+    default = default_target(tx.conn, order.site, inputs)
+    ground = Ground(order.site, list(known), order.queue, default.target, default.why_none)
     catalogue = workflows.catalogue(tx.conn)
     if definition.discovery is not None and definition.discovery not in catalogue.discoveries:
         known_ones = did_you_mean(definition.discovery, catalogue.discoveries)
         raise NotFound(f"no discovery '{definition.discovery}'{known_ones}")
     plan = resolve(definition, order.fields, catalogue, ground)
     workflows.check_targets(tx.conn, plan)
+    orphans.refuse_undelete(tx.conn, plan)
     room.check_plan(plan)
-    return plan, version, place(order.inputs, order.site, row.roots)
-
-
-def _default_target(tx: Tx, own: str | None) -> str:
-    """The site's default target; where it has none and the hub knows just one target, that one."""
-    return own or workflows.only_target(tx.conn) or ""
+    return plan, version, inputs
 
 
 @dataclass(frozen=True, slots=True)

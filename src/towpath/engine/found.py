@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from towpath.domain.paths import Kind, depth, is_beneath, is_clean, printable
 from towpath.domain.plan import Branch
 from towpath.domain.states import Phase
-from towpath.engine import room
+from towpath.engine import orphans, room
 from towpath.engine.chains import NewChain, create
 from towpath.store import batches, tasks
 from towpath.store.jobs import Job
@@ -35,6 +35,7 @@ def accept_found(ledger: Ledger, task: Task, walk: WalkRow, event: Found) -> lis
     for problem in event.problems:
         _check_place(walk.inputs, problem.root, [problem.path])
     add_batches(ledger, job, found)
+    orphans.note(ledger.tx, job.id, event.orphans)
     job.add("unmatched", bounded(event.unmatched))
     noted = _problems(ledger, task, walk, event.problems)
     walk.problems += len(event.problems)

@@ -9,7 +9,7 @@ import zstandard
 from towpath.domain.paths import OUTCOME_OF, Code
 from towpath.domain.states import STARTED, TaskEvent
 from towpath.domain.stopping import Record
-from towpath.engine import chains, parking, room, stopping
+from towpath.engine import chains, orphans, parking, room, stopping
 from towpath.engine.found import Unacceptable, accept_found, bounded
 from towpath.engine.nodes import Node, find_node
 from towpath.store import batches, notes, walks
@@ -253,6 +253,7 @@ def _record(receipt: _Receipt, task: Task, codes: bytes, event: Ended) -> None:
     job.add("bytes_done", task.bytes)
     if found["processed"] < task.paths:
         receipt.noted += _notes(task, codes, event)
+    orphans.heard(ledger, task, codes)
     receipt.ended.append(task)
     if job.plan.stop_on_error_rate is not None:
         receipt.judged[job.id] = receipt.judged.get(job.id, Record()).and_then(task.paths, task.failed)

@@ -11,7 +11,7 @@ from towpath.domain.fairness import Turn
 from towpath.domain.paths import Code
 from towpath.domain.plan import plan_from_document
 from towpath.domain.states import JOB_OVER, JobState, TaskEvent, TaskState, Wanted, depth_of
-from towpath.engine import finish
+from towpath.engine import finish, orphans
 from towpath.engine.chains import NewChain, create
 from towpath.engine.control import NewJob, add_walk, insert_job
 from towpath.store import batches, tasks, walks
@@ -56,6 +56,7 @@ def retry(tx: Tx, job_id: int, which: Retry, by: str) -> int:
     _check_there_is_something(row, which)
     but = _taken_before(tx, row, which)
     plan = plan_from_document(row.plan)
+    orphans.refuse_retry(tx.conn, plan)
     inputs = tuple(unpack(_inputs(tx, job_id), list[Input]))
     source = _first_of(tx, row) if which is Retry.ALL else job_id
     new_id = insert_job(

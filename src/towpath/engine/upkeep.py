@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from towpath.domain.states import PENDING, TERMINAL, JobState, TaskEvent, Wanted
-from towpath.engine import chains, control, holds, retry
+from towpath.engine import chains, control, holds, retry, sweeps
 from towpath.engine.losing import lose
+from towpath.engine.sweep_jobs import HAND_OUT
 from towpath.store import tasks
 from towpath.store.database import Tx
 from towpath.store.ledger import Ledger
@@ -100,7 +101,8 @@ def own_discoveries(tx: Tx) -> list[int]:
 
 def discover(tx: Tx, task_id: int) -> bool:
     """Do the next piece of one of the hub's own discoveries; True once it is over or may not go on."""
-    return retry.advance(tx, task_id)
+    step = tx.conn.execute(sa.select(task_rows.c.step).where(task_rows.c.id == task_id)).scalar()
+    return sweeps.hand_out(tx, task_id) if step == HAND_OUT else retry.advance(tx, task_id)
 
 
 def repair(tx: Tx, after: int = 0, limit: int = 200) -> int | None:

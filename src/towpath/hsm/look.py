@@ -60,6 +60,15 @@ class Look:
         return tuple(pair for pair in self._attributes if os.fsdecode(pair[0]) not in marks.NAMES)
 
     @property
+    def marks(self) -> list[bytes]:
+        """Each mark that it bears, whoever set it: one that is not believed may refer to something all the same."""
+        names = [name for name in marks.NAMES if name in self.names]
+        if self._attributes is None:
+            return [os.getxattr(self.fd, name) for name in names]
+        known = dict(self._attributes)
+        return [known[os.fsencode(name)] for name in names]
+
+    @property
     def mode(self) -> int:
         """The permission bits, as they are now."""
         return modes.S_IMODE(self.stat.st_mode)

@@ -31,13 +31,17 @@ class Shelf:
 
         Raises `StorageError` where its group cannot be had, and `Corrupt` where it is not what was written.
         """
-        group = self._known(reference.group) or self._read(storage, reference.group)
+        group = self.group(storage, reference)
         if reference.index >= len(group.records):
             raise StorageError(
                 f"{_named(reference.group)} has {len(group.records)} entries, and not number {reference.index}",
                 ErrorClass.PERMANENT,
             )
         return group.records[reference.index]
+
+    def group(self, storage: Storage, reference: Reference) -> Group:
+        """The group that a record is in; raises as `find` does."""
+        return self._known(reference.group) or self._read(storage, reference.group)
 
     def _known(self, name: bytes) -> Group | None:
         with self._lock:
@@ -59,16 +63,12 @@ class Shelf:
                     self._reading.pop(name, None)
 
     def _fetch(self, storage: Storage, name: bytes) -> Group:
-        packed = bytearray()
-        for piece in storage.get(record_key(name)):
-            packed += piece
-            if len(packed) > LARGEST_PACKED:
-                raise Corrupt(f"{_named(name)}: expected at most {LARGEST_PACKED} bytes")
+        packed = content_of(storage, record_key(name))
         try:
-            group = unpack_group(bytes(packed), name)
+            group = unpack_group(packed, name)
         except Malformed as error:
             raise Corrupt(f"{_named(name)}: {error}") from error
-        self._keep(name, group, unpacked_size(bytes(packed)) * IN_MEMORY)
+        self._keep(name, group, unpacked_size(packed) * IN_MEMORY)
         return group
 
     def _keep(self, name: bytes, group: Group, size: int) -> None:
@@ -78,6 +78,16 @@ class Shelf:
             while self._held > self._limit and len(self._groups) > 1:
                 _, (_, freed) = self._groups.popitem(last=False)
                 self._held -= freed
+
+
+def content_of(storage: Storage, key: str) -> bytes:
+    """The bytes of a group of records; raises `Corrupt` for what is too large to be one."""
+    packed = bytearray()
+    for piece in storage.get(key):
+        packed += piece
+        if len(packed) > LARGEST_PACKED:
+            raise Corrupt(f"the records '{key}': expected at most {LARGEST_PACKED} bytes")
+    return bytes(packed)
 
 
 def _named(group: bytes) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 
 from towpath.domain.nodes import SILENT_AFTER
-from towpath.engine import audit, nodes, parking, pruning, upkeep
+from towpath.engine import audit, nodes, parking, pruning, sweeps, upkeep
 from towpath.hub.conductor import Candidate, Conductor
 from towpath.hub.leases import Leases
 from towpath.store.conductor import Deposed
@@ -20,6 +20,7 @@ log = structlog.get_logger()
 
 REPAIR_EVERY = 60.0
 UNPARK_EVERY = 1.0
+SWEEPS_EVERY = 1.0
 FORGET_EVERY = 3600.0
 AGAIN = 1.0
 """Seconds until a round that failed is tried again."""
@@ -63,6 +64,7 @@ class Rounds:
             self._mend,
             self._forget,
             self._prune,
+            self._look_after_objects,
         )
         self._tasks = [asyncio.create_task(self._for_ever(one), name=one.__name__) for one in rounds]
 
@@ -117,6 +119,14 @@ class Rounds:
         for task_id in due.discoveries:
             while not await do(partial(upkeep.discover, task_id=task_id)):
                 pass
+
+    async def _look_after_objects(self) -> None:
+        """Take each sweep of a target as far as it can go."""
+        await self._conductor.in_office()
+        for sweep in await self._database.read(sweeps.list_open):
+            while await self._conductor.do(partial(sweeps.advance, sweep_id=sweep)):
+                pass
+        await asyncio.sleep(min(SWEEPS_EVERY, self._heartbeat))
 
     async def _unpark(self) -> None:
         """Let go on what was put off until now."""

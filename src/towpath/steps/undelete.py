@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 from towpath.domain import paths
 from towpath.domain.catalogue import UNDELETE, StepSpec
-from towpath.domain.paths import Code, ErrorClass, PathOutcome
+from towpath.domain.paths import Code, ErrorClass, PathOutcome, printable
 from towpath.hsm import make, private
 from towpath.hsm.fill import Filling
 from towpath.hsm.keys import RECORDS
@@ -15,14 +15,17 @@ from towpath.hsm.make import Making, Origin
 from towpath.hsm.mark import Reference
 from towpath.hsm.metadata import Owners
 from towpath.hsm.record import Group, Kind, Malformed, Record, is_signed, unpack_group
-from towpath.hsm.shelf import LARGEST_PACKED, Shelf
+from towpath.hsm.shelf import Shelf, content_of
 from towpath.steps.files import UNGUARDED
 from towpath.steps.outcomes import GONE, all_failed, already, failed, processed, refused
 from towpath.steps.protocol import Context, Item, Target
-from towpath.storage.protocol import Corrupt, Storage, StorageError
+from towpath.storage.protocol import StorageError
 
 MOST: Final = 100_000
 """So many files at once: what is gone is kept in memory, about 300 bytes a file."""
+COLLECTED: Final = (
+    "its object is no longer at the target: it was collected once nothing had referred to it for long"
+)
 UNKNOWN: Final = "the target knows no file that was here, or beneath, and is gone"
 
 Gone = dict[bytes, tuple[tuple[datetime, int], Reference]]
@@ -104,7 +107,7 @@ class _Run:
             self._context.go_on()
             try:
                 name = bytes.fromhex(found.key.removeprefix(RECORDS))
-                yield found.modified_at, name, unpack_group(_content(storage, found.key), name)
+                yield found.modified_at, name, unpack_group(content_of(storage, found.key), name)
             except (ValueError, Malformed):
                 continue  # Not a group of ours, or altered: what it says is not believed.
 
@@ -154,6 +157,8 @@ class _Run:
         _, reference = self._gone[path]
         storage = self._target.storage
         record = self._shelf.find(storage, reference)
+        if storage.look(record.key) is None:
+            return failed(item, f"{COLLECTED}: {printable(path)}")
         make.make_parents(self._root, path)
         try:
             fd = make.make_file(self._root, path, record, Origin(reference, storage), self._making)
@@ -178,12 +183,3 @@ def _asked_by(path: bytes, wanted: set[bytes]) -> bytes | None:
             return None
         path = path.rpartition(b"/")[0]
     return path
-
-
-def _content(storage: Storage, key: str) -> bytes:
-    packed = bytearray()
-    for piece in storage.get(key):
-        packed += piece
-        if len(packed) > LARGEST_PACKED:
-            raise Corrupt(f"the records '{key}': expected at most {LARGEST_PACKED} bytes")
-    return bytes(packed)

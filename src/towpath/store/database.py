@@ -15,7 +15,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection, Engine
 
-from towpath.store.engines import SNAPSHOT, Tries, Uncertain, is_lost, open_engine, told
+from towpath.store.engines import SNAPSHOT, Tries, Uncertain, is_lost, is_to_write, open_engine, told
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -54,7 +54,6 @@ class Database:
     ) -> None:
         self.engine = opened(url)
         self._reader = self.engine.execution_options(**SNAPSHOT.get(self.engine.dialect.name, {}))
-        self._writer = self.engine.execution_options(towpath_writes=True)
         self._clock = clock
         self._one_writer = self.engine.dialect.name == "sqlite"
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
@@ -76,7 +75,7 @@ class Database:
 
     @contextmanager
     def _transaction(self) -> Iterator[Tx]:
-        with _living(self._writer) as connection, connection.begin():
+        with _living(self.engine) as connection, is_to_write(connection).begin():
             yield Tx(connection, self._clock())
 
     def _wake(self, tx: Tx) -> None:
@@ -205,7 +204,7 @@ class Database:
         self._wake(tx)
 
     def _once(self, work: Callable[[Tx], T]) -> tuple[Tx, T]:
-        with self._writer.connect() as connection:
+        with self.engine.connect() as connection:
             transaction = connection.begin()
             tx = Tx(connection, self._clock())
             result = work(tx)

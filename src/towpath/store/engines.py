@@ -35,6 +35,7 @@ CONFLICTS = {"40001": 8, "40P01": 8, "23505": 3}
 """How often a transaction is tried that others were in the way of, and that was rolled back: no serial order, a
 deadlock, or a key that another one took since it was looked for. Run again, it sees what they wrote."""
 
+_WRITES = "towpath_writes"
 _LOST_PAUSES = (0.05, 0.2, 0.5, 1.0)
 _random = secrets.SystemRandom()
 
@@ -70,12 +71,21 @@ def _open_sqlite(url: str) -> Engine:
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("PRAGMA cache_size=-65536")
 
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("towpath_writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
+    # In place of a listener for `begin`: an engine that has one looks for listeners at each statement.
+    engine.dialect.do_begin = _begin_sqlite  # type: ignore[method-assign, assignment]
     return engine
+
+
+def _begin_sqlite(connection: Any) -> None:
+    """Begin a transaction: one that takes the place of the one writer at once, where that was said of it."""
+    writes = connection.info.pop(_WRITES, False)
+    connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def is_to_write(connection: Connection) -> Connection:
+    """The connection; its next transaction, which is to begin now, writes."""
+    connection.info[_WRITES] = True
+    return connection
 
 
 def _open_postgresql(url: str) -> Engine:

@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from towpath.domain.errors import Mistake
-from towpath.store.engines import full_url, open_engine
+from towpath.store.engines import full_url, is_to_write, open_engine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -38,7 +38,7 @@ def upgrade(database_url: str, revision: str = "head") -> None:
         ) from None
     config = alembic_config()
     try:
-        with engine.execution_options(towpath_writes=True).connect() as connection, connection.begin():
+        with engine.connect() as connection, is_to_write(connection).begin():
             if connection.dialect.name == "postgresql":
                 connection.execute(_LOCK)
             _check_known(connection, config, database_url)

@@ -37,6 +37,7 @@ from towpath.wire.messages import (
     Want,
     Welcome,
 )
+from towpath.wire.orphans import Orphan
 from towpath.wire.packing import (
     COMPRESS_FROM,
     PLAIN,
@@ -80,6 +81,7 @@ __all__ = [
     "Message",
     "NodeWishes",
     "Note",
+    "Orphan",
     "Problem",
     "Progress",
     "Question",

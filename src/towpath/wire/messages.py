@@ -5,6 +5,7 @@ from typing import Any
 from towpath.domain.catalogue import StepSpec
 from towpath.domain.paths import Kind
 from towpath.wire.message import Message
+from towpath.wire.orphans import Orphan
 from towpath.wire.questions import Question
 
 VERSION = 1
@@ -236,6 +237,7 @@ class Found(Message, frozen=True, tag="found"):
     groups: list[Group]
     problems: list[Problem] = []
     unmatched: int = 0
+    orphans: list[Orphan] = []  # What a sweep's comparison found; no paths of the job's.
 
 
 class Ended(Message, frozen=True, tag="ended"):

@@ -20,6 +20,7 @@ PER_PATH: Final = 16
 """Bytes of a message for the kind and the size of one path, and for their lengths."""
 PER_GROUP: Final = 64
 PER_PROBLEM: Final = 48
+PER_ORPHAN: Final = 64
 MOST_REASON: Final = 300
 """Characters of a problem's reason."""
 MOST_SECONDS: Final = 2.0
@@ -69,6 +70,7 @@ class Batching:
     def _clear(self) -> None:
         self._buffers: dict[Key, _Buffer] = {}
         self._problems: list[wire.Problem] = []
+        self._orphans: list[wire.Orphan] = []
         self._paths = self._size = self._bytes = self._looked_at = self._unmatched = 0
         self._since: float | None = None
 
@@ -95,6 +97,9 @@ class Batching:
             if self._is_full():
                 yield self._cut(self._discovery.cursor(piece.start, piece.paths[end - 1]))
             at = end
+        self._unmatched += piece.passed
+        self._orphans += piece.orphans
+        self._bytes += sum(len(o.key) + len(o.path) + PER_ORPHAN for o in piece.orphans)
         root = self._starts[piece.start].root.name
         for bad in piece.unreadable:
             self._problems.append(wire.Problem(root, bad.path, bad.error_class, bad.reason[:MOST_REASON]))
@@ -171,7 +176,14 @@ class Batching:
         """An event of all that was gathered, up to the cursor."""
         groups = [self._group(key, buffer) for key, buffer in self._buffers.items()]
         found = wire.Found(
-            self._task, self._run, self._cursor, cursor, groups, self._problems, self._unmatched
+            self._task,
+            self._run,
+            self._cursor,
+            cursor,
+            groups,
+            self._problems,
+            self._unmatched,
+            self._orphans,
         )
         self._cursor = cursor
         if groups:

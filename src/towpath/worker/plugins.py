@@ -8,6 +8,7 @@ import structlog
 
 from towpath.discovery.protocol import Discovery
 from towpath.domain.catalogue import INSTALLED, StepSpec
+from towpath.domain.lives import OWN_STEPS
 from towpath.steps.protocol import Step
 
 log = structlog.get_logger()
@@ -30,7 +31,8 @@ def installed_discoveries() -> dict[str, Discovery]:
 def beyond_built_in(steps: Mapping[str, Step]) -> list[StepSpec]:
     """The specs of steps that the hub does not know by itself."""
     specs = {step.spec.name: step.spec for step in steps.values()}
-    return [spec for name, spec in sorted(specs.items()) if INSTALLED.find(name) is None]
+    known = (INSTALLED.find, OWN_STEPS.get)
+    return [spec for name, spec in sorted(specs.items()) if not any(find(name) for find in known)]
 
 
 def _loaded(found: Iterable[EntryPoint]) -> list[Any]:

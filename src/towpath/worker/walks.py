@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 
 from towpath import wire
-from towpath.discovery.protocol import Discovery, OfTarget, Piece, Start
+from towpath.discovery.protocol import Discovery, OfSite, OfTarget, Piece, Start
 from towpath.domain.errors import Mistake, did_you_mean
 from towpath.worker.batching import Batching
 from towpath.worker.held import Run
@@ -58,6 +58,8 @@ def _discovery(task: wire.Walk, means: Means, run: Run) -> Discovery:
     discovery = means.discoveries.get(name)
     if discovery is None:
         raise Mistake(f"this node has no discovery '{name}'{did_you_mean(name, means.discoveries)}")
+    if isinstance(discovery, OfSite):
+        discovery = discovery.of(means.site.name, means.site.key)
     if isinstance(discovery, OfTarget):
         endpoint = str(task.options.get("endpoint", ""))
         return discovery.at(means.targets.named(endpoint, run.hold).storage)

@@ -5,6 +5,7 @@ came, compressed, and never unpacked on the way from one node to the next.
 """
 
 from towpath.store.tables.base import Count, Id, Time, metadata
+from towpath.store.tables.lives import orphan_counts, orphans, referrers, sweep_jobs, sweeps, uses
 from towpath.store.tables.people import api_keys, audit, links, sessions, users
 from towpath.store.tables.places import (
     buckets,
@@ -15,6 +16,7 @@ from towpath.store.tables.places import (
     quarantine,
     questions,
     sites,
+    spaces,
     streams,
     targets,
 )
@@ -70,16 +72,23 @@ __all__ = [
     "metadata",
     "nodes",
     "notes",
+    "orphan_counts",
+    "orphans",
     "path_tallies",
     "quarantine",
     "questions",
+    "referrers",
     "sessions",
     "sites",
+    "spaces",
     "streams",
+    "sweep_jobs",
+    "sweeps",
     "tallies",
     "targets",
     "tasks",
     "users",
+    "uses",
     "walks",
     "wishes",
     "workflows",

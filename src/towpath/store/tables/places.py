@@ -97,8 +97,21 @@ targets = sa.Table(
     sa.Column("bucket", sa.String(64), nullable=False, server_default=""),
     sa.Column("storage_class", sa.String(64), nullable=False, server_default=""),
     sa.Column("template", sa.String(128), nullable=False, server_default=""),
+    sa.Column("grace", Time),
 )
-"""A target. `tag` is the 4 bytes that stand for it in marks; `url` is its bucket's with the target's prefix."""
+"""A target. `grace` is for how long (microseconds) an object stays an orphan before it may be collected, NULL = as
+usual. `tag` is the 4 bytes that stand for it in marks; `url` is its bucket's with the target's prefix."""
+
+spaces = sa.Table(
+    "spaces",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("site", sa.ForeignKey("sites.name"), primary_key=True),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("default_target", sa.String(64)),
+    sa.Column("created_at", Time, nullable=False),
+)
+"""A directory of a site, absolute, that bears a name. One name may stand at many sites."""
 
 buckets = sa.Table(
     "buckets",

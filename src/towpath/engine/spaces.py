@@ -1,0 +1,126 @@
+"""Spaces: directories of sites that bear a name, and the target that is used where a workflow names none."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from towpath.domain.errors import Conflict, Mistake, NotFound, did_you_mean
+from towpath.domain.paths import is_beneath
+from towpath.domain.values import name_fault
+from towpath.engine import workflows
+from towpath.engine.buckets import find_target
+from towpath.engine.inputs import Asked, place
+from towpath.store.database import Tx
+from towpath.store.tables import sites, spaces
+from towpath.wire import Input
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A directory of a site, absolute; a name may stand at several sites, each with a directory of its own there."""
+
+    name: str
+    site: str
+    path: str
+    default_target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """The target for steps that name none; where it is "", `why_none` says how so."""
+
+    target: str
+    why_none: str = ""
+
+
+def add_space(tx: Tx, space: Space) -> None:
+    """Give a directory of a site a name, and a default target if one is said."""
+    if problem := name_fault(space.name):
+        raise Mistake(f"space name: {problem}")
+    roots = tx.conn.execute(sa.select(sites.c.roots).where(sites.c.name == space.site)).scalar()
+    if roots is None:
+        raise NotFound(
+            f"no site '{space.site}'{did_you_mean(space.site, tx.conn.scalars(sa.select(sites.c.name)))}"
+        )
+    (where,) = place([Asked(space.path.encode())], space.site, roots)
+    path = os.fsdecode(_absolute(where, roots)) or "/"
+    if space.default_target is not None:
+        find_target(tx.conn, space.default_target)
+    for other in list_spaces(tx.conn):
+        if other.site == space.site and space.name == other.name:
+            raise Conflict(f"space '{space.name}' stands already at site {space.site}, as '{other.path}'")
+        if other.site == space.site and path == other.path:
+            raise Conflict(
+                f"space '{space.name}': '{path}' of site {space.site} is space '{other.name}' already"
+            )
+    row = {"name": space.name, "site": space.site, "path": path, "default_target": space.default_target}
+    tx.conn.execute(sa.insert(spaces).values(row | {"created_at": tx.now}))
+
+
+def list_spaces(conn: Connection) -> list[Space]:
+    """All spaces, by name and site."""
+    s = spaces.c
+    query = sa.select(s.name, s.site, s.path, s.default_target).order_by(s.name, s.site)
+    return [Space(*row) for row in conn.execute(query)]
+
+
+def get_space(conn: Connection, name: str, site: str) -> Space:
+    """The space of that name at that site; raises `NotFound`."""
+    known = list_spaces(conn)
+    found = next((space for space in known if (space.name, space.site) == (name, site)), None)
+    if found is None:
+        here = [space.name for space in known if space.site == site]
+        raise NotFound(f"no space '{name}' at site {site}{did_you_mean(name, here)}")
+    return found
+
+
+def set_default_target(tx: Tx, name: str, site: str, target: str | None) -> None:
+    """Give a space the target that is used where none is named; None leaves it to what the site says."""
+    get_space(tx.conn, name, site)
+    if target is not None:
+        find_target(tx.conn, target)
+    where = (spaces.c.name == name, spaces.c.site == site)
+    tx.conn.execute(sa.update(spaces).where(*where).values(default_target=target))
+
+
+def remove_space(tx: Tx, name: str, site: str) -> None:
+    """Forget the name; the directory and what lies in it stay."""
+    get_space(tx.conn, name, site)
+    tx.conn.execute(sa.delete(spaces).where(spaces.c.name == name, spaces.c.site == site))
+
+
+def default_target(conn: Connection, site: str, inputs: Sequence[Input]) -> Default:
+    """What a job over these inputs uses where its steps name no target.
+
+    That of the deepest space that an input lies in; else the site's; else the hub's only one. A job has one: where its
+    inputs, or spaces beneath them, have different ones, it has none.
+    """
+    row = conn.execute(sa.select(sites.c.default_target, sites.c.roots).where(sites.c.name == site)).one()
+    own = row.default_target or workflows.only_target(conn) or ""
+    told = [space for space in list_spaces(conn) if space.site == site and space.default_target]
+    found: dict[str, str] = {}
+    for path in (_absolute(given, row.roots) for given in inputs):
+        holding = [space for space in told if is_beneath(path, _beginning(space))]
+        deepest = max(
+            holding, key=lambda space: len(space.path), default=Space(f"site {site}", site, "", own)
+        )
+        below = [space for space in told if space not in holding and is_beneath(_beginning(space), path)]
+        for space in (deepest, *below):
+            found.setdefault(space.default_target or "", space.name)
+    if len(found) == 1:
+        return Default(next(iter(found)))
+    each = ", ".join(f"{where}: {target or 'none'}" for target, where in found.items())
+    return Default("", f"the paths lie in places with different default targets ({each})")
+
+
+def _absolute(given: Input, roots: Mapping[str, str]) -> bytes:
+    root = os.fsencode(roots[given.root]).rstrip(b"/")
+    return root + b"/" + given.path if given.path else root
+
+
+def _beginning(space: Space) -> bytes:
+    """With what the paths in a space begin, before a slash."""
+    return os.fsencode(space.path).rstrip(b"/")
