@@ -23,6 +23,9 @@ MISSED_PINGS = 2
 BUFFER = 8 * 1024 * 1024
 """Bytes that may wait to be sent before a sender has to wait."""
 
+_MUTE = (ConnectionResetError, BrokenPipeError, errors.UnexpectedEOF, errors.NoServersError)
+"""Errors that say no more than that a connection broke, or could not be made."""
+
 _TICK = 1.0
 _DISCARD_SECONDS = 2.0
 _random = secrets.SystemRandom()
@@ -158,7 +161,7 @@ class Line:
         )
 
     async def _hear_error(self, error: Exception) -> None:
-        self._fault = error
+        self._blame(error)
         if isinstance(error, errors.SlowConsumerError) or "permissions violation" in str(error).lower():
             _log.warning("bus: a message was refused", link=self._plan.name, error=str(error))
 
@@ -181,9 +184,17 @@ class Line:
         if not self._closed:
             _log.warning("bus: connection lost", link=self._plan.name, error=self.fault)
 
-    def _note(self, error: Exception) -> None:
-        if self._fault is None or not isinstance(error, errors.NoServersError):
+    def _blame(self, error: Exception) -> None:
+        """Take an error for the reason why there is no connection, unless a better one is known.
+
+        A server that lets nobody in says why and cuts off at once, so that its words may be lost: on the next attempt
+        nothing but the cut is seen, and must not cover what was said before.
+        """
+        if self._fault is None or self._client is not None or not isinstance(error, _MUTE):
             self._fault = error
+
+    def _note(self, error: Exception) -> None:
+        self._blame(error)
         if self.fault != self._told:
             self._told = self.fault
             _log.warning(
