@@ -2,11 +2,13 @@
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -44,6 +46,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def quiet_port() -> int:
+    """A free port that no outgoing connection is given: for a server that comes up much later."""
+    for port in random.sample(range(22_800, 32_000), 200):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free from 22800 to 32000")
 
 
 def comes_up(process: "subprocess.Popen[bytes]", answers: Callable[[], bool]) -> bool:

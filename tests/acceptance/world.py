@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeAlias
 import httpx
 import pytest
 from tests.fixtures_hub import PATIENCE, Hub, until
+from tests.servers import quiet_port
 
 Document: TypeAlias = dict[str, Any]
 
@@ -37,6 +38,8 @@ TOTALS = ("done", "failed", "skipped", "aborted", "not_run", "unknown")
 class World(Hub):
     """A running hub, with a client of its API."""
 
+    hook: int = 0
+    """The port of the webhook `ops`, which the settings of site oslo name: a test may listen there."""
     _api: httpx.Client | None = None
     _made: "Counter[str]" = field(default_factory=Counter)
 
@@ -247,11 +250,20 @@ for number, path in enumerate(sys.stdin.buffer.read().split(b"\\0")[:-1]):
 """
 
 
-def plant_settings(home: Path) -> None:
-    """Let the site oslo have one command that workflows may run: it adds a mark to each file."""
+HOOK_SECRET = b"what the receiver knows"
+
+
+def plant_settings(home: Path) -> int:
+    """Let the site oslo have one command that workflows may run, which adds a mark to each file, and one webhook; its
+    port."""
     (home / "settings").mkdir(parents=True, mode=0o700)
     argv = json.dumps([sys.executable, "-I", "-c", SHOUT])
-    (home / "settings" / "oslo.toml").write_text(f"[commands.shout]\nargv = {argv}\n")
+    secret, port = home / "settings" / "hook.secret", quiet_port()
+    secret.touch(mode=0o600)
+    secret.write_bytes(HOOK_SECRET)
+    hook = f'[webhooks.ops]\nurl = "http://127.0.0.1:{port}/hook"\nsecret_file = "{secret}"\n'
+    (home / "settings" / "oslo.toml").write_text(f"[commands.shout]\nargv = {argv}\n{hook}")
+    return port
 
 
 def chain(name: str, *action: Mapping[str, object], kinds: Sequence[str] = ("file",)) -> Document:
@@ -307,7 +319,7 @@ def making(
             "PYTHONPATH": os.pathsep.join(filter(None, [str(rig), above])),
         }
         world = World(root, env=env, prefix=WEAK if weak else ())
-        plant_settings(world.home)
+        world.hook = plant_settings(world.home)
         reaper(world.home)
         made.append(world)
         world.up(*sites)

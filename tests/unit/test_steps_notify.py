@@ -4,14 +4,13 @@ import hashlib
 import hmac
 import json
 import socketserver
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
+from tests.receiver import Receiver, receiving, serving
 from tests.step_context import Place, place_with_directory
 
 from towpath.domain.paths import Code, ErrorClass
@@ -40,44 +39,12 @@ def place(tmp_path: Path) -> Iterator[Place]:
     made.root.close()
 
 
-class Receiver(BaseHTTPRequestHandler):
-    """A webhook's server: it keeps what it is sent, and answers with a status."""
-
-    status: ClassVar[int] = 204
-    got: ClassVar[list[tuple[dict[str, str], bytes]]] = []
-
-    def do_POST(self) -> None:
-        """Keep it."""
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.got.append((dict(self.headers), body))
-        self.send_response(self.status)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def serving(server: socketserver.BaseServer) -> Iterator[None]:
-    """Serve while this lasts."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @pytest.fixture
 def receiver(place: Place) -> Iterator[type[Receiver]]:
     """A webhook `ops` of the site."""
-    kind = type("One", (Receiver,), {"got": [], "status": 204})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    url = f"http://127.0.0.1:{server.server_port}/hook"
-    place.settings = SiteSettings(webhooks={"ops": Webhook(url, SECRET)})
-    with serving(server):
+    with receiving() as (port, kind):
+        url = f"http://127.0.0.1:{port}/hook"
+        place.settings = SiteSettings(webhooks={"ops": Webhook(url, SECRET)})
         yield kind
 
 
