@@ -31,3 +31,52 @@ def test_stubs_are_recalled_by_a_hub_that_has_nothing_but_the_sites_key_and_the_
     job = world.do("recall", tree)
     assert trees.picture(tree) == before
     assert {exact(row) for row in world.paths(job["id"], outcome="processed")} == set(trees.files(tree))
+
+
+def test_a_site_is_rebuilt_from_its_marks_and_targets(rough_world: World) -> None:
+    """The database alone is lost: keys, the home and the nodes are there still."""
+    world = furnished(rough_world) if not list(rough_world.lines("/api/targets/")) else rough_world
+    tree = world.fresh("rebuilt")
+    for name in ("stays", "goes", "comes-back"):
+        (tree / name).write_bytes(name.encode() * 1000)
+    world.do("migrate", tree)
+    (tree / "goes").unlink()
+    (tree / "comes-back").unlink()
+    world.down()
+    for left in world.home.glob("hub.db*"):
+        left.unlink()
+    world.up("oslo")
+    assert list(world.lines("/api/jobs/")) == []
+    assert "add each one again" in world.command("site", "rebuild", "oslo").err
+    furnished(world)
+    said = world.json("site", "rebuild", "oslo")
+    (sweep,) = said["sweeps"]
+    assert sweep["state"] == "done"
+    orphans = world.json("orphan", "list")
+    assert {f"{tree.name}/goes", f"{tree.name}/comes-back"} <= {row["path"] for row in orphans}
+    world.do("recall", tree)
+    assert (tree / "stays").read_bytes() == b"stays" * 1000
+    world.do("undelete", tree / "comes-back", {"hydrate": True})
+    assert (tree / "comes-back").read_bytes() == b"comes-back" * 1000
+    assert f"{tree.name}/comes-back" not in {row["path"] for row in world.json("orphan", "list")}
+
+
+def test_a_rebuild_tells_of_marks_whose_target_was_not_added_again(rough_world: World) -> None:
+    world = rough_world
+    tree = world.fresh("other-name")
+    (tree / "f").write_bytes(b"data" * 1000)
+    world.do("migrate", tree)
+    world.down()
+    for left in world.home.glob("hub.db*"):
+        left.unlink()
+    world.up("oslo")
+    world.post("/api/targets/", {"name": "renamed", "url": (world.root / "vault").as_uri()})
+    ended = world.command("site", "rebuild", "oslo")
+    assert ended.status == 3, ended
+    assert "sweep 1 of target renamed: blocked" in ended.err
+    job = world.get("/api/jobs/")["results"][-1]
+    reasons = {row["reason"] for row in world.failed(job["id"])}
+    assert any("has to be added under the name that it had" in reason for reason in reasons), reasons
+    world.api.delete("/api/targets/renamed/").raise_for_status()
+    furnished(world)
+    assert world.command("site", "rebuild", "oslo").status == 0

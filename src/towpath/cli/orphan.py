@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from towpath.cli.client import Hub
 from towpath.cli.errors import Exit
 from towpath.cli.hubs import open_hub, segment
 from towpath.cli.output import (
@@ -158,19 +159,36 @@ def _start(verb: str, asked: dict[str, object], wait_for_it: bool, as_json: bool
         found = msgspec.json.decode(document, type=Sweep)
         if not as_json:
             print(found.id, flush=True)
-        said = ""
-        while wait_for_it and found.ended_at is None:
-            time.sleep(POLL_SECONDS)
-            document = hub.get(f"/api/sweeps/{found.id}/")
+        if wait_for_it:
+            document = wait(hub, found.id)
             found = msgspec.json.decode(document, type=Sweep)
-            if found.ended_at is None and found.why and found.why != said:
-                said = found.why
-                say(f"sweep {found.id}, {found.stage}: {said}")
     if as_json:
         print_document(document)
     elif wait_for_it:
         _tell(found)
     return NOT_DONE if found.state in ("blocked", "asks") else Exit.OK
+
+
+def sweep_and_tell(hub: Hub, target: str) -> Sweep:
+    """Sweep a target to its end, and tell people what came of it."""
+    begun = msgspec.json.decode(hub.post("/api/sweeps/", {"target": target}), type=Sweep)
+    found = msgspec.json.decode(wait(hub, begun.id), type=Sweep)
+    _tell(found)
+    return found
+
+
+def wait(hub: Hub, number: int) -> bytes:
+    """The sweep's document once it is over; meanwhile people are told what it waits for."""
+    said = ""
+    while True:
+        document = hub.get(f"/api/sweeps/{number}/")
+        found = msgspec.json.decode(document, type=Sweep)
+        if found.ended_at is not None:
+            return document
+        if found.why and found.why != said:
+            said = found.why
+            say(f"sweep {found.id}, {found.stage}: {said}")
+        time.sleep(POLL_SECONDS)
 
 
 def _tell(found: Sweep) -> None:

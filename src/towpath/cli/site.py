@@ -21,6 +21,7 @@ from towpath.cli.output import (
     rows_of,
     styled,
 )
+from towpath.cli.rebuild import rebuild
 from towpath.cli.run import Wait, run
 from towpath.cli.shapes import Node, Site
 from towpath.cli.until import Until
@@ -131,6 +132,9 @@ def adopt(
     """Bind files anew whose marks the site does not trust: restored, copied, or made under a key that is lost."""
     fields = [f"moved={moved}".lower(), f"forget={forget}".lower()]
     return run("adopt", paths, name, field=fields, wait_for_it=wait_for_it, as_json=as_json)
+
+
+app.command("rebuild")(rebuild)
 
 
 def _ask(name: str, verb: str, body: object, as_json: bool) -> None:

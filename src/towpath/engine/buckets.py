@@ -24,6 +24,7 @@ from towpath.domain.targets import (
 )
 from towpath.domain.values import name_fault
 from towpath.engine.nodes import Unknown
+from towpath.engine.orphans import forget_target
 from towpath.store.database import Tx
 from towpath.store.tables import buckets, nodes, sites, spaces, targets, uses
 from towpath.wire import TargetAsked, TargetTold
@@ -169,6 +170,7 @@ def delete_target(tx: Tx, name: str) -> None:
         raise Conflict(
             f"target '{name}' is the default target of space {space}; give that space another one first"
         )
+    forget_target(tx, name)
     own = tx.conn.execute(sa.select(targets.c.bucket).where(targets.c.name == name)).scalar() == name
     tx.conn.execute(sa.delete(targets).where(targets.c.name == name))
     if own:

@@ -16,7 +16,7 @@ from towpath.domain.plan import Plan
 from towpath.store import batches
 from towpath.store.database import Tx
 from towpath.store.ledger import Ledger
-from towpath.store.tables import orphan_counts, orphans, sweep_jobs, sweeps, targets
+from towpath.store.tables import orphan_counts, orphans, referrers, sweep_jobs, sweeps, targets, uses
 from towpath.store.tasks import Task
 from towpath.wire import Batch, Orphan, unpack
 
@@ -114,6 +114,15 @@ def came_back(tx: Tx, site: str, root: str, paths: Collection[bytes]) -> None:
         here = sa.true() if not path else sa.or_(c.path == path, beneath)
         while take_off(tx, c.site == site, c.root == root, here):
             pass
+
+
+def forget_target(tx: Tx, name: str) -> None:
+    """Forget what refers to a target's objects, and what does not; raises `Conflict` while it is swept."""
+    running = sa.select(sweeps.c.id).where(sweeps.c.target == name, sweeps.c.ended_at.is_(None))
+    if (number := tx.conn.execute(running).scalar()) is not None:
+        raise Conflict(f"target '{name}' is being swept: stop sweep {number} first")
+    for table in (orphans, orphan_counts, referrers, uses):
+        tx.conn.execute(sa.delete(table).where(table.c.target == name))
 
 
 def heard(ledger: Ledger, task: Task, codes: bytes) -> None:

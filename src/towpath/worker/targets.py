@@ -65,7 +65,8 @@ class Targets:
 
     def tagged(self, tag: bytes, hold: Hold) -> Target:
         """The target that a mark's tag names; raises `StorageError` where it cannot be had."""
-        return self._find(wire.TargetAsked(tag=tag), f"the target with the tag {tag.hex()}", hold)
+        what = f"the target whose tag is {tag.hex()}, which has to be added under the name that it had"
+        return self._find(wire.TargetAsked(tag=tag), what, hold)
 
     def check(self, name: str, checker: Checker) -> list[Finding]:
         """What is well with the target, as the hub tells it now; raises `StorageError` where it tells nothing."""

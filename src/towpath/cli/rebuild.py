@@ -1,0 +1,44 @@
+"""`towpath site rebuild`: what a new hub has to know of a site, made anew from its marks and its targets."""
+
+import uuid
+from typing import Annotated
+
+import msgspec
+import typer
+
+from towpath.cli.errors import Exit
+from towpath.cli.hubs import open_hub, segment
+from towpath.cli.orphan import sweep_and_tell
+from towpath.cli.output import Json, print_document, rows_of, say
+from towpath.cli.run import asked, wait_and_tell
+from towpath.cli.shapes import Job, Site, Target
+from towpath.domain.errors import Mistake
+
+
+def rebuild(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The site, whose nodes have joined again.")],
+    as_json: Json = False,
+) -> int:
+    """After the hub's database was lost: look at every mark of a site, then sweep all targets.
+
+    Ends with 3 where a mark leads to a target that was not added again, or to what is not there.
+    """
+    with open_hub() as hub:
+        site = msgspec.json.decode(hub.get(f"/api/sites/{segment(name)}/"), type=Site)
+        found = [msgspec.json.decode(row, type=Target) for row in rows_of(hub.get("/api/targets/"))]
+    if not site.roots:
+        raise Mistake(
+            f"site {name}: no node of it has said yet which roots it has; start one, then try again"
+        )
+    if not found:
+        raise Mistake("no targets: add each one again under the name that it had, then try again")
+    roots = [asked(root) for root in sorted(site.roots.values())]
+    order = {"workflow": "verify", "site": name, "queue": "default", "paths": roots, "fields": {}}
+    with open_hub() as hub:
+        job = msgspec.json.decode(hub.post("/api/file/workflow/", order, key=uuid.uuid4().hex), type=Job)
+        say(f"job {job.id} looks at all marks of site {name}")
+        looked = wait_and_tell(hub, job.id, as_json=False)
+        swept = [sweep_and_tell(hub, target.name) for target in found]
+    if as_json:
+        print_document(msgspec.json.encode({"job": job.id, "sweeps": swept}))
+    return Exit.FAILURE if looked or any(sweep.state == "blocked" for sweep in swept) else Exit.OK
