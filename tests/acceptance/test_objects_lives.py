@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.acceptance.world import Document, MakeWorld, World, furnished
 from tests.fixtures_hub import until
+from tests.fixtures_seaweed import Seaweed
 
 from towpath.steps.undelete import COLLECTED
 
@@ -185,3 +186,27 @@ def test_a_collection_waits_for_jobs_that_were_there_before_it_and_can_be_stoppe
     assert world.get(f"/api/sweeps/{number}/")["state"] == "blocked"
     gate.touch()
     world.finish(job)
+
+
+def test_objects_of_a_bucket_are_collected_too(world: World, seaweed: Seaweed, bucket: str) -> None:
+    """Its times are whole seconds: what came in the second in which a sweep began is left to the next one."""
+    tree = world.fresh("bucket")
+    for name in ("a", "b"):
+        (tree / name).write_bytes(CONTENT + name.encode())
+    target = {"name": bucket, "url": seaweed.url(bucket), "credentials": seaweed.credentials}
+    world.post("/api/targets/", target)
+    world.do("migrate", tree, {"endpoint": bucket})
+    world.run("orphan", "grace", bucket, "0")
+    (tree / "b").unlink()
+
+    def is_found() -> bool:
+        found: Document = world.json("orphan", "sweep", bucket, "--wait")
+        return bool(found["orphans"])
+
+    until(is_found, "the orphan was found")
+    done = world.json("orphan", "collect", bucket, "--wait")
+    assert (done["objects"], done["deleted"]) == (2, 1), done
+    (left,) = world.json("target", "browse", bucket, "oslo")
+    assert f"{tree.name}/a@" in left["key"]
+    world.do("recall", tree)
+    assert (tree / "a").read_bytes() == CONTENT + b"a"
