@@ -100,4 +100,12 @@ def root_guard(site: str, root: str, due: int) -> str:
     )
 
 
+def gone_root_guard(site: str, root: str, files: int) -> str:
+    """What is asked where a root that had files with objects is no longer one of its site: nobody walks it."""
+    return (
+        f"root {root} of site {site} is gone, of which {files} files referred to objects when it was walked last:"
+        " are they referred to no more?"
+    )
+
+
 ASKING: Final = "nothing was deleted; look at the orphans, and say --force if they may go"

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from towpath.domain.catalogue import REVERSE_STUB, UNDELETE
 from towpath.domain.errors import Conflict, NotFound
 from towpath.domain.lives import COLLECT, GRACE, OWN_WORKFLOWS, Stage
-from towpath.domain.paths import Code
+from towpath.domain.paths import Code, is_clean
 from towpath.domain.plan import Plan
 from towpath.store import batches
 from towpath.store.database import Tx
@@ -21,6 +21,8 @@ from towpath.store.tasks import Task
 from towpath.wire import Batch, Orphan, unpack
 
 LONGEST_KEY = 1024
+ENTRY = 12
+"""Bytes of a reference to a record, as sweeps keep it."""
 TELLING = (COLLECT.name, UNDELETE.name)
 DONE = (Code.PROCESSED, Code.ALREADY)
 
@@ -56,7 +58,7 @@ def note(tx: Tx, job_id: int, found: Collection[Orphan]) -> int:
     of = tx.conn.execute(query.where(*this)).first()
     if of is None:
         return 0
-    own = {o.key: o for o in found if o.key.startswith(f"{of.site}/") and len(o.key) <= LONGEST_KEY}
+    own = {orphan.key: orphan for orphan in found if _may_be(orphan, of.site)}
     c = orphans.c
     mine = (c.target == of.target, c.key.in_(sorted(own)))
     known = set(tx.conn.scalars(sa.select(c.key).where(*mine)))
@@ -66,6 +68,11 @@ def note(tx: Tx, job_id: int, found: Collection[Orphan]) -> int:
         tx.conn.execute(sa.insert(orphans), new)
         _count(tx, of.target, of.site, len(new), sum(row["size"] for row in new))
     return len(own)
+
+
+def _may_be(orphan: Orphan, site: str) -> bool:
+    beneath = orphan.key.startswith(f"{site}/") and len(orphan.key) <= LONGEST_KEY
+    return beneath and is_clean(orphan.path) and len(orphan.entry) in (0, ENTRY)
 
 
 def _row(of: Any, orphan: Orphan) -> dict[str, Any]:

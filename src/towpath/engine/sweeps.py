@@ -11,12 +11,23 @@ from sqlalchemy.engine import Connection
 
 from towpath.domain.catalogue import UNDELETE
 from towpath.domain.errors import Conflict, NotFound
-from towpath.domain.lives import ASKING, FRESH, GRACE, WALKS, Stage, SweepState, begun_key
+from towpath.domain.lives import (
+    ASKING,
+    FRESH,
+    GRACE,
+    WALKS,
+    Stage,
+    SweepState,
+    begun_key,
+    gone_root_guard,
+)
 from towpath.domain.states import JobState, Wanted
 from towpath.domain.targets import PLAIN_TEMPLATE
 from towpath.domain.wishes import Wish
 from towpath.engine import collecting, control, orphans, sweep_jobs
 from towpath.engine.buckets import find_target
+from towpath.engine.collecting import Due
+from towpath.engine.orphans import ENTRY
 from towpath.engine.sweep_jobs import Done, Part
 from towpath.store.database import Tx
 from towpath.store.tables import jobs, referrers, sites, sweeps, targets, uses
@@ -24,8 +35,6 @@ from towpath.store.tables import orphans as orphan_rows
 from towpath.store.tables import sweep_jobs as job_rows
 from towpath.store.tables import tasks as task_rows
 
-ENTRY = 12
-"""Bytes of one reference, as the step `refer` counts them."""
 CHUNK = 1000
 """Rows that are taken off the list in one transaction."""
 
@@ -186,7 +195,9 @@ def _walked(tx: Tx, row: Any, parts: Sequence[Done]) -> bool:
     if row.collects and row.round < WALKS:
         return _next(tx, row, Stage.WALK, row.round + 1)
     r = referrers.c
-    tx.conn.execute(sa.delete(referrers).where(r.target == row.target))
+    walked = sa.tuple_(r.site, r.root).in_([(p.part.site, p.part.root) for p in parts])
+    forgotten = sa.true() if row.force else walked
+    tx.conn.execute(sa.delete(referrers).where(r.target == row.target, forgotten))
     counted = [
         {"target": row.target, "site": p.part.site, "root": p.part.root, "files": p.bytes // ENTRY}
         | {"counted_at": tx.now}
@@ -240,17 +251,21 @@ def _compared(tx: Tx, row: Any, parts: Sequence[Done]) -> bool:
     _set(tx, row, **found)
     if not row.collects or not due:
         return _end(tx, row, SweepState.DONE, _passed_over(tx, row, parts))
-    files = _files(tx.conn, row.target)
-    asks = None if row.force else collecting.what_asks(due, found["objects"], files)
+    asks = None if row.force else _what_asks(tx, row, due, found["objects"])
     if asks is not None:
         return _end(tx, row, SweepState.ASKS, f"{asks}; {ASKING}")
     return _next(tx, row, Stage.COLLECT)
 
 
-def _files(conn: Connection, target: str) -> Mapping[tuple[str, str], int]:
+def _what_asks(tx: Tx, row: Any, due: Collection[Due], objects: int) -> str | None:
     r = referrers.c
-    query = sa.select(r.site, r.root, r.files).where(r.target == target)
-    return {(site, root): files for site, root, files in conn.execute(query)}
+    counted = tx.conn.execute(sa.select(r.site, r.root, r.files).where(r.target == row.target))
+    files = {(site, root): number for site, root, number in counted}
+    now = {(p.part.site, p.part.root) for p in sweep_jobs.list_parts(tx.conn, row.id, Stage.WALK, WALKS)}
+    for (site, root), number in sorted(files.items()):
+        if number and (site, root) not in now:
+            return gone_root_guard(site, root, number)
+    return collecting.what_asks(due, objects, files)
 
 
 def _passed_over(tx: Tx, row: Any, parts: Sequence[Done]) -> str:
