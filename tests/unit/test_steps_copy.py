@@ -175,3 +175,34 @@ def test_nothing_takes_its_place_once_the_run_was_lost(place: Place) -> None:
     with pytest.raises(Stopped):
         place.run_one(Copy(), b"a", to_path="out")
     assert not (place.directory / "out/a").exists()
+
+
+def test_a_run_that_is_lost_within_a_group_leaves_no_private_files_and_nothing_open(place: Place) -> None:
+    asked: list[int] = []
+
+    def lost() -> None:
+        asked.append(1)
+        if len(asked) > 5:
+            raise Stopped
+
+    names = [place.write(f"f{number}", b"1") for number in range(40)]
+    place.certain, before = lost, len(os.listdir("/proc/self/fd"))
+    with pytest.raises(Stopped):
+        place.run(Copy(), *names, to_path="out")
+    assert place.private_files() == []
+    assert len(os.listdir(place.directory / "out")) == 5
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_what_became_something_else_since_it_was_found_is_copied_as_what_it_is(place: Place) -> None:
+    names = [place.write("link", b"1"), place.write("dir", b"1")]
+    items = place.items(names)
+    for name in names:
+        (place.directory / os.fsdecode(name)).unlink()
+    (place.directory / "link").symlink_to("there")
+    (place.directory / "dir").mkdir()
+    context = place.context(Copy(), names, to_path="out")
+    context.items = items
+    codes = {outcome.index: outcome.code for outcome in Copy().run(context)}
+    assert codes == {0: Code.PROCESSED, 1: Code.SKIPPED}
+    assert os.readlink(place.directory / "out/link") == "there"

@@ -17,9 +17,10 @@ from towpath.domain.paths import Code, ErrorClass
 from towpath.hsm import mark as marks
 from towpath.hsm import private
 from towpath.hsm.mark import Standing, State
+from towpath.steps.groups import SHARE
 from towpath.steps.migrate import Migrate
 from towpath.steps.protocol import Stopped, Target
-from towpath.steps.recall import GROUP, SHARE, Recall
+from towpath.steps.recall import GROUP, Recall
 from towpath.storage.durable import Durable
 from towpath.storage.protocol import Storage
 

@@ -1,6 +1,7 @@
 """Making a file, a directory or a symbolic link anew from its record: with its data, or as a stub."""
 
 import os
+import stat as modes
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -9,7 +10,7 @@ from towpath.hsm.arrival import write
 from towpath.hsm.fill import Filling
 from towpath.hsm.look import write_mark
 from towpath.hsm.mark import Mark, Reference, State
-from towpath.hsm.metadata import Owners, allowed_mode, owner_here, set_attributes, set_owner
+from towpath.hsm.metadata import Attributes, Owners, allowed_mode, owner_here, set_attributes, set_owner
 from towpath.hsm.record import Record, harmless, is_signed
 from towpath.hsm.stub import head_of, is_all_head
 from towpath.storage.protocol import Storage
@@ -91,6 +92,14 @@ def dress(fd: int, record: Record, owners: Owners) -> int:
     set_attributes(fd, record.xattrs)
     os.utime(fd, ns=(record.atime_ns, record.mtime_ns))
     return allowed_mode(fd, record.mode, uid, gid)
+
+
+def dress_like(fd: int, found: os.stat_result, attributes: Attributes, owners: Owners) -> int:
+    """Set owner, attributes and times as another file here has them; returns the mode that the file may then have."""
+    set_owner(fd, found.st_uid, found.st_gid, owners, strict=False)
+    set_attributes(fd, attributes)
+    os.utime(fd, ns=(found.st_atime_ns, found.st_mtime_ns))
+    return allowed_mode(fd, modes.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
 
 
 def make_parents(root: Root, path: bytes) -> None:

@@ -3,6 +3,8 @@
 import errno
 import os
 import stat as modes
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,9 +16,9 @@ from towpath.hsm import make, private
 from towpath.hsm.fill import Filling, version_of
 from towpath.hsm.look import Look, NotRegular, erase_mark, look
 from towpath.hsm.mark import Standing
-from towpath.hsm.metadata import Content, Owners, directory_record, file_record, link_record
+from towpath.hsm.metadata import Owners, directory_record, is_sparse, link_record
 from towpath.steps.files import closed, edited
-from towpath.steps.groups import Groups
+from towpath.steps.groups import Groups, room_for
 from towpath.steps.names import Names, link_to
 from towpath.steps.outcomes import (
     GONE,
@@ -43,10 +45,12 @@ CHANGED: Final = "the file was changed while it was copied"
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A copy that stands under its private name; `there` is what it is to replace."""
+    """A copy that stands under its private name, open and locked; `there` is what it is to replace."""
 
     item: Item
     place: bytes
+    fd: int
+    mode: int
     size: int
     there: os.stat_result | None
 
@@ -68,7 +72,7 @@ class Copy:
     spec: ClassVar[StepSpec] = COPY
 
     def __init__(self) -> None:
-        self._names = Names()
+        self._names, self._room = Names(), room_for(1)
 
     def run(self, context: Context) -> Iterator[PathOutcome]:
         """Copy the paths, directories last and deepest first, so that their times stay; see the class."""
@@ -78,8 +82,8 @@ class Copy:
             yield from all_failed(context, error)
             return
         with closing(Durable(placing.root)) as durable:
-            run = _Run(context, placing, durable, self._names)
-            groups = Groups(run.commit)
+            run = _Run(context, placing, durable, _Shared(self._names, self._room))
+            groups = Groups(run.commit, abandon=run.abandon)
             directories = [item for item in context.items if item.kind is Kind.DIRECTORY]
             others = [item for item in context.items if item.kind is not Kind.DIRECTORY]
             yield from groups.outcomes(context, lambda item: run.work(item, groups), others)
@@ -88,13 +92,21 @@ class Copy:
                 yield from context.each(run.directory, [item])
 
 
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all tasks share; each copy that is open takes a place of `room`."""
+
+    names: Names
+    room: threading.Semaphore
+
+
 class _Run:
     """One task."""
 
-    def __init__(self, context: Context, placing: Placing, durable: Durable, names: Names) -> None:
+    def __init__(self, context: Context, placing: Placing, durable: Durable, shared: _Shared) -> None:
         arguments = context.arguments
         self._context, self._placing, self._durable = context, placing, durable
-        self._names = names
+        self._names, self._room = shared.names, shared.room
         self._root, self._key = context.root, context.site.key
         self._lies_there = placing.out_of(self._root)
         self._replace: str = arguments["replace"]
@@ -120,15 +132,21 @@ class _Run:
             return failed(item, "another run is making its copy now", ErrorClass.TRANSIENT)
         except private.NotOurs:
             return failed(item, "a file that is not ours stands where its private file would be made")
-        return groups.join(item, made) if isinstance(made, Made) else made
+        if not isinstance(made, Made):
+            return made
+        if self._room.acquire(blocking=False):
+            return groups.join(item, made)
+        [outcome] = self._commit_alone(made)
+        return outcome
 
     def _is_itself(self, path: bytes, place: bytes) -> bool:
         return self._root is self._placing.root and path == place
 
     def _with_parents(self, item: Item, place: bytes) -> PathOutcome | Made:
-        found = self._root.stat(item.path)
         there = self._there(place)
-        if there is not None and (kept := self._kept(item, found, there)) is not None:
+        # What was a file mostly still is one: then opening it is look enough.
+        found = None if there is None and item.kind is Kind.FILE else self._root.stat(item.path)
+        if there is not None and found is not None and (kept := self._kept(item, found, there)) is not None:
             return kept
         try:
             return self._make(item, place, found, there)
@@ -154,20 +172,33 @@ class _Run:
         return None
 
     def _make(
-        self, item: Item, place: bytes, found: os.stat_result, there: os.stat_result | None
+        self, item: Item, place: bytes, found: os.stat_result | None, there: os.stat_result | None
     ) -> PathOutcome | Made:
+        if found is None:
+            try:
+                return self._make_file(item, place, there)
+            except NotRegular:
+                found = self._root.stat(item.path)
+            except OSError as error:
+                if error.errno != errno.ELOOP:
+                    raise
+                found = self._root.stat(item.path)
         if modes.S_ISLNK(found.st_mode):
             return self._link(item, place, there)
         if not modes.S_ISREG(found.st_mode):
             kind = Kind.DIRECTORY if modes.S_ISDIR(found.st_mode) else Kind.OTHER
             return skipped(item, f"it is {kind_in_words(kind)}, and is not copied as a file")
         try:
-            with look(self._root, item.path, self._key) as opened:
-                if opened.stat.st_nlink > 1 and there is None:
-                    return self._linked(item, opened, place)
-                return self._file(item, opened, place, there)
+            return self._make_file(item, place, there)
         except NotRegular:
             return failed(item, CHANGED, ErrorClass.TRANSIENT)
+
+    def _make_file(self, item: Item, place: bytes, there: os.stat_result | None) -> PathOutcome | Made:
+        """Copy what is to be a regular file; raises `NotRegular`, or OSError with ELOOP, where it is none."""
+        with look(self._root, item.path, self._key) as opened:
+            if opened.stat.st_nlink > 1 and there is None:
+                return self._linked(item, opened, place)
+            return self._file(item, opened, place, there)
 
     def _linked(self, item: Item, found: Look, place: bytes) -> PathOutcome:
         """A file with several names: its copy is made at once, and given each further name that the job has."""
@@ -179,7 +210,7 @@ class _Run:
             made = self._file(item, found, place, None)
             if not isinstance(made, Made):
                 return made
-            [outcome] = self.commit([made])
+            [outcome] = self._commit_alone(made)
             if outcome.code is Code.PROCESSED:
                 self._names.tell(file, self._placing.root, place)
             return outcome
@@ -197,21 +228,23 @@ class _Run:
         fd = private.create(self._placing.root, place, self._key)
         try:
             before = settle(found.fd)
-            self._write(fd, found, before)
+            mode = self._write(fd, found, before)
             if version_of(os.fstat(found.fd)) != version_of(before):
                 private.abandon(self._placing.root, place, fd)
                 return failed(item, CHANGED, ErrorClass.TRANSIENT)
         except BaseException:
             private.abandon(self._placing.root, place, fd)
             raise
-        os.close(fd)
-        return Made(item, place, before.st_size, there)
+        return Made(item, place, fd, mode, before.st_size, there)
 
-    def _write(self, fd: int, found: Look, before: os.stat_result) -> None:
-        copy_content(found.fd, fd, before.st_size, self._go_on)
-        record = file_record(b"", before, found.attributes, Content(), self._key)
-        mode = make.dress(fd, record, self._owners)
+    def _write(self, fd: int, found: Look, before: os.stat_result) -> int:
+        if before.st_size > PIECE or is_sparse(before):
+            copy_content(found.fd, fd, before.st_size, self._go_on)
+        else:
+            _copy_stretch(found.fd, fd, (0, before.st_size), self._go_on)
+        mode = make.dress_like(fd, before, found.attributes, self._owners)
         os.fchmod(fd, mode)
+        return mode
 
     def _go_on(self, size: int) -> None:
         self._context.go_on()
@@ -235,34 +268,61 @@ class _Run:
 
     def commit(self, group: list[Made]) -> Iterable[PathOutcome]:
         """Make the copies of a group safe, let each take its place, and make that safe too."""
-        outcomes: list[PathOutcome] = []
         try:
-            self._durable.sync(_beside(made.place) for made in group)
-            placed = [made for made in group if self._placed(made, outcomes)]
+            return self._commit(group)
+        finally:
+            for _ in group:
+                self._room.release()
+
+    def _commit_alone(self, made: Made) -> Iterable[PathOutcome]:
+        return self._commit([made])
+
+    def abandon(self, made: Made) -> None:
+        """Let go of a copy whose group is not to be."""
+        self._room.release()
+        private.abandon(self._placing.root, made.place, made.fd)
+
+    def _commit(self, group: list[Made]) -> Iterable[PathOutcome]:
+        outcomes: list[PathOutcome] = []
+        open_ones = deque(group)
+        try:
+            self._durable.sync_content({made.place: made.fd for made in group})
+            placed = []
+            while open_ones:
+                if self._placed(made := open_ones.popleft(), outcomes):
+                    placed.append(made)
             self._durable.sync(made.place for made in placed)
         except OSError as error:
             told = {outcome.index for outcome in outcomes}
             left = [made.item for made in group if made.item.index not in told]
             return outcomes + [refused(item, error, "sync its copy") for item in left]
+        finally:
+            for made in open_ones:
+                private.abandon(self._placing.root, made.place, made.fd)
         return outcomes + [processed(made.item, made.size) for made in placed]
 
     def _placed(self, made: Made, outcomes: list[PathOutcome]) -> bool:
         """Whether a copy has taken its place; else its outcome is told."""
-        root = self._placing.root
+        root, placed = self._placing.root, False
         try:
             self._context.confirm()
             if made.there is None:
                 private.place(root, made.place)
             else:
                 self._swap(made.place, made.there)
-            self._bare(made.place)
+            placed = True
+            erase_mark(made.fd, made.mode)
         except FileExistsError:
-            self._clear(made.place)
             outcomes.append(failed(made.item, MOVED, ErrorClass.TRANSIENT))
         except OSError as error:
             outcomes.append(refused(made.item, error, "put its copy in place"))
         else:
             return True
+        finally:
+            if placed:
+                os.close(made.fd)
+            else:
+                private.abandon(root, made.place, made.fd)
         return False
 
     def _swap(self, place: bytes, there: os.stat_result) -> None:
@@ -272,15 +332,6 @@ class _Run:
                 private.doom(old, self._key)
         if private.swap(root, place, there.st_ino) is not private.Swapped.DONE:
             raise FileExistsError
-
-    def _bare(self, place: bytes) -> None:
-        """Take off the mark of a private file."""
-        with look(self._placing.root, place, self._key) as found:
-            if found.packed is not None:
-                erase_mark(found.fd, found.mode)
-
-    def _clear(self, place: bytes) -> None:
-        private.reclaim(self._placing.root, _beside(place), self._key)
 
     # Directories ----------------------------------------------------------------------------------------------
 
@@ -305,11 +356,6 @@ class _Run:
         except (FileExistsError, NotADirectoryError):
             return failed(item, STANDS)
         return processed(item) if made or dressed else already(item)
-
-
-def _beside(place: bytes) -> bytes:
-    parent, slash, name = place.rpartition(b"/")
-    return parent + slash + private.name_beside(name)
 
 
 def copy_content(source: int, target: int, size: int, go_on: Callable[[int], None]) -> None:

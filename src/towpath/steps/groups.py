@@ -1,5 +1,6 @@
 """Commit groups: what several threads have begun is finished together, so that what costs once costs once."""
 
+import resource
 import threading
 import time
 from collections import deque
@@ -15,6 +16,18 @@ MOST: Final = 256
 """A group of so many is committed at once: more would save little, and hold outcomes back for longer."""
 LONGEST: Final = 1.0
 """Seconds after which a group is committed when something joins it, however small it is."""
+
+
+SHARE: Final = 8
+"""One in so many of the descriptors that the process may have is for the members of a step's groups."""
+_ENOUGH: Final = 65_536
+
+
+def room_for(each: int) -> threading.Semaphore:
+    """Room for the members of a step's groups, in all tasks, that keep `each` descriptors open until their commit."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    descriptors = _ENOUGH if limit == resource.RLIM_INFINITY else min(_ENOUGH, limit)
+    return threading.Semaphore(descriptors // SHARE // each)
 
 
 class Groups(Generic[Begun]):

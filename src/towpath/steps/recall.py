@@ -1,6 +1,5 @@
 """The step that brings the data of stubs back from their target."""
 
-import resource
 import stat as modes
 import threading
 from collections import deque
@@ -19,7 +18,7 @@ from towpath.hsm.mark import Standing
 from towpath.hsm.metadata import Owners
 from towpath.hsm.shelf import Shelf
 from towpath.steps.files import already_whole, clear_private, edited, foreign, not_filled
-from towpath.steps.groups import Groups
+from towpath.steps.groups import Groups, room_for
 from towpath.steps.names import Names, bring_together
 from towpath.steps.outcomes import GONE, kind_in_words, missing, processed, refused, skipped
 from towpath.steps.protocol import Context, Item
@@ -29,9 +28,6 @@ SMALL: Final = 1024 * 1024
 """Files up to this size are brought in groups, each of which is synced at once."""
 GROUP: Final = 64
 """How many stubs change places with their files together: each keeps two descriptors open until then."""
-ENOUGH: Final = 65_536
-SHARE: Final = 8
-"""One in so many of the descriptors that the process may have is for such groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,7 @@ class Recall:
 
     def __init__(self, ranges: Ranges = USUAL) -> None:
         self._shelf, self._names, self._ranges = Shelf(), Names(), ranges
-        self._room = threading.Semaphore(_descriptors() // (2 * SHARE))
+        self._room = room_for(2)
 
     def run(self, context: Context) -> Iterator[PathOutcome]:
         """Fill the stubs among the paths, the large ones after the small ones, which wait for each other; see the
@@ -69,12 +65,6 @@ class Recall:
             run = _Run(context, _Shared(self._shelf, self._names, self._room), durable, self._ranges)
             yield from run.groups.outcomes(context, run.work, [i for i in context.items if i.size <= SMALL])
             yield from context.each(run.work, [item for item in context.items if item.size > SMALL])
-
-
-def _descriptors() -> int:
-    """How many the process may have, as far as that matters here."""
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return ENOUGH if limit == resource.RLIM_INFINITY else min(ENOUGH, limit)
 
 
 @dataclass(frozen=True, slots=True)
