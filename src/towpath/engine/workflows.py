@@ -1,6 +1,6 @@
 """Workflows as the hub keeps them: versions of definitions, and the catalogue of steps they may name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,25 +42,31 @@ def install(tx: Tx) -> None:
     """Bring the workflows that come installed to their present form; one that was edited here is left alone."""
     w = workflows.c
     known = {row.name: row for row in tx.conn.execute(sa.select(workflows).where(w.current))}
+    ever = set(tx.conn.scalars(sa.select(w.name).distinct()))
+    fresh: dict[str, dict[str, Any]] = {}
     for definition in WORKFLOWS:
         document = to_document(definition)
         row = known.get(definition.name)
-        if row is None:
-            ever = tx.conn.execute(sa.select(w.id).where(w.name == definition.name).limit(1)).first()
-            if ever is not None:
-                continue
-        elif not row.installed or row.definition == document:
-            continue
-        _write(tx, definition.name, document, installed=True)
+        is_old = row is not None and row.installed and row.definition != document
+        if is_old or definition.name not in ever:
+            fresh[definition.name] = document
+    if fresh:
+        _write(tx, fresh, installed=True)
 
 
-def _write(tx: Tx, name: str, document: dict[str, Any], installed: bool) -> int:
+def _write(tx: Tx, documents: Mapping[str, dict[str, Any]], installed: bool) -> None:
+    """Keep definitions as the newest versions of the workflows of these names."""
     w = workflows.c
-    last = tx.conn.execute(sa.select(sa.func.max(w.version)).where(w.name == name)).scalar() or 0
-    tx.conn.execute(sa.update(workflows).where(w.name == name, w.current).values(current=False))
-    row = {"name": name, "version": last + 1, "definition": document, "current": True}
-    tx.conn.execute(sa.insert(workflows).values(row | {"installed": installed, "created_at": tx.now}))
-    return int(last) + 1
+    mine = w.name.in_(documents)
+    latest = sa.select(w.name, sa.func.max(w.version)).where(mine).group_by(w.name)
+    last = {row[0]: row[1] for row in tx.conn.execute(latest)}
+    tx.conn.execute(sa.update(workflows).where(mine, w.current).values(current=False))
+    new = {"current": True, "installed": installed, "created_at": tx.now}
+    rows = [
+        {"name": name, "version": last.get(name, 0) + 1, "definition": document} | new
+        for name, document in documents.items()
+    ]
+    tx.conn.execute(sa.insert(workflows), rows)
 
 
 def define_workflow(tx: Tx, document: object) -> WorkflowView:
@@ -69,7 +75,7 @@ def define_workflow(tx: Tx, document: object) -> WorkflowView:
     kept = to_document(definition)
     before = find_workflow(tx.conn, definition.name)
     if before is None or before.definition != kept:
-        _write(tx, definition.name, kept, installed=False)
+        _write(tx, {definition.name: kept}, installed=False)
     view = find_workflow(tx.conn, definition.name)
     if view is None:
         raise NotFound(f"no workflow '{definition.name}'")

@@ -1,12 +1,10 @@
 """What every test of this suite is given: a database of each back end, and a hub on it that is audited at the end."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from tests.conformance.store.audit import audit
-from tests.fixtures_store import database_url, fresh_file
+from tests.fixtures_store import database_url, fresh_file, kept_engine
 from tests.hub_desk import Hub, Node, Numbers, furnish
 
 from towpath.store.database import Database
@@ -23,16 +21,9 @@ def clock() -> Numbers:
 @pytest.fixture
 def database(database_url: str, clock: Numbers) -> Iterator[Database]:
     """An empty database in the newest form."""
-    made = Database(database_url, clock)
-    if database_url.startswith("sqlite"):
-        sa.event.listen(made.engine, "connect", _hurry)
+    made = Database(database_url, clock, kept_engine)
     yield made
     made.stop()
-
-
-def _hurry(connection: Any, _record: Any) -> None:
-    """It need not survive a power cut."""
-    connection.execute("PRAGMA synchronous=OFF")
 
 
 @pytest.fixture
