@@ -25,7 +25,8 @@ SHIFT = StepSpec("shift", "puts files in order", phase=Phase.MOVES)
 TOUCH = StepSpec("touch", "does something harmless")
 PUNCH = StepSpec("punch", "frees the data of files that are unchanged")
 ERASE = StepSpec("erase", "deletes files and empty directories", phase=Phase.DELETES)
-SPECS = (SHIFT, TOUCH, PUNCH, ERASE)
+TELL = StepSpec("tell", "tells how its job ended, once", phase=Phase.FINISH)
+SPECS = (SHIFT, TOUCH, PUNCH, ERASE, TELL)
 
 LONG = 0.97
 """How many paths are large: they take longer than a lease lasts."""
@@ -100,16 +101,16 @@ class Ground:
     malice: float = 0.0
     """How much goes wrong with files, from 0 to 1."""
     witness: Callable[[Effect], None] = lambda effect: None
-    """Called at each destructive effect, at its moment."""
+    """Called at each effect that cannot be taken back, at its moment."""
 
     def luck(self, step: str, path: bytes) -> float:
         """What a step will meet at a path, from 0 to 1: the same each time."""
         return xxhash.xxh32_intdigest(b"%d %s %s" % (self.seed, step.encode(), path)) / 2**32
 
-    def did(self, effect: Effect, *, destructive: bool = False) -> None:
+    def did(self, effect: Effect, *, for_good: bool = False) -> None:
         """Note an effect."""
         self.effects.append(effect)
-        if destructive:
+        if for_good:
             self.witness(effect)
 
 
@@ -137,7 +138,7 @@ class SimulatedStep:
         if (ill := self._ill(item, luck)) is not None:
             return ill
         destroys = self.spec in (PUNCH, ERASE)
-        if destroys:
+        if destroys or self.spec is TELL:
             context.confirm()
         return self._act(context, item, before, destroys)
 
@@ -177,7 +178,7 @@ class SimulatedStep:
         effect = Effect(tree.site, self.spec.name, path, now or 0, run)
         if self.spec is ERASE:
             tree.remove(path)
-        self.ground.did(effect, destructive=destroys)
+        self.ground.did(effect, for_good=destroys)
         return PathOutcome(item.index, Code.PROCESSED, bytes=item.size, carry=b"%d" % (now or 0))
 
 
@@ -205,7 +206,18 @@ class Erase(SimulatedStep):
     spec = ERASE
 
 
-STEPS: tuple[type[SimulatedStep], ...] = (Shift, Touch, Punch, Erase)
+class Tell(SimulatedStep):
+    """Tells how its job ended."""
+
+    spec = TELL
+
+    def _act(self, context: Context, item: Item, before: int | None, destroys: bool) -> PathOutcome:
+        run: bytes = context._run.id  # type: ignore[attr-defined]  # as in every step
+        self.ground.did(Effect(self.tree.site, self.spec.name, item.path, before or 0, run), for_good=True)
+        return outcomes.processed(item)
+
+
+STEPS: tuple[type[SimulatedStep], ...] = (Shift, Touch, Punch, Erase, Tell)
 
 
 @dataclass

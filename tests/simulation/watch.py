@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tests.conformance.store.audit import audit
 from tests.simulation.bus import Letter
-from tests.simulation.files import Effect, Ground
+from tests.simulation.files import TELL, Effect, Ground
 from tests.simulation.truth import engine, raw
 
 from towpath import wire
@@ -24,7 +24,7 @@ from towpath.domain.states import (
     job_state,
 )
 from towpath.store import batches
-from towpath.store.tasks import DISCOVERY
+from towpath.store.tasks import DISCOVERY, FINISH_STAGE
 from towpath.worker.link import Verb
 
 OVER = frozenset(str(state) for state in TERMINAL)
@@ -67,7 +67,7 @@ class TaskRow(NamedTuple):
 
 @dataclass
 class Watch:
-    """Looks at the truth after each commit, and at each destructive effect."""
+    """Looks at the truth after each commit, and at each effect for good."""
 
     ground: Ground
     was_harmed: Callable[[int], bool]
@@ -156,10 +156,17 @@ class Watch:
     # Effects --------------------------------------------------------------------------------------------------
 
     def witness(self, effect: Effect) -> None:
-        """At a destructive effect: the run that does it holds its task at this moment."""
-        held = raw().execute("SELECT state FROM tasks WHERE run = ?", (effect.run,)).fetchone()
+        """At an effect for good: the run that does it holds its task at this moment, and what tells how a job ended has
+        nothing left to wait for."""
+        held = raw().execute("SELECT state, job_id FROM tasks WHERE run = ?", (effect.run,)).fetchone()
         if held is None or held[0] != STARTED:
             raise Wrong(f"{effect.step} of {effect.path!r} by a run that holds no task")
+        if effect.step == TELL.name:
+            rows = raw().execute(
+                "SELECT state FROM tasks WHERE job_id = ? AND stage < ?", (held[1], FINISH_STAGE)
+            )
+            if opened := [state for (state,) in rows if state not in OVER]:
+                raise Wrong(f"job {held[1]} told how it ended, and has tasks that are {opened[0]}")
 
     def promise(self, letter: Letter, answer: bytes | Exception) -> None:
         """When an answer comes to a node: what the hub says it has kept, it has kept."""
@@ -222,7 +229,9 @@ class Watch:
     def _check_found_once(self) -> None:
         """No walk brought a path twice."""
         found: dict[int, Counter[bytes]] = defaultdict(Counter)
-        for job, packed in raw().execute("SELECT job_id, paths FROM batches"):
+        last = "SELECT batch_id FROM tasks WHERE stage >= ? AND batch_id IS NOT NULL"
+        query = f"SELECT job_id, paths FROM batches WHERE id NOT IN ({last})"
+        for job, packed in raw().execute(query, (FINISH_STAGE,)):
             found[job].update(wire.unpack(packed, wire.Batch).paths)
         for job, paths in found.items():
             if twice := [path for path, number in paths.items() if number > 1]:
@@ -237,8 +246,8 @@ def _places(job: int, mask_of: Callable[[Any], bytes]) -> set[Place]:
     """The paths that a mask of each task of a job has."""
     rows = raw().execute(
         "SELECT t.batch_id, t.rule, t.position, t.mask, t.codes, b.count, t.paths, t.job_id"
-        " FROM tasks t JOIN batches b ON b.id = t.batch_id WHERE t.job_id = ?",
-        (job,),
+        " FROM tasks t JOIN batches b ON b.id = t.batch_id WHERE t.job_id = ? AND t.stage < ?",
+        (job, FINISH_STAGE),
     )
     return {(row[0], row[1], index) for row in rows for index, mine in enumerate(mask_of(row)) if mine}
 

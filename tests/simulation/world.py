@@ -43,14 +43,17 @@ WORKFLOWS: dict[str, list[dict[str, Any]]] = {
     "haul": [
         rule("file", "touch", include="*.log"),
         rule("file", "touch", "punch", "touch@bergen", include="*.dat"),
-        rule("all", "punch"),
+        rule("all", "punch", "tell"),
     ],
     "clear": [
         rule("file", "touch", "erase", include="*.log"),
         rule("file", "erase"),
         rule("directory", "erase"),
     ],
-    "order": [rule("file", "shift", include="*.log"), rule("file", "shift", "touch", "erase")],
+    "order": [
+        rule("file", "shift", include="*.log"),
+        rule("file", "shift", "touch", "erase", "tell", "tell@bergen"),
+    ],
     "plain": [rule("all", "touch")],
 }
 
