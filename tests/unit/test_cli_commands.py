@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from tests.fixtures_api import ROOT, SITE, Api, api, laid
 
@@ -143,6 +144,8 @@ def test_a_report_is_a_file_for_other_programs(cli: Cli, api: Api, tmp_path: Pat
         (f"{ROOT}/a", "failed", "no"),
         (f"{ROOT}/b,\\x0a", "processed", ""),
     ]
+    cli.run("job", "report", str(job), "--format", "parquet", "--output", str(tmp_path / "r.parquet"))
+    assert pq.read_table(tmp_path / "r.parquet").column("reason").to_pylist() == ["no", None]
     assert len(cli.run("job", "report", str(job), "--output", "-").splitlines()) == 2
     assert "No such file or directory" in cli.mistake("job", "report", str(job), "--output", "/nowhere/r")
 

@@ -40,7 +40,7 @@ READING = (
     "list_jobs show_job list_steps list_wishes list_paths list_tasks show_task list_workflows show_workflow"
     " list_sites show_site list_nodes show_node list_limits list_errors list_buckets show_bucket list_targets"
     " show_target list_objects list_orphans show_orphan list_sweeps show_sweep"
-    " list_spaces show_space"
+    " list_spaces show_space download_report"
 )
 RUNNING = (
     "submit change_turn pause resume cancel retry drain_site undrain_site pause_site resume_site cancel_site"

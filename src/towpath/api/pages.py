@@ -124,6 +124,22 @@ def _chunk(listing: Listing[View, Row], behind: str | None, conn: Connection) ->
     return _Chunk(text.encode(), listing.cursor(views[-1]) if len(views) == CHUNK else None)
 
 
+async def chunks_of(database: Database, listing: Listing[View, Row]) -> AsyncIterator[list[Row]]:
+    """Every row, so many at once; no transaction is open between two chunks."""
+    behind: str | None = None
+    while True:
+
+        def read(conn: Connection, behind: str | None = behind) -> tuple[list[Row], str | None]:
+            views = listing.read(conn, behind, CHUNK, 0)
+            last = listing.cursor(views[-1]) if len(views) == CHUNK else None
+            return [listing.row(view) for view in views], last
+
+        rows, behind = await database.read(read)
+        yield rows
+        if behind is None:
+            return
+
+
 async def stream_of(database: Database, listing: Listing[View, Row], paging: Paging) -> StreamingResponse:
     """Every row behind the cursor as JSON lines, in flat memory.
 

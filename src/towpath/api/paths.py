@@ -32,7 +32,7 @@ OutcomeShown = Outcome | Literal["pending"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Filter:
+class Filter:
     """Which paths were asked for: None takes all."""
 
     outcome: str | None
@@ -96,7 +96,9 @@ def _shown(directories: Directories) -> Callable[[PathView], Path]:
     return row
 
 
-def _listing(job_id: int, wanted: _Filter, directories: Directories) -> Listing[PathView, Path]:
+def listing_of(job_id: int, wanted: Filter, directories: Directories) -> Listing[PathView, Path]:
+    """The paths of a job in the order of its tasks."""
+
     def read(conn: Connection, cursor: str | None, limit: int, skip: int) -> Sequence[PathView]:
         numbers = numbers_of(cursor, 2)
         after = (numbers[0], numbers[1]) if numbers else BEGINNING
@@ -107,7 +109,13 @@ def _listing(job_id: int, wanted: _Filter, directories: Directories) -> Listing[
     return Listing(read, lambda view: f"{view.task}.{view.index}", _shown(directories))
 
 
-def _count(conn: Connection, job_id: int, wanted: _Filter) -> int:
+def find_listing(conn: Connection, job_id: int, wanted: Filter) -> Listing[PathView, Path]:
+    """The same of a job that there is; raises `NotFound`."""
+    job_of(conn, job_id)
+    return listing_of(job_id, wanted, _directories(conn))
+
+
+def _count(conn: Connection, job_id: int, wanted: Filter) -> int:
     """From the counts kept with each step: nothing is counted."""
     total = 0
     for view in views.list_steps(conn, job_id):
@@ -128,13 +136,8 @@ async def list_paths(
     step: Annotated[str | None, Query(description="Only the tasks of that step.")] = None,
 ) -> Page[Path] | Response:
     """One row for each path in each task that it reached; `format=jsonl` streams them all."""
-
-    def look(conn: Connection) -> Directories:
-        job_of(conn, job_id)
-        return _directories(conn)
-
-    wanted = _Filter(None if outcome is None else str(outcome), step)
-    listing = _listing(job_id, wanted, await hub.database.read(look))
+    wanted = Filter(None if outcome is None else str(outcome), step)
+    listing = await hub.database.read(lambda conn: find_listing(conn, job_id, wanted))
     if paging.lines:
         return await stream_of(hub.database, listing, paging)
 

@@ -1,7 +1,7 @@
 """The hub as the command line sees it: HTTP, with each error as one line."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -96,14 +96,27 @@ class Hub:
 
     def lines(self, path: str, query: Mapping[str, str]) -> Iterator[bytes]:
         """Every row of a list as one JSON object each, streamed."""
-        request = self._prepared(httpx.Request("GET", self._at(path, query), headers={"Accept": NDJSON}))
+        yield from self._streamed(path, query, NDJSON, _split)
+
+    def download(self, path: str, query: Mapping[str, str]) -> Iterator[bytes]:
+        """A file that the hub makes, streamed."""
+        yield from self._streamed(path, query, "*/*", iter)
+
+    def _streamed(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        accept: str,
+        cut: Callable[[Iterator[bytes]], Iterator[bytes]],
+    ) -> Iterator[bytes]:
+        request = self._prepared(httpx.Request("GET", self._at(path, query), headers={"Accept": accept}))
         try:
             response = self._http.send(request, stream=True)
             try:
                 if response.is_error:
                     response.read()
                     self._refuse(response)
-                yield from _split(response.iter_bytes())
+                yield from cut(response.iter_bytes())
             finally:
                 response.close()
         except httpx.TransportError as error:

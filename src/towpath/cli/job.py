@@ -116,8 +116,8 @@ def report(
 ) -> None:
     """Write every path of a job with its outcome and reason into a file."""
     with open_hub() as hub:
-        rows = hub.lines(f"/api/jobs/{job_id}/paths/", given({"outcome": outcome, "step": step}))
-        write_report(rows, kind, output or f"job-{job_id}.{kind}")
+        wanted = given({"format": kind, "outcome": outcome, "step": step})
+        write_report(hub.download(f"/api/jobs/{job_id}/report/", wanted), output or f"job-{job_id}.{kind}")
 
 
 @app.command()
