@@ -69,6 +69,9 @@ class HubSettings:
     keep_days: float = 90.0
     """Days for which jobs that are over are kept; 0 = for ever."""
 
+    given_key: Path | None = None
+    """The file of the key under which secrets are encrypted, where somebody else keeps it; the hub only reads it."""
+
     @property
     def name(self) -> str:
         """By what other hubs on the same database know this one; the same after a restart."""
@@ -76,13 +79,19 @@ class HubSettings:
 
     @property
     def key_file(self) -> Path:
-        """The 32 bytes under which secrets are encrypted in the database."""
+        """Where the hub keeps that key itself: 32 bytes."""
         return self.home / "hub.key"
 
     @property
     def seed_file(self) -> Path:
         """The NKEY seed with which the hub joins the bus."""
         return self.home / "hub.nk"
+
+
+def read_key_file(env: Mapping[str, str]) -> Path | None:
+    """The file that `TOWPATH_KEY_FILE` names, as a container is given a secret; None where it names none."""
+    named = env.get("TOWPATH_KEY_FILE", "")
+    return Path(named) if named else None
 
 
 def read_keep_days(env: Mapping[str, str]) -> float:

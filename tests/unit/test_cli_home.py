@@ -17,8 +17,8 @@ from towpath.cli.home import (
     write_connection,
     write_remembered,
 )
-from towpath.cli.keyfile import load_or_make_key
-from towpath.config import Listen, read_heartbeat
+from towpath.cli.keyfile import load_hub_key, load_or_make_key
+from towpath.config import Listen, read_heartbeat, read_key_file
 from towpath.domain.errors import Mistake
 
 
@@ -47,6 +47,29 @@ def test_a_key_stays_the_same_once_made(home: Home) -> None:
     path.write_bytes(b"short")
     with pytest.raises(Mistake, match="expected a key of 32 bytes, found 5"):
         load_or_make_key(path)
+
+
+@pytest.mark.parametrize("content", [bytes(range(32)), bytes(range(32)).hex().encode() + b"\n"])
+def test_a_key_that_somebody_else_keeps_is_read_and_none_is_made(home: Home, content: bytes) -> None:
+    given, own = home.root / "mounted", home.root / "hub.key"
+    given.write_bytes(content)
+    named = read_key_file({"TOWPATH_KEY_FILE": str(given)})
+    assert load_hub_key(own, named) == bytes(range(32))
+    assert not own.exists()
+    assert load_hub_key(own, read_key_file({})) == own.read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"x" * 64, b"ab" * 31])
+def test_a_given_file_that_holds_no_key_is_refused_and_its_content_is_not_told(
+    home: Home, content: bytes
+) -> None:
+    given = home.root / "mounted"
+    with pytest.raises(Mistake, match="mounted: No such file"):
+        load_hub_key(home.root / "hub.key", given)
+    given.write_bytes(content)
+    with pytest.raises(Mistake, match="expected 32 bytes or 64 hexadecimal digits, found") as caught:
+        load_hub_key(home.root / "hub.key", given)
+    assert not content or content.decode() not in str(caught.value)
 
 
 def test_the_home_given_comes_before_that_of_the_environment() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from towpath.bus.keys import load_or_make_seed, public_key
 from towpath.bus.server_config import NodeKey
 from towpath.cli.home import NODE, Connection, Home, find_connection, write_connection
-from towpath.cli.keyfile import load_or_make_key
-from towpath.config import Listen
+from towpath.cli.keyfile import load_hub_key, load_or_make_key
+from towpath.config import Listen, read_key_file
 from towpath.engine import keys, registry
 from towpath.store import schema
 from towpath.store.database import Database, Tx
@@ -21,7 +21,7 @@ class Ground:
 
     def __init__(self, home: Home, database_url: str) -> None:
         self._home = home
-        load_or_make_key(home.root / "hub.key")
+        load_hub_key(home.root / "hub.key", read_key_file(os.environ))
         self.hub_key = public_key(load_or_make_seed(home.root / "hub.nk"))
         schema.upgrade(database_url)
         self._database = Database(database_url, lambda: time.time_ns() // 1000)

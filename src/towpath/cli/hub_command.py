@@ -10,7 +10,7 @@ import typer
 from towpath.cli.database_option import read_database
 from towpath.cli.home import home_of
 from towpath.cli.logs import log_as_json
-from towpath.config import HubSettings, Listen, read_heartbeat, read_keep_days
+from towpath.config import HubSettings, Listen, read_heartbeat, read_keep_days, read_key_file
 from towpath.domain.errors import Mistake
 
 HomeOption = Annotated[
@@ -43,6 +43,7 @@ def hub(
         listen=Listen.parse(listen),
         heartbeat=read_heartbeat(os.environ),
         keep_days=read_keep_days(os.environ),
+        given_key=read_key_file(os.environ),
     )
     log_as_json()
     sockets = [bind(settings.listen)]

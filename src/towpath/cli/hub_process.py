@@ -15,7 +15,7 @@ from towpath.bus.connection import HubLink
 from towpath.bus.keys import load_or_make_seed
 from towpath.bus.settings import BusSettings
 from towpath.cli.alone import alone
-from towpath.cli.keyfile import load_or_make_key
+from towpath.cli.keyfile import load_hub_key
 from towpath.config import HubSettings
 from towpath.hub.desk import Desk
 from towpath.store import schema
@@ -30,7 +30,7 @@ def now() -> int:
 async def serve_hub(settings: HubSettings, sockets: list[socket.socket]) -> None:
     """Serve until SIGTERM or SIGINT, then end in good order."""
     with alone(settings):
-        hub_key = load_or_make_key(settings.key_file)
+        hub_key = load_hub_key(settings.key_file, settings.given_key)
         schema.upgrade(settings.database_url)
         database = Database(settings.database_url, now)
         database.start()

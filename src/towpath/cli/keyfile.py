@@ -2,11 +2,33 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from towpath.domain.errors import Mistake
 
 KEY_BYTES = 32
+
+
+def load_hub_key(own: Path, given: Path | None) -> bytes:
+    """The key in the file that was given, else the hub's own, made where there is none; raises `Mistake`.
+
+    A file that was given holds 32 bytes, or 64 hexadecimal digits, which are easier to keep where secrets are text.
+    """
+    if given is None:
+        return load_or_make_key(own)
+    try:
+        content = given.read_bytes()
+    except OSError as error:
+        raise Mistake(f"TOWPATH_KEY_FILE {given}: {error.strerror}") from None
+    if len(content) == KEY_BYTES:
+        return content
+    with suppress(ValueError):
+        key = bytes.fromhex(content.decode("ascii"))
+        if len(key) == KEY_BYTES:
+            return key
+    expected = f"expected {KEY_BYTES} bytes or {2 * KEY_BYTES} hexadecimal digits"
+    raise Mistake(f"TOWPATH_KEY_FILE {given}: {expected}, found {len(content)} bytes that are neither")
 
 
 def load_or_make_key(path: Path) -> bytes:
