@@ -13,6 +13,7 @@ from towpath.engine import control
 from towpath.engine.inputs import Asked
 from towpath.store import tasks as task_store
 from towpath.store.database import Database
+from towpath.store.jobs import DAY
 from towpath.store.tables import job_counts, jobs, lanes, path_tallies, tallies, tasks
 
 COUNTS = ("reached", "processed", "failed", "skipped", "aborted", "unknown", "not_run", "bytes")
@@ -95,6 +96,9 @@ def copies_of(conn: Connection, job_id: int, copies: int, tasks_each: int, befor
         job_counts.c.workflow == row.workflow,
         job_counts.c.site == row.site,
         job_counts.c.state == row.state,
+        job_counts.c.queue == row.queue,
+        job_counts.c.owner == row.owner,
+        job_counts.c.day == row.created_at // DAY,
     )
     noop = job_counts.c.noop == (row.state == "SUCCESS" and row.discovered == 0)
     conn.execute(sa.update(job_counts).where(*kind, noop).values(jobs=job_counts.c.jobs + copies))

@@ -297,3 +297,41 @@ def test_a_cursor_or_page_that_no_list_gave_is_refused(api: Api) -> None:
         answer = api.http.get(f"/api/jobs/{job}/paths/?{query}")
         assert answer.status_code in (400, 422), query
     assert api.http.get(f"/api/jobs/{job}/paths/?format=jsonl&cursor=x").status_code == 400
+
+
+def test_jobs_are_listed_by_owner_queue_day_and_id(api: Api) -> None:
+    ids = [api.start("noop", [f"{ROOT}/a"]) for _ in range(3)]
+    api.run(failed={b"a": "no"})
+    today = api.http.get(f"/api/jobs/{ids[0]}/").json()["created_at"][:10]
+
+    def found(query: str) -> list[int]:
+        answer = api.http.get(f"/api/jobs/?{query}")
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["count"] == len(answer.json()["results"])
+        return [job["id"] for job in answer.json()["results"]]
+
+    assert found("owner=ana&queue=default") == ids[::-1]
+    assert found("owner=bea") == found("queue=night") == []
+    assert found(f"created_from={today}") == ids[::-1]
+    assert found(f"created_to={today}&created_from=2020-01-01") == ids[::-1]
+    assert found("created_to=2020-01-01") == []
+    assert found(f"id={ids[0]}&id={ids[2]}&id=999") == [ids[2], ids[0]]
+    wrong = api.http.get("/api/jobs/?created_from=yesterday")
+    assert wrong.status_code == 422
+    assert wrong.json()["problems"][0]["place"] == "query.created_from"
+
+
+def test_the_list_of_jobs_says_how_many_there_are_of_each_kind(api: Api) -> None:
+    for _ in range(3):
+        api.start("noop", [f"{ROOT}/a"])
+    api.run(failed={b"a": "no"})
+    api.start("checksum", [f"{ROOT}/b"])
+    page = api.http.get("/api/jobs/?page_size=1&stats=true").json()
+    stats = page["stats"]
+    assert stats["state"] == {"FAILURE": 3, "PENDING": 1}
+    assert stats["workflow"] == {"checksum": 1, "noop": 3}
+    assert stats["owner"] == {"ana": 4}
+    assert list(stats["created"].values()) == [4]
+    assert api.http.get("/api/jobs/").json()["stats"] is None
+    narrowed = api.http.get("/api/jobs/?state=FAILURE&stats=true").json()["stats"]
+    assert narrowed["workflow"] == {"noop": 3}

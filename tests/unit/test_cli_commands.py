@@ -155,6 +155,13 @@ def test_jobs_and_tasks_are_listed_and_shown(cli: Cli, api: Api) -> None:
     api.run(failed={b"a": "no"})
     assert [row["id"] for row in cli.json("job", "list", "--state", "failure")] == [job]
     assert cli.json("job", "list", "--state", "SUCCESS") == []
+    assert [row["id"] for row in cli.json("job", "list", "--owner", "ana", "--since", "2020-01-01")] == [job]
+    assert (
+        cli.json("job", "list", "--queue", "night")
+        == cli.json("job", "list", "--through", "2020-01-01")
+        == []
+    )
+    assert "created_from" in cli.mistake("job", "list", "--since", "noon")
     assert f"{job}  FAILURE" in cli.run("job", "list")
     shown = cli.run("job", "show", str(job))
     assert "1 found: 1 failed" in shown

@@ -1,8 +1,8 @@
 """Jobs: their list, how each stands, and what people may wish of them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Annotated
+from datetime import date, datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,8 +10,8 @@ from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
 from towpath.api.context import Caller, Hub
-from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_of
-from towpath.api.times import at, maybe_at
+from towpath.api.pages import LARGEST_PAGE, Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.times import EPOCH, at, maybe_at
 from towpath.api.waiting import WaitingFor
 from towpath.api.wishes import PauseAsked, WishAsked, WishesMade, WishMade
 from towpath.domain.errors import NotFound
@@ -155,6 +155,30 @@ class RetryAsked(BaseModel):
     which: Retry = Retry.FAILED
 
 
+class Stats(BaseModel):
+    """How many of the jobs of a list there are of each value, from kept counters."""
+
+    state: dict[JobState, int]
+    workflow: dict[str, int]
+    site: dict[str, int]
+    queue: dict[str, int]
+    owner: dict[str, int]
+    created: dict[date, int] = Field(description="By the UTC day of their submission.")
+
+    @classmethod
+    def of(cls, facets: Mapping[str, Mapping[Any, int]]) -> "Stats":
+        """The facets as the API shows them."""
+        days = {date.fromordinal(EPOCH.toordinal() + day): number for day, number in facets["day"].items()}
+        rest = {name: dict(values) for name, values in facets.items() if name != "day"}
+        return cls.model_validate({**rest, "created": days})
+
+
+class Jobs(Page[Job]):
+    """Some jobs of a list, and where the others are."""
+
+    stats: Stats | None = Field(default=None, description="Of the whole list; with `stats=true` alone.")
+
+
 def job_of(conn: Connection, job_id: int) -> JobView:
     """The job of that id; raises `NotFound`."""
     job = views.find_job(conn, job_id)
@@ -176,25 +200,55 @@ def _listing(wanted: JobFilter) -> Listing[JobView, Job]:
     return Listing(read, lambda job: str(job.id), Job.of)
 
 
-@router.get("/", response_model=Page[Job], summary="List jobs, the newest first")
+class JobsAsked(BaseModel):
+    """Which jobs to list."""
+
+    # What else stands in the query is for the page, and for the routes that share it.
+    id: list[int] = Field(default=[], max_length=LARGEST_PAGE, description="These alone; repeatable.")
+    state: JobState | None = None
+    site: str | None = None
+    queue: str | None = None
+    workflow: str | None = None
+    owner: str | None = Field(default=None, description="The user who started it.")
+    created_from: date | None = Field(default=None, description="Submitted on that UTC day or later.")
+    created_to: date | None = Field(default=None, description="Submitted on that UTC day or earlier.")
+    hide_noop: bool = Field(default=False, description="Leave out jobs that found nothing to do.")
+    stats: bool = Field(default=False, description="Say how many there are of each state, site, workflow, …")
+
+    def filter(self) -> JobFilter:
+        """The same as the store takes it."""
+        return JobFilter(
+            state=self.state,
+            site=self.site,
+            workflow=self.workflow,
+            hide_noop=self.hide_noop,
+            queue=self.queue,
+            owner=self.owner,
+            first_day=_day(self.created_from),
+            last_day=_day(self.created_to),
+            ids=tuple(self.id),
+        )
+
+
+def _day(moment: date | None) -> int | None:
+    return None if moment is None else moment.toordinal() - EPOCH.toordinal()
+
+
+@router.get("/", response_model=Jobs, summary="List jobs, the newest first")
 async def list_jobs(
-    request: Request,
-    hub: Hub,
-    paging: Asked,
-    state: JobState | None = None,
-    site: str | None = None,
-    workflow: str | None = None,
-    hide_noop: Annotated[bool, Query(description="Leave out jobs that found nothing to do.")] = False,
-) -> Page[Job] | Response:
-    """Jobs by state, site and workflow."""
-    wanted = JobFilter(state, site, workflow, hide_noop)
+    request: Request, hub: Hub, paging: Asked, asked: Annotated[JobsAsked, Query()]
+) -> Jobs | Response:
+    """Jobs by state, site, queue, workflow, owner and day, or by their ids."""
+    wanted = asked.filter()
     listing = _listing(wanted)
     if paging.lines:
         return await stream_of(hub.database, listing, paging)
 
-    def read(conn: Connection) -> Page[Job]:
+    def read(conn: Connection) -> Jobs:
         jobs = listing.read(conn, paging.cursor, paging.limit, paging.skip)
-        return page_of(request, paging, listing, jobs, views.count_jobs(conn, wanted))
+        page = page_of(request, paging, listing, jobs, views.count_jobs(conn, wanted))
+        stats = Stats.of(views.job_facets(conn, wanted)) if asked.stats else None
+        return Jobs(**dict(page), stats=stats)
 
     return await hub.database.read(read)
 

@@ -41,10 +41,19 @@ def given(filters: Mapping[str, str | None]) -> dict[str, str]:
 
 
 @app.command("list")
-def list_jobs(
+def list_jobs(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     state: Annotated[str | None, typer.Option("--state", metavar="STATE")] = None,
     site: Annotated[str | None, typer.Option("--site", metavar="SITE")] = None,
     workflow: Annotated[str | None, typer.Option("--workflow", metavar="NAME")] = None,
+    queue: Annotated[str | None, typer.Option("--queue", metavar="NAME")] = None,
+    owner: Annotated[str | None, typer.Option("--owner", metavar="USER", help="Who started it.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="DAY", help="Submitted on that UTC day or later: 2026-11-24."),
+    ] = None,
+    through: Annotated[
+        str | None, typer.Option("--through", metavar="DAY", help="Submitted on that UTC day or earlier.")
+    ] = None,
     hide_noop: Annotated[
         bool, typer.Option("--hide-noop", help="Leave out jobs that found nothing.")
     ] = False,
@@ -55,7 +64,8 @@ def list_jobs(
     """List jobs, the newest first."""
     wanted = Format(as_json, as_lines, limit)
     asked = {"state": state and state.upper(), "site": site, "workflow": workflow}
-    query = given({**asked, "hide_noop": "1" if hide_noop else None})
+    more = {"queue": queue, "owner": owner, "created_from": since, "created_to": through}
+    query = given({**asked, **more, "hide_noop": "1" if hide_noop else None})
     with open_hub() as hub:
         print_list(hub.lines("/api/jobs/", query), JOBS, wanted)
 

@@ -29,7 +29,7 @@ from towpath.engine.spaces import default_target
 from towpath.store import tasks, walks
 from towpath.store.counters import add_jobs
 from towpath.store.database import Tx
-from towpath.store.jobs import Job, JobKind
+from towpath.store.jobs import DAY, Job, JobKind
 from towpath.store.ledger import Ledger
 from towpath.store.tables import idempotency, job_inputs, jobs, sites, wishes
 from towpath.store.tasks import DISCOVERY, HUB, READY, Task
@@ -188,7 +188,9 @@ def insert_job(tx: Tx, new: NewJob) -> int:
     }
     job_id = int(tx.conn.execute(sa.insert(jobs).values(values).returning(jobs.c.id)).scalar_one())
     tx.conn.execute(sa.insert(job_inputs).values(job_id=job_id, inputs=pack(list(new.inputs))))
-    add_jobs(tx.conn, {JobKind(plan.workflow, plan.site, JobState.PENDING, noop=False): 1})
+    day = tx.now // DAY
+    kind = JobKind(plan.workflow, plan.site, JobState.PENDING, False, plan.queue, new.owner, day)
+    add_jobs(tx.conn, {kind: 1})
     return job_id
 
 

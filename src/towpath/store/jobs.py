@@ -32,6 +32,14 @@ class JobKind(NamedTuple):
     state: JobState
     noop: bool
     """It ended SUCCESS and had found nothing."""
+    queue: str
+    owner: str
+    day: int
+    """The UTC day of its submission: days since 1970."""
+
+
+DAY = 24 * 3600 * 1_000_000
+"""Microseconds of a day."""
 
 
 @dataclass(slots=True)
@@ -58,6 +66,7 @@ class Job:
     """How many of its tasks may run at once, discovery apart; None = any number."""
     limited: bool
     """All jobs of its owner together may only run so many tasks."""
+    created_at: int
     tallies: dict[TallyKey, int] = field(default_factory=dict)
     added: dict[str, int] = field(default_factory=dict)
     """What is to be added to each counter."""
@@ -79,7 +88,9 @@ class Job:
     def kind(self) -> JobKind:
         """What it is counted by."""
         found = self.discovered + self.added.get("discovered", 0)
-        return JobKind(self.workflow, self.site, self.state, self.state is JobState.SUCCESS and not found)
+        noop = self.state is JobState.SUCCESS and not found
+        day = self.created_at // DAY
+        return JobKind(self.workflow, self.site, self.state, noop, self.queue, self.owner, day)
 
     def add(self, counter: str, amount: int) -> None:
         """Add to one of `COUNTERS`."""
@@ -129,6 +140,7 @@ _COLUMNS = (
     jobs.c.discovered,
     jobs.c.max_tasks,
     sa.exists().where(limits.c.owner == jobs.c.owner).label("limited"),
+    jobs.c.created_at,
 )
 
 

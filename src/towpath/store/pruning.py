@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from towpath.domain.states import JobState
 from towpath.store.counters import add_jobs
-from towpath.store.jobs import JobKind
+from towpath.store.jobs import DAY, JobKind
 from towpath.store.tables import batches, job_inputs, jobs, metadata, tasks
 
 HEAVY = frozenset({batches.name, job_inputs.name})
@@ -71,12 +71,16 @@ def _members(conn: Connection, firsts: Collection[int]) -> dict[int, list[tuple[
 
 def hide(conn: Connection, job_ids: Collection[int]) -> None:
     """Show these jobs to nobody any more."""
-    kind = (jobs.c.workflow, jobs.c.site, jobs.c.state, jobs.c.discovered == 0)
+    day = jobs.c.created_at // DAY
+    kind = (
+        jobs.c.workflow, jobs.c.site, jobs.c.state, jobs.c.discovered == 0, jobs.c.queue, jobs.c.owner, day
+    )  # fmt: skip
     mine = jobs.c.id.in_(sorted(job_ids))
     counted = conn.execute(sa.select(*kind, sa.func.count()).where(mine).group_by(*kind)).all()
     gone: dict[JobKind, int] = {}
-    for workflow, site, state, found_nothing, number in counted:
-        one = JobKind(workflow, site, JobState(state), state == JobState.SUCCESS and bool(found_nothing))
+    for workflow, site, state, found_nothing, queue, owner, of_day, number in counted:
+        noop = state == JobState.SUCCESS and bool(found_nothing)
+        one = JobKind(workflow, site, JobState(state), noop, queue, owner, of_day)
         gone[one] = gone.get(one, 0) - number
     conn.execute(sa.update(jobs).where(mine).values(pruned=True))
     add_jobs(conn, gone)

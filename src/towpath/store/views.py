@@ -1,6 +1,6 @@
 """What lists and pages show of jobs, tasks and paths: readers that return frozen rows, and never count."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from towpath.domain.plan import Plan, plan_from_document
 from towpath.domain.states import JobState
 from towpath.domain.waiting import Waiting
-from towpath.store.jobs import TOTALS
+from towpath.store.jobs import DAY, TOTALS
 from towpath.store.tables import job_counts, jobs, nodes, path_tallies, tallies, tasks, wishes
 from towpath.store.tasks import DISCOVERY
 from towpath.store.waiting import explain_jobs, explain_tasks
@@ -118,6 +118,14 @@ class JobFilter:
     site: str | None = None
     workflow: str | None = None
     hide_noop: bool = False
+    queue: str | None = None
+    owner: str | None = None
+    first_day: int | None = None
+    """Submitted on that UTC day (days since 1970) or later."""
+    last_day: int | None = None
+    """Submitted on that day or earlier."""
+    ids: tuple[int, ...] = ()
+    """These alone, if any are given: few enough to be looked at one by one."""
 
 
 def find_job(conn: Connection, job_id: int) -> JobView | None:
@@ -130,27 +138,82 @@ def list_jobs(
     conn: Connection, wanted: JobFilter, limit: int, before: int | None, skip: int = 0
 ) -> list[JobView]:
     """The newest jobs whose id is below `before`, newest first, at most `limit` behind the first `skip`."""
-    shown = (sa.not_(jobs.c.pruned), *_conditions(wanted, jobs))
-    query = sa.select(jobs).where(*shown).order_by(jobs.c.id.desc()).limit(limit).offset(skip)
-    if wanted.hide_noop:
-        query = query.where(sa.not_(sa.and_(jobs.c.state == JobState.SUCCESS, jobs.c.discovered == 0)))
+    query = sa.select(jobs).where(*_shown(conn, wanted)).order_by(jobs.c.id.desc()).limit(limit).offset(skip)
     if before is not None:
         query = query.where(jobs.c.id < before)
     return _jobs(conn, conn.execute(query).all())
 
 
-def count_jobs(conn: Connection, wanted: JobFilter) -> int:
-    """How many jobs there are: from kept counts, never counted."""
-    counted = job_counts.c
-    query = sa.select(sa.func.coalesce(sa.func.sum(counted.jobs), 0)).where(*_conditions(wanted, job_counts))
+OUT_OF_ORDER = 1_000
+"""Ids by which jobs of hubs whose clocks differ may be out of the order of their times."""
+
+
+def _shown(conn: Connection, wanted: JobFilter) -> Iterator[sa.ColumnElement[bool]]:
+    yield sa.not_(jobs.c.pruned)
+    yield from _conditions(wanted, jobs)
+    yield from _submitted(conn, wanted)
     if wanted.hide_noop:
-        query = query.where(sa.not_(counted.noop))
-    return int(conn.execute(query).scalar_one())
+        yield sa.not_(sa.and_(jobs.c.state == JobState.SUCCESS, jobs.c.discovered == 0))
+    if wanted.ids:
+        yield jobs.c.id.in_(wanted.ids)
+
+
+def _submitted(conn: Connection, wanted: JobFilter) -> Iterator[sa.ColumnElement[bool]]:
+    """The days as conditions on `created_at`, and on ids too, since a list goes by these: they rise together.
+
+    Hubs whose clocks differ hand out some ids out of order, so that many beyond either end are looked at as well.
+    """
+    if wanted.first_day is not None:
+        begin = wanted.first_day * DAY
+        yield jobs.c.created_at >= begin
+        later = sa.select(jobs.c.id).where(jobs.c.created_at >= begin).order_by(jobs.c.created_at).limit(1)
+        yield jobs.c.id >= (conn.scalar(later) or 0) - OUT_OF_ORDER
+    if wanted.last_day is not None:
+        end = (wanted.last_day + 1) * DAY
+        yield jobs.c.created_at < end
+        newest = jobs.c.created_at.desc()
+        earlier = sa.select(jobs.c.id).where(jobs.c.created_at < end).order_by(newest).limit(1)
+        yield jobs.c.id <= (conn.scalar(earlier) or 0) + OUT_OF_ORDER
+
+
+def count_jobs(conn: Connection, wanted: JobFilter) -> int:
+    """How many jobs there are: from kept counts, never counted, but for those that are asked for by their ids."""
+    if wanted.ids:
+        few = sa.select(sa.func.count()).select_from(jobs).where(*_shown(conn, wanted))
+        return int(conn.execute(few).scalar_one())
+    number = sa.func.coalesce(sa.func.sum(job_counts.c.jobs), 0)
+    query = sa.select(number).where(*_conditions(wanted, job_counts))
+    return int(conn.execute(query.where(*_counted_days(wanted))).scalar_one())
+
+
+FACETS = ("state", "workflow", "site", "queue", "owner", "day")
+"""By what the jobs of a list are told apart, each with its number."""
+
+
+def job_facets(conn: Connection, wanted: JobFilter) -> dict[str, dict[Any, int]]:
+    """For each of `FACETS`, how many of the wanted jobs there are of each value: from kept counts."""
+    found: dict[str, dict[Any, int]] = {}
+    for name in FACETS:
+        column, number = job_counts.c[name], sa.func.sum(job_counts.c.jobs)
+        query = sa.select(column, number).where(*_conditions(wanted, job_counts), *_counted_days(wanted))
+        rows = conn.execute(query.group_by(column).having(number > 0).order_by(column))
+        found[name] = {value: int(jobs_of_it) for value, jobs_of_it in rows}
+    return found
+
+
+def _counted_days(wanted: JobFilter) -> Iterator[sa.ColumnElement[bool]]:
+    if wanted.hide_noop:
+        yield sa.not_(job_counts.c.noop)
+    if wanted.first_day is not None:
+        yield job_counts.c.day >= wanted.first_day
+    if wanted.last_day is not None:
+        yield job_counts.c.day <= wanted.last_day
 
 
 def _conditions(wanted: JobFilter, table: sa.Table) -> list[sa.ColumnElement[bool]]:
-    asked = (("state", wanted.state), ("site", wanted.site), ("workflow", wanted.workflow))
-    return [table.c[name] == value for name, value in asked if value is not None]
+    asked = ("state", "site", "workflow", "queue", "owner")
+    values = {name: getattr(wanted, name) for name in asked}
+    return [table.c[name] == value for name, value in values.items() if value is not None]
 
 
 def _jobs(conn: Connection, rows: Sequence[Any]) -> list[JobView]:

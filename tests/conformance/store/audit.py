@@ -28,7 +28,7 @@ from towpath.domain.states import (
 )
 from towpath.store import batches, tables
 from towpath.store.counters import PATH_COUNTS
-from towpath.store.jobs import COUNTERS, TOTALS
+from towpath.store.jobs import COUNTERS, DAY, TOTALS
 from towpath.store.tasks import DISCOVERY, FINISH_STAGE, PARKED, READY, WAITS_FOR_CHAIN
 
 OVER = frozenset(str(state) for state in TERMINAL)
@@ -81,10 +81,11 @@ def audit(conn: Connection) -> None:
 
 def _audit_job_counts(conn: Connection) -> None:
     jobs = conn.execute(sa.select(tables.jobs)).all()
+    kinds = ((j, j.state == JobState.SUCCESS and j.discovered == 0) for j in jobs)
     counted = Counter(
-        (j.workflow, j.site, j.state, j.state == JobState.SUCCESS and j.discovered == 0) for j in jobs
+        (j.workflow, j.site, j.state, noop, j.queue, j.owner, j.created_at // DAY) for j, noop in kinds
     )
-    kept = {(r.workflow, r.site, r.state, r.noop): r.jobs for r in conn.execute(sa.select(tables.job_counts))}
+    kept = {tuple(row)[:-1]: row.jobs for row in conn.execute(sa.select(tables.job_counts))}
     assert {kind: number for kind, number in kept.items() if number} == counted, "jobs of each kind"
 
 

@@ -82,6 +82,7 @@ sa.Index("ix_jobs_state", jobs.c.state, jobs.c.id)
 sa.Index("ix_jobs_site", jobs.c.site, jobs.c.id)
 sa.Index("ix_jobs_workflow", jobs.c.workflow, jobs.c.id)
 sa.Index("ix_jobs_retry_of", jobs.c.retry_of)
+sa.Index("ix_jobs_created_at", jobs.c.created_at)
 sa.Index(
     "ix_jobs_resume_at",
     jobs.c.resume_at,
@@ -112,9 +113,15 @@ job_counts = sa.Table(
     sa.Column("site", sa.String(64), primary_key=True),
     sa.Column("state", sa.String(10), primary_key=True),
     sa.Column("noop", sa.Boolean, primary_key=True),
+    sa.Column("queue", sa.String(64), primary_key=True),
+    sa.Column("owner", sa.String(100), primary_key=True),
+    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("jobs", Count, nullable=False),
 )
-"""How many jobs there are of each kind; `noop`: SUCCESS, and nothing was found. No list of jobs counts its rows."""
+"""How many jobs there are of each kind: no list of jobs counts its rows.
+
+`noop`: SUCCESS, and nothing was found; `day`: when it was submitted, in UTC, as days since 1970.
+"""
 
 wishes = sa.Table(
     "wishes",

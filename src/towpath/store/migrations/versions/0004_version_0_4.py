@@ -18,6 +18,7 @@ def upgrade() -> None:
     _keys()
     _sessions()
     _audit()
+    _job_counts()
 
 
 def _users() -> None:
@@ -99,3 +100,30 @@ def _audit() -> None:
     op.create_index("ix_audit_by", "audit", ["by", "id"], unique=False)
     op.create_index("ix_audit_action", "audit", ["action", "id"], unique=False)
     op.create_index("ix_audit_at", "audit", ["at"], unique=False)
+
+
+def _job_counts() -> None:
+    """Jobs are counted by queue, owner and day too: whatever their list is narrowed to, its count is kept."""
+    op.drop_table("job_counts")
+    op.create_table(
+        "job_counts",
+        sa.Column("workflow", sa.String(length=100), nullable=False),
+        sa.Column("site", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("noop", sa.Boolean(), nullable=False),
+        sa.Column("queue", sa.String(length=64), nullable=False),
+        sa.Column("owner", sa.String(length=100), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("jobs", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "workflow", "site", "state", "noop", "queue", "owner", "day", name=op.f("pk_job_counts")
+        ),
+    )
+    op.execute(
+        "INSERT INTO job_counts (workflow, site, state, noop, queue, owner, day, jobs)"
+        " SELECT workflow, site, state, state = 'SUCCESS' AND discovered = 0, queue, owner,"
+        " created_at / 86400000000, count(*) FROM jobs WHERE NOT pruned"
+        " GROUP BY workflow, site, state, state = 'SUCCESS' AND discovered = 0, queue, owner,"
+        " created_at / 86400000000"
+    )
+    op.create_index("ix_jobs_created_at", "jobs", ["created_at"], unique=False)
