@@ -25,6 +25,7 @@ from towpath.store.views import JobView
 
 T = TypeVar("T")
 ROOT = "/srv/data"
+LEASE_BEATS = 4
 
 
 @dataclass
@@ -198,7 +199,7 @@ class Node:
         said = wire.Beat(
             self.incarnation, self.claims if answered is None else answered, listed, jobs=list(jobs)
         )
-        verdicts = self.hub.tell(lambda tx: nodes.beat(tx, self.site, self.name, said))
+        verdicts = self.hub.tell(lambda tx: nodes.beat(tx, self.site, self.name, said, LEASE_BEATS))
         for run in verdicts.drop:
             self.runs.pop(run, None)
         return verdicts

@@ -117,9 +117,9 @@ def a_beat_takes_back_grants_that_are_on_their_way() -> Iterator[None]:
     """What a beat does not list is taken back, though the answer to its claim may not have come yet."""
     true = nodes.beat
 
-    def beat(tx: Tx, site: str, name: str, said: wire.Beat) -> wire.Verdicts:
+    def beat(tx: Tx, site: str, name: str, said: wire.Beat, lease_beats: int) -> wire.Verdicts:
         everything = wire.Beat(said.incarnation, 10**9, said.runs, said.progress, said.draining)
-        return true(tx, site, name, everything)
+        return true(tx, site, name, everything, lease_beats)
 
     with instead(nodes, "beat", beat):
         yield

@@ -120,9 +120,9 @@ STAYING_JOB: Mapping[JobState, str] = MappingProxyType(
         ),
         JobState.DEQUEUING: (
             "Its pending tasks are taken from the queue at tens of thousands a second; tasks that run stop at their"
-            " next path, or at the next part of a large file, and what a node has not given back after four heartbeats"
-            " is taken from it, whether it is heard or not. It ends by itself as long as the hub runs; where it does"
-            " not, look at the hub's log."
+            " next path, or at the next part of a large file. What a node has not given back after eight heartbeats"
+            " (four to do so, four for its fence to close) is taken from it, whether it is heard or not. It ends by"
+            " itself as long as the hub runs; where it does not, look at the hub's log."
         ),
     }
 )

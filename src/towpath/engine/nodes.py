@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from towpath.domain.fairness import Bulk, kept
 from towpath.domain.slots import effective
-from towpath.domain.states import TaskEvent, Wanted
+from towpath.domain.states import JobState, TaskEvent, Wanted
 from towpath.engine.losing import lose, pardon
 from towpath.store import holds, jobs, tasks
 from towpath.store.database import Tx
@@ -129,8 +129,12 @@ def hello(tx: Tx, site: str, name: str, said: Hello) -> Greeting:
     return Greeting(node.wishes)
 
 
-def beat(tx: Tx, site: str, name: str, said: Beat) -> Verdicts:
-    """A heartbeat: which runs are to stop, and which grants never reached the node and go back to the queue."""
+def beat(tx: Tx, site: str, name: str, said: Beat, lease_beats: int) -> Verdicts:
+    """A heartbeat: which runs are to stop, and which grants never reached the node and go back to the queue.
+
+    A run whose job has waited as cancelled for a whole lease is dropped, though the hub holds on to it for the time
+    that the node's fence needs to close: see `upkeep.take_back`.
+    """
     node = find_node(tx, site, name)
     if node.incarnation != said.incarnation:
         return Verdicts([], [], known=False)
@@ -150,8 +154,14 @@ def beat(tx: Tx, site: str, name: str, said: Beat) -> Verdicts:
     dropped = [run for run in said.runs if run not in known]
     if dropped:
         pardon(tx, dropped)
+    overdue = {task.run for task in held if _is_overdue(seen[task.job_id], lease_beats)}
+    dropped += [run for run in said.runs if run in overdue]
     over = jobs.over(tx.conn, said.jobs)
     return Verdicts(sorted(run for run in back if run), dropped, wishes=node.wishes, over=over)
+
+
+def _is_overdue(job: Job, lease_beats: int) -> bool:
+    return job.state is JobState.DEQUEUING and job.beats_waited >= lease_beats
 
 
 def _is_to_stop(job: Job, node: Node, task: Task, standing: Sequence[Hold]) -> bool:

@@ -71,18 +71,27 @@ def dequeue(tx: Tx, job_id: int) -> bool:
     return sum(kind.tasks for kind in swept) < SWEEP
 
 
+def fence_beats(lease_beats: int) -> int:
+    """Heartbeats within which the fence of a node closes that is not told any more that a run is its own."""
+    return lease_beats // 2 + 2
+
+
 def take_back(tx: Tx, beats: int) -> list[int]:
     """One more heartbeat's time has passed: take what nodes still hold of jobs that have waited so long as cancelled.
 
     A node that is dead, or whose step hangs while its heart beats, holds up no cancel; what it reports later is
     refused. Counted here and not on a clock, and kept, so that no restart begins anew. Returns the tasks' ids.
+
+    For a lease of `beats` heartbeats the node is asked to give them back; then no answer to it says any more that
+    they are its own (`nodes.beat`), so that its fence closes within half a lease, whatever it hears; only then are
+    they taken. So nothing touches a file for a task that has ended.
     """
     rows = tx.conn.execute(_WAITED).all()
     if not rows:
         return []
     mine = jobs.c.id.in_([row.id for row in rows])
     tx.conn.execute(sa.update(jobs).where(mine).values(beats_waited=jobs.c.beats_waited + 1))
-    overdue = [row.id for row in rows if row.beats_waited + 1 >= beats]
+    overdue = [row.id for row in rows if row.beats_waited + 1 >= beats + fence_beats(beats)]
     taken = [task for job_id in overdue for task in tasks.load_held(tx.conn, job_id)]
     lose(tx, taken, TaskEvent.LOSE_LEASE)
     return [task.id for task in taken]

@@ -127,7 +127,7 @@ class Desk:
         said = wire.unpack(payload, wire.Beat)
 
         def work(tx: Tx) -> wire.Verdicts:
-            verdicts = nodes.beat(tx, site, name, said)
+            verdicts = nodes.beat(tx, site, name, said, self._settings.lease_beats)
             if not verdicts.known:
                 return verdicts
             return structs.replace(verdicts, questions=questions.due(tx, site, name))

@@ -67,6 +67,8 @@ class Job:
     limited: bool
     """All jobs of its owner together may only run so many tasks."""
     created_at: int
+    beats_waited: int
+    """Heartbeats for which it has waited, cancelled, for what nodes still hold of it."""
     tallies: dict[TallyKey, int] = field(default_factory=dict)
     added: dict[str, int] = field(default_factory=dict)
     """What is to be added to each counter."""
@@ -141,6 +143,7 @@ _COLUMNS = (
     jobs.c.max_tasks,
     sa.exists().where(limits.c.owner == jobs.c.owner).label("limited"),
     jobs.c.created_at,
+    jobs.c.beats_waited,
 )
 
 
