@@ -12,13 +12,14 @@ from tests.unit.test_objects_lives import CONTENT, LATER, Sites, copy_stub, keys
 from towpath.domain.errors import Mistake
 from towpath.domain.lives import MANY, begun_key, guard
 from towpath.domain.paths import Code, Kind, PathOutcome
+from towpath.hsm import mark as marks
 from towpath.hsm.comparing import Comparison, Terms
 from towpath.hsm.keys import RECORDS, instance_of, object_key
 from towpath.steps.collect import AS_COPIED, NEWER, NOT_OURS, REFERRED, TOO_LATE, Collect
 from towpath.steps.migrate import Migrate
 from towpath.steps.protocol import Item, Target
 from towpath.steps.record import RecordObjects
-from towpath.steps.refer import HOLLOW, Refer
+from towpath.steps.refer import BLIND, EMPTY, HOLLOW, Refer
 from towpath.steps.undelete import COLLECTED, Undelete
 from towpath.storage.posix import DirectoryStorage
 
@@ -138,10 +139,11 @@ def test_a_new_sweep_takes_away_what_the_one_before_has_left(sites: Sites) -> No
 # The references -----------------------------------------------------------------------------------------------
 
 
-def refer(sites: Sites, path: bytes) -> PathOutcome:
+def refer(sites: Sites, path: bytes, *, trusted: bool = False) -> PathOutcome:
     """What the step says of a file."""
     name = f"{sites.sweeps:024x}"
-    return sites.oslo.run_one(Refer(), path, sweep=name, marker=begun_key(name, "oslo"))
+    marker = begun_key(name, "oslo")
+    return sites.oslo.run_one(Refer(), path, sweep=name, marker=marker, trusted=trusted)
 
 
 def test_a_mark_that_cannot_be_read_fails(sites: Sites) -> None:
@@ -159,6 +161,37 @@ def test_a_stub_without_a_mark_fails(sites: Sites) -> None:
     assert refer(sites, path).code is Code.ALREADY
     (sites.oslo.directory / "f").chmod(0)
     assert (refer(sites, path).code, refer(sites, path).reason) == (Code.FAILED, HOLLOW)
+
+
+def test_a_worker_that_may_not_see_what_others_have_set_fails(
+    sites: Sites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sites.begin()
+    path = sites.oslo.write("f", CONTENT)
+    monkeypatch.setattr(marks, "SETS_TRUSTED", False)
+    assert refer(sites, path).code is Code.ALREADY
+    assert refer(sites, path, trusted=True).reason == BLIND
+    monkeypatch.setattr(marks, "SETS_TRUSTED", True)
+    assert refer(sites, path, trusted=True).code is Code.ALREADY
+
+
+def test_a_root_that_is_not_mounted_here_fails(sites: Sites) -> None:
+    """The walk came upon its files at another node."""
+    sites.begin()
+    other = sites.oslo.write("other", b"")
+    assert refer(sites, b"deleted-meanwhile").code is Code.ALREADY
+    (sites.oslo.directory / os.fsdecode(other)).unlink()
+    assert (refer(sites, b"f").code, refer(sites, b"f").reason) == (Code.FAILED, EMPTY)
+
+
+def test_a_late_run_of_a_task_takes_no_reference_away(sites: Sites) -> None:
+    for name in ("f", "g"):
+        sites.oslo.run_one(Migrate(), sites.oslo.write(name, CONTENT))
+    name = sites.begin()
+    said = {"sweep": name, "marker": begun_key(name, "oslo")}
+    sites.oslo.run(Refer(), b"f", b"g", **said)
+    sites.oslo.run(Refer(), b"f", **said)
+    assert sites.compare(name, 2) == {}
 
 
 def test_a_mark_of_a_target_that_nobody_knows_fails(sites: Sites) -> None:

@@ -13,9 +13,10 @@ from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_
 from towpath.api.times import at
 from towpath.domain.lives import DAY, LONGEST_GRACE
 from towpath.domain.paths import as_base64, printable
-from towpath.engine import orphans, sweeps
+from towpath.engine import orphans, sweep_views, sweeps
 from towpath.engine.orphans import Filter, OrphanView
-from towpath.engine.sweeps import Order, SweepView
+from towpath.engine.sweep_views import SweepView
+from towpath.engine.sweeps import Order
 
 router = APIRouter(prefix="/api", tags=["orphans"])
 
@@ -159,20 +160,20 @@ async def list_sweeps(
 
     def read(conn: Connection, cursor: str | None, limit: int, skip: int) -> Sequence[SweepView]:
         numbers = numbers_of(cursor, 1)
-        return sweeps.list_sweeps(conn, target, numbers[0] if numbers else None, limit + skip)[skip:]
+        return sweep_views.list_sweeps(conn, target, numbers[0] if numbers else None, limit + skip)[skip:]
 
     listing = Listing(read, lambda sweep: str(sweep.id), Sweep.of)
     if paging.lines:
         return await stream_of(hub.database, listing, paging)
     views = await hub.database.read(lambda conn: read(conn, paging.cursor, paging.limit, paging.skip))
-    count = await hub.database.read(lambda conn: sweeps.count_sweeps(conn, target))
+    count = await hub.database.read(lambda conn: sweep_views.count_sweeps(conn, target))
     return page_of(request, paging, listing, views, count)
 
 
 @router.get("/sweeps/{number}/", summary="Show a sweep")
 async def show_sweep(number: int, hub: Hub) -> Sweep:
     """How it stands."""
-    return Sweep.of(await hub.database.read(lambda conn: sweeps.find_sweep(conn, number)))
+    return Sweep.of(await hub.database.read(lambda conn: sweep_views.find_sweep(conn, number)))
 
 
 @router.post("/sweeps/{number}/stop/", summary="Stop a sweep")

@@ -64,7 +64,12 @@ _SWEEP: Final = Argument("sweep", "string", None, "the sweep's name")
 REFER: Final = StepSpec(
     "refer",
     "write to a target which of its records the marks of files refer to; part of a sweep",
-    (_SWEEP, Argument("marker", "string", None, "what the sweep has put at the target"), ENDPOINT),
+    (
+        _SWEEP,
+        Argument("marker", "string", None, "what the sweep has put at the target"),
+        Argument("trusted", "bool", False, "marks may stand where only privileged workers see them"),
+        ENDPOINT,
+    ),
     needs_target=True,
 )
 COLLECT: Final = StepSpec(

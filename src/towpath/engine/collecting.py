@@ -7,14 +7,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from towpath.domain.errors import Conflict
 from towpath.domain.lives import guard, root_guard
 from towpath.domain.paths import Kind
 from towpath.domain.states import TaskEvent, TaskState, Wanted
+from towpath.domain.targets import place_of
 from towpath.engine.found import add_batches
 from towpath.store import walks
 from towpath.store.database import Tx
 from towpath.store.ledger import Ledger
-from towpath.store.tables import orphans, sweeps
+from towpath.store.tables import orphans, sweeps, targets
 from towpath.wire import Batch, Group, pack, unpack
 
 CHUNK = 200
@@ -57,6 +59,21 @@ def what_asks(due: Collection[Due], objects: int, files: Mapping[tuple[str, str]
         if not files.get((one.site, one.root)):
             return root_guard(one.site, one.root, one.orphans)
     return guard(sum(one.orphans for one in due), objects)
+
+
+def check_alone(conn: Connection, target: str) -> None:
+    """Raise `Conflict` where another target lies beneath this one: what no record here names may have one there."""
+    rows = conn.execute(sa.select(targets.c.name, targets.c.url))
+    places = {row.name: place_of(row.url) for row in rows}
+    place, prefix = places.pop(target)
+    for name, (other, beneath) in places.items():
+        within = other.startswith(f"{place.rstrip('/')}/") or (
+            other == place and (not prefix or beneath.startswith(f"{prefix}/"))
+        )
+        if within:
+            raise Conflict(
+                f"target '{name}' lies within '{target}': what no record names there cannot be told apart"
+            )
 
 
 def hand_out(tx: Tx, task_id: int, grace: int) -> bool:

@@ -121,6 +121,7 @@ def hello(tx: Tx, site: str, name: str, said: Hello) -> Greeting:
     tx.conn.execute(sa.update(nodes).where(nodes.c.id == node.id).values(values))
     plugins = [msgspec.to_builtins(spec) for spec in said.steps]
     facts = {"roots": said.roots, "steps": plugins, "unguarded": said.unguarded}
+    facts |= {"trusted": True} if said.trusted else {}
     tx.conn.execute(sa.update(sites).where(sites.c.name == site).values(facts))
     if is_new:
         earlier = [t for t in tasks.held_by(tx.conn, node.id) if t.incarnation != said.incarnation]

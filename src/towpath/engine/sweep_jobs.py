@@ -71,7 +71,7 @@ def _done(row: Any, part: Part) -> Done:
     )
 
 
-def walk_references(tx: Tx, part: Part, owner: str, target: str, arguments: Mapping[str, str]) -> None:
+def walk_references(tx: Tx, part: Part, owner: str, target: str, arguments: Mapping[str, str | bool]) -> None:
     """Start the walk of a root: what its marks refer to is written to the target."""
     call = Call(REFER.name, arguments, part.site, DEFAULT_QUEUE, target, REFER.phase)
     plan = _plan("sweep-walk", part.site, RECURSIVE.name, {}, Branch("file", "all", (), (), (call,)))

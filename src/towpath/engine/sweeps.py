@@ -53,6 +53,8 @@ class Order:
 def start(tx: Tx, order: Order) -> int:
     """Begin a sweep; raises `NotFound`, or `Conflict` while one of the same target is under way."""
     find_target(tx.conn, order.target)
+    if order.unrecorded:
+        collecting.check_alone(tx.conn, order.target)
     c = sweeps.c
     running = tx.conn.execute(sa.select(c.id).where(c.target == order.target, c.ended_at.is_(None))).scalar()
     if running is not None:
@@ -180,10 +182,11 @@ def _unfinished(conn: Connection, row: Any, *steps: str) -> str | None:
 def _walk(tx: Tx, row: Any) -> bool:
     first = next(part for part in sweep_jobs.list_parts(tx.conn, row.id, Stage.BEGIN, 1) if part.well)
     marker = begun_key(row.name, first.part.site)
+    trusted = set(tx.conn.scalars(sa.select(sites.c.name).where(sites.c.trusted)))
     for site, roots in sorted(_roots(tx.conn).items()):
         for root in roots:
             part = Part(row.id, Stage.WALK, row.round, site, root)
-            arguments = {"sweep": row.name, "marker": marker}
+            arguments = {"sweep": row.name, "marker": marker, "trusted": site in trusted}
             sweep_jobs.walk_references(tx, part, row.owner, row.target, arguments)
     return False
 
@@ -342,54 +345,3 @@ def hand_out(tx: Tx, task_id: int) -> bool:
     of = sa.select(task_rows.c.job_id).where(task_rows.c.id == task_id).scalar_subquery()
     target = tx.conn.execute(query.where(job_rows.c.job == of)).scalar_one()
     return collecting.hand_out(tx, task_id, grace_of(tx.conn, target))
-
-
-@dataclass(frozen=True, slots=True)
-class SweepView:
-    """A sweep as people see it; `jobs` are those of its present stage."""
-
-    id: int
-    target: str
-    state: str
-    stage: str
-    why: str
-    collects: bool
-    owner: str
-    created_at: int
-    ended_at: int | None
-    objects: int
-    orphans: int
-    due: int
-    due_bytes: int
-    deleted: int
-    jobs: tuple[int, ...]
-
-
-def list_sweeps(conn: Connection, target: str | None, before: int | None, limit: int) -> list[SweepView]:
-    """Sweeps, the newest first, before one."""
-    s = sweeps.c
-    query = sa.select(sweeps).order_by(s.id.desc()).limit(limit)
-    query = query if target is None else query.where(s.target == target)
-    return [_view(conn, row) for row in conn.execute(query if before is None else query.where(s.id < before))]
-
-
-def count_sweeps(conn: Connection, target: str | None) -> int:
-    """How many there have been: few, for each walks all sites."""
-    query = sa.select(sa.func.count()).select_from(sweeps)
-    return int(conn.execute(query if target is None else query.where(sweeps.c.target == target)).scalar_one())
-
-
-def find_sweep(conn: Connection, sweep_id: int) -> SweepView:
-    """A sweep; raises `NotFound`."""
-    row = conn.execute(sa.select(sweeps).where(sweeps.c.id == sweep_id)).first()
-    if row is None:
-        raise NotFound(f"no sweep {sweep_id}")
-    return _view(conn, row)
-
-
-def _view(conn: Connection, row: Any) -> SweepView:
-    parts = sweep_jobs.list_parts(conn, row.id, Stage(row.stage), row.round)
-    return SweepView(
-        row.id, row.target, row.state, row.stage, row.why, row.collects, row.owner, row.created_at, row.ended_at,
-        row.objects, row.orphans, row.due, row.due_bytes, row.deleted, tuple(part.job for part in parts),
-    )  # fmt: skip

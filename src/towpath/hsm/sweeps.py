@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from typing import Final
 
 from towpath.domain.lives import SWEEPS
@@ -23,9 +24,14 @@ def references_prefix(sweep: str) -> str:
     return f"{sweep_prefix(sweep)}/references"
 
 
-def references_key(sweep: str, site: str, task: int, tag: bytes) -> str:
-    """The references that one task found: a task that runs again writes the same key."""
-    return f"{references_prefix(sweep)}/{site}/{task}-{tag.hex()}"
+def references_key(sweep: str, site: str, task: int, entries: bytes) -> str:
+    """Where the references go that one run of a task found.
+
+    A run that comes late, of a task that was taken from a node, may have found fewer: it writes beside the others,
+    never over them. More than once does no harm.
+    """
+    found = blake2b(entries, digest_size=8).hexdigest()
+    return f"{references_prefix(sweep)}/{site}/{task}-{found}"
 
 
 def entry_of(reference: Reference) -> bytes:

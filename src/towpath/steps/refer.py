@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -9,16 +10,20 @@ from typing import ClassVar, Final
 
 from towpath.domain.catalogue import StepSpec
 from towpath.domain.lives import REFER
-from towpath.domain.paths import Kind, PathOutcome
+from towpath.domain.paths import ErrorClass, Kind, PathOutcome
 from towpath.hsm import mark as marks
 from towpath.hsm.look import WINDOWS, Look, NotRegular, look
 from towpath.hsm.mark import Malformed, Reference
 from towpath.hsm.sweeps import ENTRY_LENGTH, entry_of, references_key
-from towpath.steps.outcomes import GONE, already, failed, processed, refused
+from towpath.steps.outcomes import GONE, all_failed, already, failed, processed, refused
 from towpath.steps.protocol import Context, Item
 from towpath.storage.protocol import StorageError
 
 HOLLOW: Final = "it looks like a stub that has lost its mark, or whose mark this worker may not see"
+EMPTY: Final = "it is not there, and its root is empty, or not there: is it mounted at this node?"
+BLIND: Final = (
+    "this worker may not see the marks that others have set at this site: it needs CAP_SYS_ADMIN, as they had"
+)
 KEPT: Final = 10_000
 """Answers that are remembered: one for each sweep and target."""
 
@@ -34,6 +39,8 @@ class Refer:
     read, a mark that cannot be, one of a target that the hub does not know, and what looks like a stub without a mark
     all fail: then nobody may say what is not referred to.
 
+    - `trusted`: marks may stand here where only privileged workers see them; one that does not fails all.
+
     The bytes of an outcome are those of its references.
     """
 
@@ -44,6 +51,8 @@ class Refer:
 
     def run(self, context: Context) -> Iterator[PathOutcome]:
         """Read the marks; see the class."""
+        if context.arguments["trusted"] and not marks.SETS_TRUSTED:
+            return all_failed(context, StorageError(BLIND, ErrorClass.PERMANENT))
         if len(self._places) > KEPT:
             self._places.clear()
         return _Run(context, self._places).outcomes()
@@ -71,7 +80,7 @@ class _Run:
         yield from told
 
     def _keep(self, tag: bytes, entries: bytes) -> None:
-        key = references_key(self._sweep, self._context.site.name, self._context.task, tag)
+        key = references_key(self._sweep, self._context.site.name, self._context.task, entries)
         self._context.target_of(tag).storage.put(key, io.BytesIO(entries), len(entries))
 
     def _work(self, item: Item) -> PathOutcome:
@@ -81,13 +90,22 @@ class _Run:
             with look(self._context.root, item.path, self._context.site.key) as found:
                 return self._read(item, found)
         except (NotRegular, *GONE):
-            return already(item) if item.path else failed(item, "the root is not there")
+            return self._gone(item)
         except OSError as error:
             if (
                 error.errno == errno.ELOOP
             ):  # A symbolic link has taken its place, or that of a directory above it.
                 return already(item)
             raise
+
+    def _gone(self, item: Item) -> PathOutcome:
+        """A file that was found a moment ago may have been deleted, or not be mounted at this node."""
+        root = self._context.root
+        try:
+            mounted = bool(item.path) and bool(os.listdir(root.path))
+        except OSError:
+            mounted = False
+        return already(item) if mounted else failed(item, EMPTY)
 
     def _read(self, item: Item, found: Look) -> PathOutcome:
         referred: set[tuple[bytes, bytes]] = set()

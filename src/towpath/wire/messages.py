@@ -75,6 +75,7 @@ class Hello(Message, frozen=True):
     begun: list[bytes] | None = None
     """The runs that had begun, and not ended, when its life before ended by no wish of its own; None: unknown."""
     life: int = -1  # Which of its node's lives, as the hub counts them; 0: not told yet; -1: an older node's.
+    trusted: bool = False  # It sets marks that only privileged processes see.
 
 
 class NodeWishes(Message, frozen=True):

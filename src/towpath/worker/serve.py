@@ -24,6 +24,7 @@ from towpath.bus.keys import load_seed
 from towpath.bus.settings import BusSettings
 from towpath.domain.errors import Mistake
 from towpath.domain.paths import ErrorClass
+from towpath.hsm import mark as marks
 from towpath.steps.protocol import HandedBack, Site
 from towpath.storage.checking import check_target
 from towpath.storage.opening import open_storage
@@ -118,6 +119,7 @@ def _worker(
         steps=plugins.beyond_built_in(steps),
         box_key=bytes(PrivateKey(box_key).public_key),
         unguarded=settings.unguarded,
+        trusted=marks.SETS_TRUSTED,
         software=f"towpath {__version__}",
     )
     jitter = random.Random()  # noqa: S311 (for waits alone)

@@ -14,10 +14,11 @@ from towpath.domain.errors import Conflict, NotFound
 from towpath.domain.lives import DAY, GRACE, Stage, SweepState
 from towpath.domain.paths import Code
 from towpath.domain.states import Wanted
-from towpath.engine import orphans, registry, sweeps
+from towpath.engine import nodes, orphans, registry, sweep_views, sweeps
 from towpath.engine.orphans import Filter, OrphanView
 from towpath.engine.retry import Retry
-from towpath.engine.sweeps import Order, SweepView
+from towpath.engine.sweep_views import SweepView
+from towpath.engine.sweeps import Order
 from towpath.store.tables import sites as site_rows
 from towpath.wire import Orphan
 
@@ -65,7 +66,7 @@ class Play:
             pass
         self.hub.upkeep()
         with self.hub.database.reading() as conn:
-            return sweeps.find_sweep(conn, sweep)
+            return sweep_views.find_sweep(conn, sweep)
 
     def go(self, tree: Tree, until: Stage | None = None, **order: bool) -> SweepView:
         """A sweep, to its end or to the beginning of a stage."""
@@ -206,6 +207,28 @@ def test_every_site_is_walked_and_only_those_that_use_the_target_are_compared(
     play.nodes = (oslo, bergen)
     done = play.go(Tree(BOTH, [orphan("x"), orphan("z", "bergen")]))
     assert (done.state, done.objects, play.names()) == (SweepState.DONE, 1_000, {"x"})
+
+
+def test_what_no_record_names_is_not_collected_where_another_target_lies_within(play: Play) -> None:
+    url = "file:///srv/vault/deep"
+    play.hub.tell(lambda tx: registry.add_target(tx, "deep", url, {}, bytes(32)))
+    with pytest.raises(Conflict, match="target 'deep' lies within 'vault'"):
+        play.start(collects=True, unrecorded=True)
+    play.start(collects=True)
+
+
+def test_a_site_where_marks_were_set_that_few_may_see_says_so_to_its_walks(play: Play) -> None:
+    for trusted in (True, False):
+        said = wire.Hello(wire.VERSION, b"x" * 16, {"data": "/srv/data"}, {}, [], bytes(32), trusted=trusted)
+        play.hub.tell(partial(nodes.hello, site="bergen", name="n1", said=said))
+    play.nodes[1].hello()
+    number = play.start()
+    play.go_on(number, Tree(BOTH), until=Stage.WALK)
+    play.advance(number)
+    for node, trusted in zip(play.nodes, (False, True), strict=True):
+        node.walk("a")
+        (one,) = node.claim("worker").grants
+        assert one.arguments["trusted"] is trusted
 
 
 def test_too_large_a_share_is_asked_about(play: Play) -> None:

@@ -13,8 +13,10 @@ sites = sa.Table(
     sa.Column("steps", sa.JSON, nullable=False),
     flag("unguarded"),
     sa.Column("created_at", Time, nullable=False),
+    flag("trusted"),
 )
-"""A site: all nodes that bear its name. `roots` (name → directory) and `steps` (plugins) are what its nodes said."""
+"""A site: all nodes that bear its name. `roots` (name → directory) and `steps` (plugins) are what its nodes said;
+`trusted` is set for good once one of them has said that it sets marks which only privileged processes see."""
 
 nodes = sa.Table(
     "nodes",

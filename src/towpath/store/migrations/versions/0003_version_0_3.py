@@ -62,6 +62,7 @@ def _questions() -> None:
 def _lives() -> None:
     """Sweeps of targets, what refers to objects there, and what nothing does."""
     op.add_column("targets", sa.Column("grace", sa.BigInteger(), nullable=True))
+    op.add_column("sites", _flag("trusted"))
     op.create_table(
         "uses",
         sa.Column("target", sa.String(length=64), nullable=False),
