@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+from bench.disk import usual_disk
 from bench.figure import Line
 from bench.ground import Ground, hub
 from bench.premigrate import plant
@@ -67,7 +68,7 @@ def run(files: int = 5_000, size: int = 10_000, rounds: int = 3) -> CopyFigure:
     """Both, turn by turn, on fresh files in each round."""
     own: list[Spent] = []
     peer: list[Spent] = []
-    with hub(["oslo"]) as ground:
+    with usual_disk() as disk, hub(["oslo"], disk) as ground:
         for number in range(rounds):
             directory = ground.sites["oslo"] / f"round{number}"
             plant(directory, files, size, number)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.fixtures_seaweed import seaweed_server
 
+from bench.disk import usual_disk
 from bench.figure import Line
 from bench.ground import hub
 from bench.premigrate import plant
@@ -32,7 +33,7 @@ def run(files: int = 20_000, size: int = 10_000, rounds: int = 3) -> RecallFigur
         plant(directory, files, size, number)
         return files
 
-    with seaweed_server() as seaweed, hub(["oslo"]) as ground:
+    with usual_disk() as disk, seaweed_server() as seaweed, hub(["oslo"], disk) as ground:
         up, down = both_ways(Ferry(ground, seaweed), planted, rounds)
     return RecallFigure(files, size, Way.of(up), Way.of(down))
 
