@@ -15,9 +15,11 @@ from towpath.domain.paths import Code, Kind, PathOutcome
 from towpath.hsm import mark as marks
 from towpath.hsm.comparing import Comparison, Terms
 from towpath.hsm.keys import RECORDS, instance_of, object_key
+from towpath.hsm.mark import Standing
 from towpath.steps.collect import AS_COPIED, NEWER, NOT_OURS, REFERRED, TOO_LATE, Collect
 from towpath.steps.migrate import Migrate
 from towpath.steps.protocol import Item, Target
+from towpath.steps.recall import Recall
 from towpath.steps.record import RecordObjects
 from towpath.steps.refer import BLIND, EMPTY, HOLLOW, Refer
 from towpath.steps.undelete import COLLECTED, Undelete
@@ -236,6 +238,21 @@ def test_an_object_whose_file_refers_to_one_again_stays(sites: Sites) -> None:
     assert collect(sites, orphan.key, orphan.entry.hex()).code is Code.ALREADY
     outcome = sites.oslo.run_one(Undelete(), b"f")
     assert (outcome.code, COLLECTED in outcome.reason) == (Code.FAILED, True)
+
+
+@pytest.mark.parametrize("lost", ["object", "record"])
+def test_a_file_whose_copy_is_gone_is_copied_anew_before_its_data_goes(sites: Sites, lost: str) -> None:
+    """Whoever deleted it: a mark alone vouches for nothing."""
+    path = sites.oslo.write("f", CONTENT)
+    sites.oslo.run_one(Migrate(), path, premigrate=True)
+    beneath = {"object": "oslo", "record": RECORDS.rstrip("/")}[lost]
+    for found in list(sites.oslo.storage.listing(beneath)):
+        sites.oslo.storage.delete(found.key)
+    outcome = sites.oslo.run_one(Migrate(), path)
+    assert (outcome.code, outcome.bytes) == (Code.PROCESSED, len(CONTENT))
+    assert sites.oslo.standing(path) is Standing.OFFLINE
+    assert sites.oslo.run_one(Recall(), path).code is Code.PROCESSED
+    assert (sites.oslo.directory / "f").read_bytes() == CONTENT
 
 
 def test_an_object_that_may_be_put_again_under_its_key_stays(sites: Sites) -> None:

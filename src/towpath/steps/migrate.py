@@ -34,7 +34,7 @@ from towpath.steps.outcomes import (
 )
 from towpath.steps.protocol import Context, Item, Target
 from towpath.steps.reading import open_source, settle
-from towpath.storage.protocol import StorageError
+from towpath.storage.protocol import ObjectMissing, StorageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +165,23 @@ class _Run:
         """Whether the copy that a mark tells of is at the target that the task names."""
         return judged.ours.reference.tag == self._target.tag
 
-    def _premigrated(self, item: Item, found: Look, mark: Mark) -> PathOutcome:
+    def _premigrated(self, item: Item, found: Look, mark: Mark) -> PathOutcome | Copied:
+        """A file that was copied before: its data is freed only while its copy is still there."""
         if self._options.premigrate or mark.size == 0:
             return already(item, mark.reference.pack())
+        if not self._still_stands(mark):
+            return self._copy_alone(item, found)
         return self._committer.end(item, found, mark, 0)
+
+    def _still_stands(self, mark: Mark) -> bool:
+        """Whether the object that a mark leads to is at the target: it may have been collected, or deleted there."""
+        storage = self._target.storage
+        try:
+            record = self._shelf.find(storage, mark.reference)
+        except ObjectMissing:
+            return False
+        there = storage.look(record.key)
+        return there is not None and there.size == mark.size
 
     def _offline(self, item: Item, found: Look) -> PathOutcome | Copied:
         mark = found.judged.ours
