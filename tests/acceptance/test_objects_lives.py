@@ -210,3 +210,13 @@ def test_objects_of_a_bucket_are_collected_too(world: World, seaweed: Seaweed, b
     assert f"{tree.name}/a@" in left["key"]
     world.do("recall", tree)
     assert (tree / "a").read_bytes() == CONTENT + b"a"
+
+
+def test_a_sweep_outlives_its_workers_and_its_hub(world: World, tree: Path) -> None:
+    (tree / "b").unlink()
+    number = int(world.run("orphan", "sweep", "vault"))
+    world.kill_and_await("worker")
+    world.kill_and_await("hub")
+    until(lambda: world.get(f"/api/sweeps/{number}/")["ended_at"], "the sweep was over")
+    done = world.get(f"/api/sweeps/{number}/")
+    assert (done["state"], done["orphans"], set(listed(world))) == ("done", 1, {"b"}), done
