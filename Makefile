@@ -10,7 +10,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	&& { echo "$$name"; break; }; done)
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+PYTEST := $(BIN)/python -m pytest --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-long chaos simulate lint format docs bench bench-long lock clean
@@ -33,11 +33,12 @@ $(READY): requirements-dev.txt pyproject.toml
 demo: $(READY) ## A hub and two sites do real work on a copy of DIR; KEEP=1 leaves them running
 	@$(BIN)/python -m demo
 
+# With four workers on two cores: half of them wait for real processes most of the time.
 test: lint ## Lint, then all tests but the long ones; ends with "N passed, N failed"
-	@$(PYTEST) -q -m "not long"
+	@$(PYTEST) -n 4 -q -m "not long"
 
 test-long: $(READY) ## The long tests
-	@$(PYTEST) -q -m long
+	@$(PYTEST) -n 2 -q -m long
 
 chaos: $(READY) ## N rounds in which real processes die, from SEED on; FILES, KILLS: in a round
 	@$(BIN)/python -m tests.chaos --rounds $(or $(N),1) $(if $(SEED),--seed $(SEED)) \

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from tests.applicable import NOT_HERE
 from tests.fixtures_postgres import databases, postgres
+from tests.spreading import spread
 
 __all__ = ["databases", "postgres"]
 
@@ -31,6 +32,14 @@ def pytest_configure() -> None:
         and threading.current_thread() is threading.main_thread()
     ):
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order what is left of the tests for several workers; each of them comes to the same order."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers > 1:
+        items[:] = spread(items, workers)
 
 
 def _refuse_a_skip(report: pytest.TestReport | pytest.CollectReport) -> None:

@@ -23,6 +23,8 @@ from towpath.store import batches, holds, tables, views
 from towpath.store.tasks import DISCOVERY, FINISH_STAGE
 from towpath.store.views import JobFilter
 
+SOON = 10
+"""Seeds that are played by `make test`."""
 STEPS = 90
 MOST_JOBS = 8
 MOST_OPEN = 4
@@ -362,8 +364,19 @@ def check_family(hub: Hub, family: list[int]) -> None:
     assert final == Counter(seen), f"family {family}"
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(SOON))
 def test_whatever_happens_what_is_kept_stays_true_and_every_job_ends(hub: Hub, seed: int) -> None:
+    play(hub, seed)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(SOON, 50))
+def test_whatever_else_happens_the_same_holds(hub: Hub, seed: int) -> None:
+    play(hub, seed)
+
+
+def play(hub: Hub, seed: int) -> None:
+    """The history of a seed, judged after each step."""
     hub.define("clear", {"name": "checksum"}, {"name": "delete"})
     hub.define("told", {"name": "checksum"}, {"name": "notify"}, {"name": "manifest"})
     members = [hub.node("oslo"), hub.node("oslo", "n2"), hub.node("bergen")]
