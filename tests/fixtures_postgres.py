@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+from tests.fixtures_hub import is_alive, until
 
 from towpath.store import schema
 from towpath.store.tables import conductor, ids, metadata
@@ -137,11 +138,15 @@ class Postgres:
             self.process = None
 
     def kill(self) -> None:
-        """End the server without a warning; its children see that and end too."""
+        """End the server without a warning; its children see that and end too, which is waited for: until then they
+        serve their clients."""
         assert self.process is not None
+        number = self.process.pid
+        children = Path(f"/proc/{number}/task/{number}/children").read_text().split()
         self.process.kill()
         self.process.wait()
         self.process = None
+        until(lambda: not any(is_alive(int(child)) for child in children), "the server's children had ended")
 
 
 def _as_nobody(command: Sequence[str], home: Path, output: int) -> "subprocess.Popen[bytes]":

@@ -34,8 +34,8 @@ def gated(world: World, gate: str, count: int, per_task: int = 1, **more: object
 
 
 def holders(world: World, job: int) -> list[str]:
-    """The nodes that hold tasks of a job, one for each task."""
-    return [task["node"] for task in world.tasks(job, "STARTED")]
+    """The nodes that hold tasks of a job, one for each task; the walk that brings the paths has slots of its own."""
+    return [task["node"] for task in world.tasks(job, "STARTED") if task["position"] >= 0]
 
 
 def all_once(world: World, job: int, count: int) -> None:
