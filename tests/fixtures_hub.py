@@ -118,11 +118,15 @@ def is_alive(pid: int) -> bool:
 
 
 def until(holds: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
-    """Wait for a condition."""
+    """Wait for a condition; one that takes long to look at is not looked at all the time, which would hold up what it
+    waits for."""
     end = time.monotonic() + patience
-    while not holds():
+    while True:
+        began = time.monotonic()
+        if holds():
+            return
         assert time.monotonic() < end, f"waited {patience:g} s in vain until {what}"
-        time.sleep(0.05)
+        time.sleep(max(0.05, time.monotonic() - began))
 
 
 @contextmanager
