@@ -10,7 +10,7 @@ import pytest
 from tests.step_context import Place, place_with_directory
 
 from towpath.discovery.listing import Listing
-from towpath.discovery.protocol import Discovery, OfTarget, Piece, Start
+from towpath.discovery.protocol import MOST_UNREADABLE, Discovery, OfTarget, Piece, Start
 from towpath.discovery.recursive import Recursive
 from towpath.domain.errors import Mistake
 from towpath.domain.paths import Code, ErrorClass, Kind, PathOutcome
@@ -103,6 +103,31 @@ def test_a_cursor_or_an_option_that_cannot_be_is_told(place: Place) -> None:
         listed(place, cursor=Listing().cursor(7, b"in/a"))
     with pytest.raises(Mistake, match="expected a target to list"):
         list(Listing().walk([Start(place.root, b"")], {}, b""))
+
+
+STRANGERS = ("b/Zürich", "b/d e.", "ü/x", *(f"zz/{number}*" for number in range(20)))
+
+
+def test_an_object_whose_key_is_not_safe_is_told_of_and_never_left_out(place: Place) -> None:
+    top = place.directory.parent / "target" / "lab"
+    for name in STRANGERS:
+        (top / name).parent.mkdir(exist_ok=True)
+        (top / name).write_bytes(CONTENT)
+    (top / os.fsdecode(b"\xff")).write_bytes(CONTENT)
+    strange = {f"in/{name}".encode() for name in STRANGERS} | {b"in/\xff"}
+    whole = listed(place, prefix="lab", to_path="in")
+    told = [one for piece in whole for one in piece.unreadable]
+    assert paths(whole) == [f"in/{name}".encode() for name in NAMES]
+    assert sorted(one.path for one in told) == sorted(strange)
+    assert {one.error_class for one in told} == {ErrorClass.PERMANENT}
+    assert "another key at the target" in told[0].reason
+    assert max(len(piece.unreadable) for piece in whole) == MOST_UNREADABLE
+    for number, piece in enumerate(whole):
+        rest = listed(place, cursor=piece.cursor, prefix="lab", to_path="in")
+        assert rest[0].cursor == whole[number + 1].cursor if rest else number + 1 == len(whole)
+        assert sum(len(p.unreadable) for p in rest) == sum(len(p.unreadable) for p in whole[number + 1 :])
+    (alone,) = listed(place, "in/b/Zürich".encode(), prefix="lab", to_path="in")
+    assert [one.path for one in alone.unreadable] == ["in/b/Zürich".encode()]
 
 
 def test_only_this_discovery_is_one_of_a_target() -> None:

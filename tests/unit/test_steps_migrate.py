@@ -73,6 +73,10 @@ class Meddling:
         """As within."""
         return self.within.listing(prefix, after)
 
+    def everything(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
+        """As within."""
+        return self.within.everything(prefix, after)
+
     def sync(self, keys: list[str]) -> None:
         """Meddle, then sync."""
         self.meddle("sync")

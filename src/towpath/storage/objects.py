@@ -127,6 +127,11 @@ class ObjectStorage:
             require_safe(prefix)
         return (found for found in self._list(prefix, after) if is_safe_key(found.key))
 
+    def everything(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
+        """The store's listing, private keys left out."""
+        private = f"{PRIVATE_PREFIX}/"
+        return (found for found in self._list(prefix, after) if not found.key.startswith(private))
+
     def sweep(self, site: str, now: datetime) -> int:
         """Abort the uploads to keys of that site that nobody has gone on with for a week; how many went."""
         return 0 if self._puts is None else self._puts.sweep(f"{site}/", now - STRAY_AFTER)

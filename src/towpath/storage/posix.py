@@ -7,7 +7,7 @@ import io
 import os
 import secrets
 import stat as modes
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import BinaryIO, Final, NoReturn
 
 from towpath.domain.error_table import class_of_errno, name_of_errno
-from towpath.domain.paths import ErrorClass, reason_of
+from towpath.domain.paths import ErrorClass, printable, reason_of
+from towpath.storage import walking
 from towpath.storage.durable import Durable
 from towpath.storage.protocol import (
     PRIVATE_PREFIX,
@@ -31,10 +32,9 @@ from towpath.storage.protocol import (
 )
 from towpath.storage.roots import Root
 from towpath.storage.sources import SourceEnded, pieces
+from towpath.storage.walking import Entry, Takes, Tree, any_name
 
 PIECE: Final = 1024 * 1024
-WINDOW: Final = 20_000
-"""So many names of a directory are held at once; a larger directory is read anew for each further window."""
 STAYS_OVER: Final = 64 * 1024 * 1024
 """Bytes over which what was written of an object outlives a put that did not end."""
 STRAY_AFTER: Final = timedelta(days=1)
@@ -102,10 +102,11 @@ class DirectoryStorage:
         """The files beneath a directory, component by component."""
         if prefix:
             require_safe(prefix)
-        top, bound = prefix.split("/") if prefix else [], after.split("/") if after else []
-        if bound[: len(top)] == top:
-            return self._walk(prefix, bound[len(top) :])
-        return iter(()) if bound > top else self._walk(prefix, ())
+        return self._tree().listing(prefix, after)
+
+    def everything(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
+        """The same, whatever the files' names."""
+        return self._tree(any_name).listing(prefix, after)
 
     def sync(self, keys: list[str]) -> None:
         """Sync the files and their directories, or for many of them the whole file system once."""
@@ -119,7 +120,7 @@ class DirectoryStorage:
         try:
             if b"".join(self._pieces(key, 0, None)) != content:
                 raise Corrupt(f"check: '{key}' reads back otherwise than it was written")
-            if key not in [found.key for found in self._walk(PRIVATE_PREFIX, ())]:
+            if key not in [found.key for found in self._tree().listing(PRIVATE_PREFIX, "")]:
                 raise StorageError(f"check: '{key}' was written and is not listed", class_of_errno(None))
             with _told("check: sync"):
                 self._durable.sync([key.encode()])
@@ -136,7 +137,7 @@ class DirectoryStorage:
         """Remove private files that nobody wrote to for a day, but for those of live processes of this machine;
         how many went."""
         removed = 0
-        for found in self._walk(PRIVATE_PREFIX, ()):
+        for found in self._tree().listing(PRIVATE_PREFIX, ""):
             if now - found.modified_at > STRAY_AFTER and not _is_alive(found.key.rpartition("/")[2]):
                 self._remove(found.key.encode())
                 removed += 1
@@ -286,9 +287,9 @@ class DirectoryStorage:
             return fd
 
     def _find(self, key: str) -> ObjectFound | None:
-        with _told(f"look at '{key}'"):
+        with _told(f"look at '{printable(os.fsencode(key))}'"):
             try:
-                stat = self._root.stat(key.encode())
+                stat = self._root.stat(os.fsencode(key))
             except _ABSENT:
                 return None
         if not modes.S_ISREG(stat.st_mode):
@@ -297,47 +298,23 @@ class DirectoryStorage:
 
     # Listing --------------------------------------------------------------------------------------------------
 
-    def _walk(self, top: str, bound: Sequence[str]) -> Iterator[ObjectFound]:
-        """What lies beneath `top`, and after the key whose components, beneath `top`, are `bound`."""
-        stack = [(top, bound, self._entries(top, bound))]
-        while stack:
-            directory, bound, entries = stack[-1]
-            entry = next(entries, None)
-            if entry is None:
-                stack.pop()
-                continue
-            name, is_directory = entry
-            path = f"{directory}/{name}" if directory else name
-            on_bound = bool(bound) and name == bound[0]
-            if is_directory:
-                if path != PRIVATE_PREFIX:
-                    below = bound[1:] if on_bound else ()
-                    stack.append((path, below, self._entries(path, below)))
-            elif not on_bound and (found := self._find(path)) is not None:
-                yield found
+    def _tree(self, takes: Takes = is_safe_key) -> Tree:
+        return Tree(self._first, lambda path, _: self._find(path), takes)
 
-    def _entries(self, directory: str, bound: Sequence[str]) -> Iterator[tuple[str, bool]]:
-        """Name and whether it is a directory, in order, from the first component of `bound` on."""
-        window = self._window(directory, bound[0] if bound else "", inclusive=True)
-        while window:
-            yield from window
-            window = self._window(directory, window[-1][0], inclusive=False) if len(window) == WINDOW else []
-
-    def _window(self, directory: str, low: str, *, inclusive: bool) -> list[tuple[str, bool]]:
-        """The first `WINDOW` entries from `low` on; none where the directory is gone."""
-        with _told(f"list '{directory}'"):
+    def _first(self, directory: str, wanted: Callable[[str], bool]) -> list[Entry]:
+        with _told(f"list '{printable(os.fsencode(directory))}'"):
             try:
-                fd = self._root.open(directory.encode(), os.O_RDONLY | os.O_DIRECTORY)
+                fd = self._root.open(os.fsencode(directory), os.O_RDONLY | os.O_DIRECTORY)
             except _ABSENT:
                 return []
             try:
                 with os.scandir(fd) as entries:
                     eligible = (
-                        (entry.name, entry.is_dir(follow_symlinks=False))
+                        (entry.name, entry.is_dir(follow_symlinks=False), 0, 0.0)
                         for entry in entries
-                        if (entry.name > low or (inclusive and entry.name == low)) and is_safe_key(entry.name)
+                        if wanted(entry.name)
                     )
-                    return heapq.nsmallest(WINDOW, eligible)
+                    return heapq.nsmallest(walking.WINDOW, eligible)
             finally:
                 os.close(fd)
 

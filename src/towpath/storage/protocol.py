@@ -167,6 +167,10 @@ class Storage(Protocol):
         place's own order, which is the same each time (by bytes of the whole key, or component by component);
         only those after `after`, a key that such a listing has yielded. Private names never appear."""
 
+    def everything(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
+        """A listing that has those objects too whose keys are no safe keys: others wrote them, and nothing but this can
+        be done with them. Such a key may also be `after`, and the prefix may be any."""
+
     def sync(self, keys: list[str]) -> None:
         """Return once these objects, put before, would survive a power cut."""
 

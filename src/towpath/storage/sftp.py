@@ -1,9 +1,10 @@
 """Objects as plain files beneath a directory of an SFTP server."""
 
 import io
+import os
 import secrets
 import stat as modes
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,8 +13,9 @@ from typing import BinaryIO, Final, TypeVar
 import asyncssh
 from asyncssh import SFTPAttrs, SFTPClient, SFTPClientFile
 
-from towpath.domain.paths import ErrorClass
+from towpath.domain.paths import ErrorClass, printable
 from towpath.domain.targets import TargetUrl
+from towpath.storage import walking
 from towpath.storage.protocol import (
     PRIVATE_PREFIX,
     Abilities,
@@ -27,15 +29,12 @@ from towpath.storage.protocol import (
 )
 from towpath.storage.sftp_line import ABSENT, ERRORS, Line, Server, told
 from towpath.storage.sources import pieces
+from towpath.storage.walking import Entry, Takes, Tree, any_name
 
 Found = TypeVar("Found")
-Entry = tuple[str, bool, int, float]
-"""Name, whether it is a directory, size in bytes, time of change in seconds."""
 
 PORT: Final = 22
 PIECE: Final = 1024 * 1024
-WINDOW: Final = 20_000
-"""So many names of a directory are held at once; a larger directory is read anew for each further window."""
 LITTLE: Final = 1024 * 1024
 """Bytes of free space below which a failure is taken for a lack of it: most servers have no word for that."""
 STRAY_AFTER: Final = timedelta(days=1)
@@ -87,10 +86,11 @@ class SftpStorage:
         """The files beneath a directory, component by component."""
         if prefix:
             require_safe(prefix)
-        top, bound = prefix.split("/") if prefix else [], after.split("/") if after else []
-        if bound[: len(top)] == top:
-            return self._walk(prefix, bound[len(top) :])
-        return iter(()) if bound > top else self._walk(prefix, ())
+        return self._tree().listing(prefix, after)
+
+    def everything(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
+        """The same, whatever the files' names."""
+        return self._tree(any_name).listing(prefix, after)
 
     def sync(self, keys: list[str]) -> None:
         """Nothing: a put returns once the server has synced the file."""
@@ -102,7 +102,7 @@ class SftpStorage:
         try:
             if b"".join(self._pieces(key, 0, None)) != content:
                 raise Corrupt(f"check: '{key}' reads back otherwise than it was written")
-            if key not in [found.key for found in self._walk(PRIVATE_PREFIX, ())]:
+            if key not in [found.key for found in self._tree().listing(PRIVATE_PREFIX, "")]:
                 raise StorageError(f"check: '{key}' was written and is not listed", ErrorClass.PERMANENT)
         finally:
             self._remove(key)
@@ -113,7 +113,9 @@ class SftpStorage:
     def sweep(self, site: str, now: datetime) -> int:
         """Of whichever site, remove private files that nobody wrote to for a day; how many went."""
         stray = [
-            found.key for found in self._walk(PRIVATE_PREFIX, ()) if now - found.modified_at > STRAY_AFTER
+            found.key
+            for found in self._tree().listing(PRIVATE_PREFIX, "")
+            if now - found.modified_at > STRAY_AFTER
         ]
         for key in stray:
             self._remove(key)
@@ -126,7 +128,7 @@ class SftpStorage:
     # Asking ---------------------------------------------------------------------------------------------------
 
     def _at(self, key: str) -> bytes:
-        return self._base + b"/" + key.encode() if key else self._base or b"/"
+        return self._base + b"/" + os.fsencode(key) if key else self._base or b"/"
 
     def _ask(self, doing: str, question: Callable[[SFTPClient], Awaitable[Found]]) -> Found:
         """What the server answers; raises `StorageError`, and what says that something is not there as it is."""
@@ -279,53 +281,32 @@ class SftpStorage:
 
     # Listing --------------------------------------------------------------------------------------------------
 
-    def _walk(self, top: str, bound: Sequence[str]) -> Iterator[ObjectFound]:
-        """What lies beneath `top`, and after the key whose components, beneath `top`, are `bound`."""
-        stack = [(top, bound, self._entries(top, bound))]
-        while stack:
-            directory, bound, entries = stack[-1]
-            entry = next(entries, None)
-            if entry is None:
-                stack.pop()
-                continue
-            name, is_directory, size, changed = entry
-            path = f"{directory}/{name}" if directory else name
-            on_bound = bool(bound) and name == bound[0]
-            if is_directory:
-                if path != PRIVATE_PREFIX:
-                    below = bound[1:] if on_bound else ()
-                    stack.append((path, below, self._entries(path, below)))
-            elif not on_bound:
-                yield ObjectFound(path, size, datetime.fromtimestamp(changed, UTC))
+    def _tree(self, takes: Takes = is_safe_key) -> Tree:
+        return Tree(self._first, _object, takes)
 
-    def _entries(self, directory: str, bound: Sequence[str]) -> Iterator[Entry]:
-        """In order, from the first component of `bound` on."""
-        window = self._window(directory, bound[0] if bound else "", inclusive=True)
-        while window:
-            yield from window
-            window = self._window(directory, window[-1][0], inclusive=False) if len(window) == WINDOW else []
-
-    def _window(self, directory: str, low: str, *, inclusive: bool) -> list[Entry]:
-        """The first `WINDOW` entries from `low` on; none where the directory is gone."""
-
+    def _first(self, directory: str, wanted: Callable[[str], bool]) -> list[Entry]:
         async def read(client: SFTPClient) -> list[Entry]:
             found: list[Entry] = []
             async for entry in client.scandir(self._at(directory)):
-                name, mode = _text(entry.filename), entry.attrs.permissions or 0
-                if not (name > low or (inclusive and name == low)) or not is_safe_key(name):
+                name, told = _text(entry.filename), entry.attrs
+                if name in (".", "..") or not wanted(name):
                     continue
-                if modes.S_ISDIR(mode) or modes.S_ISREG(mode):
-                    found.append(
-                        (name, modes.S_ISDIR(mode), entry.attrs.size or 0, float(entry.attrs.mtime or 0))
-                    )
-                if len(found) >= 2 * WINDOW:
-                    found = sorted(found)[:WINDOW]
-            return sorted(found)[:WINDOW]
+                if modes.S_ISDIR(told.permissions or 0) or modes.S_ISREG(told.permissions or 0):
+                    is_directory = modes.S_ISDIR(told.permissions or 0)
+                    found.append((name, is_directory, told.size or 0, float(told.mtime or 0)))
+                if len(found) >= 2 * walking.WINDOW:
+                    found = sorted(found)[: walking.WINDOW]
+            return sorted(found)[: walking.WINDOW]
 
         try:
-            return self._ask(f"list '{directory}'", read)
+            return self._ask(f"list '{printable(os.fsencode(directory))}'", read)
         except ABSENT:
             return []
+
+
+def _object(path: str, entry: Entry) -> ObjectFound:
+    _, _, size, changed = entry
+    return ObjectFound(path, size, datetime.fromtimestamp(changed, UTC))
 
 
 async def _read(file: SFTPClientFile, wanted: int, offset: int, _: SFTPClient) -> bytes | str:
@@ -340,8 +321,8 @@ def _content(read: bytes | str) -> bytes:
 
 
 def _text(name: bytes | str) -> str:
-    """A name of the server's; one that is no ASCII is no safe key, however it is written here."""
-    return name if isinstance(name, str) else name.decode("ascii", "replace")
+    """A name of the server's."""
+    return name if isinstance(name, str) else os.fsdecode(name)
 
 
 def _private_name() -> str:

@@ -94,10 +94,19 @@ class Retrying:
 
     def listing(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
         """List, going on behind the last key that came."""
+        return self._listed(self._inner.listing, prefix, after)
+
+    def everything(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
+        """List everything, in the same way."""
+        return self._listed(self._inner.everything, prefix, after)
+
+    def _listed(
+        self, listing: Callable[[str, str], Iterator[ObjectFound]], prefix: str, after: str
+    ) -> Iterator[ObjectFound]:
         course = _Course(self._patience, self._around)
         while True:
             try:
-                for found in self._inner.listing(prefix, after):
+                for found in listing(prefix, after):
                     after = found.key
                     yield found
                 return
@@ -208,6 +217,11 @@ class Counted:
         """List; one call, however many pages it takes."""
         self._tally.add("listing")
         yield from self._flowing(self._inner.listing(prefix, after))
+
+    def everything(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
+        """List everything; one call too."""
+        self._tally.add("listing")
+        yield from self._flowing(self._inner.everything(prefix, after))
 
     def sync(self, keys: list[str]) -> None:
         """Sync."""

@@ -6,11 +6,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import obstore
 import pytest
 import xxhash
 from tests.conformance.storage.sources import Failing, Generated, Stuttering, Watching, as_file
+from tests.fixtures_seaweed import Seaweed
 
 from towpath.domain.paths import ErrorClass
+from towpath.storage.opening import open_storage
 from towpath.storage.protocol import (
     ESCAPE,
     LONGEST_COMPONENT,
@@ -348,3 +351,22 @@ def test_a_check_says_that_it_works_and_leaves_nothing(place: Storage) -> None:
     assert line.startswith("works: ")
     assert "\n" not in line
     assert keys(place) == ["mine"]
+
+
+def test_everything_is_what_a_listing_has_where_all_keys_are_safe(place: Storage) -> None:
+    for key in ("a/b/c", "a-b", "b", ".towpath/records/x"):
+        put(place, key, key.encode())
+    for prefix, after in (("", ""), ("a", ""), ("", "a/b/c"), ("a/b", "a/b/c")):
+        assert list(place.everything(prefix, after)) == list(place.listing(prefix, after))
+
+
+def test_what_others_put_under_a_key_that_is_not_safe_is_in_everything_and_in_no_listing(
+    seaweed: Seaweed, bucket: str
+) -> None:
+    storage = open_storage(seaweed.url(bucket, "some"), seaweed.credentials, ())
+    put(storage, "safe", b"1")
+    for key in ("some/Zürich/x", "some/star*", "beside"):
+        obstore.put(seaweed.store(bucket), key, b"22", use_multipart=False)
+    assert keys(storage) == ["safe"]
+    assert [found.key for found in storage.everything()] == ["Zürich/x", "safe", "star*"]
+    assert [found.key for found in storage.everything("", "Zürich/x")] == ["safe", "star*"]

@@ -16,7 +16,7 @@ import pytest
 from tests.conformance.storage.sources import Generated, Watching, as_file
 
 from towpath.domain.paths import ErrorClass
-from towpath.storage import posix
+from towpath.storage import walking
 from towpath.storage.posix import DirectoryStorage
 from towpath.storage.protocol import PRIVATE_PREFIX, GivenUp, ObjectMissing, StorageError
 from towpath.storage.sources import SourceEnded
@@ -117,7 +117,7 @@ def test_a_listing_goes_component_by_component(directory: DirectoryStorage) -> N
 def test_a_directory_larger_than_a_window_is_listed_whole(
     directory: DirectoryStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(posix, "WINDOW", 3)
+    monkeypatch.setattr(walking, "WINDOW", 3)
     expected = sorted(f"many/{number:02}" for number in range(12)) + [f"z/{number}/x" for number in range(7)]
     for key in expected:
         put(directory, key)

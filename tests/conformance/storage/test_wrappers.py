@@ -64,6 +64,12 @@ class Unreliable:
             yield found
             self._fail()
 
+    def everything(self, prefix: str = "", after: str = "") -> Iterator[ObjectFound]:
+        """Give one, then fail."""
+        for found in self.inner.everything(prefix, after):
+            yield found
+            self._fail()
+
     def sync(self, keys: list[str]) -> None:
         """Sync."""
         self._fail()
