@@ -284,6 +284,10 @@ def test_each_write_is_recorded_with_who_and_what_and_no_secret(api: Api) -> Non
     assert json.loads(row["asked"])["name"] == "cloud"
     assert "SK7" not in row["asked"]
     assert "AK7" not in row["asked"]
+    fresh = {"access_key_id": "AK8", "secret_access_key": "SK8"}
+    api.http.put("/api/buckets/cloud/credentials/", json=fresh).raise_for_status()
+    newest = api.http.get("/api/audit/").json()["results"][0]
+    assert (newest["action"], newest["asked"]) == ("set_credentials", '"…"')
 
 
 def test_the_log_is_searched_by_whom_what_where_and_when(api: Api) -> None:

@@ -56,13 +56,14 @@ def asker_of(request: Request) -> Asker:
 
 async def deed_of(request: Request, by: str, via: str) -> Deed:
     """What a request does, as the audit log keeps it."""
+    action = request.scope["route"].name
     return Deed(
         by=by,
         via=via,
         address=address_of(request),
-        action=request.scope["route"].name,
+        action=action,
         thing=request.url.path,
-        asked=audit.blanked(await request.body()),
+        asked=audit.blanked(action, await request.body()),
     )
 
 

@@ -18,6 +18,8 @@ AT_ONCE = 1_000
 """Rows that are forgotten in one transaction."""
 SECRET = frozenset({"password", "old_password", "credentials", "secret", "code", "refresh", "token", "key"})
 """Members of a body whose values are never written down."""
+SECRET_BODIES = frozenset({"set_credentials"})
+"""Operations of which the body is nothing but secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,12 @@ class DeedFilter:
     until: int | None = None
 
 
-def blanked(body: bytes) -> str:
-    """A JSON body as it may be kept: secrets blanked, cut where it is long; "" for what is no JSON."""
+def blanked(action: str, body: bytes) -> str:
+    """An operation's JSON body as it may be kept: secrets blanked, cut where it is long; "" for what is no JSON."""
     if not body:
         return ""
+    if action in SECRET_BODIES:
+        return json.dumps("…", ensure_ascii=False)
     try:
         found = json.loads(body)
     except ValueError:
