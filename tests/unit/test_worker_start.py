@@ -1,6 +1,7 @@
 """What a node is told and finds when it starts: settings, keys, steps."""
 
 import os
+import resource
 import stat
 import threading
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from tests.site_node import Plain
 
 from towpath.domain.catalogue import StepSpec
 from towpath.domain.errors import Mistake
-from towpath.worker import keys, plugins
+from towpath.worker import keys, plugins, serve
 from towpath.worker.settings import WorkerSettings
 
 GOOD: Mapping[str, Any] = {
@@ -111,3 +112,14 @@ def test_a_plugin_that_cannot_be_loaded_is_left_out_with_its_reason(
     assert sorted(steps) == ["dynamo.custom.shred", "noop", "shred"]
     assert [spec.name for spec in plugins.beyond_built_in(steps)] == ["shred"]
     assert "broken" in capsys.readouterr().out
+
+
+def test_a_node_may_open_as_many_files_as_its_user_may() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, hard), hard))
+    try:
+        serve._raise_descriptors()
+        raised, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert raised == (serve.DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, serve.DESCRIPTORS))
