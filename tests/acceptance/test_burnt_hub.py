@@ -2,14 +2,21 @@
 
 import shutil
 
+import pytest
 from tests.acceptance import trees
-from tests.acceptance.world import World, exact, furnished, one_line
+from tests.acceptance.world import MakeWorld, World, exact, furnished, one_line
+
+
+@pytest.fixture(scope="module")
+def burnt_world(make_worlds: MakeWorld) -> World:
+    """A world of its own: a rebuild looks at all marks of a site, and so at whatever other tests have left there."""
+    return furnished(make_worlds("oslo", weak=True))
 
 
 def test_stubs_are_recalled_by_a_hub_that_has_nothing_but_the_sites_key_and_the_target(
-    rough_world: World,
+    burnt_world: World,
 ) -> None:
-    world = rough_world
+    world = burnt_world
     tree = world.fresh("tree")
     trees.plant(tree, trees.nobody_else)
     before = trees.picture(tree)
@@ -33,9 +40,9 @@ def test_stubs_are_recalled_by_a_hub_that_has_nothing_but_the_sites_key_and_the_
     assert {exact(row) for row in world.paths(job["id"], outcome="processed")} == set(trees.files(tree))
 
 
-def test_a_site_is_rebuilt_from_its_marks_and_targets(rough_world: World) -> None:
+def test_a_site_is_rebuilt_from_its_marks_and_targets(burnt_world: World) -> None:
     """The database alone is lost: keys, the home and the nodes are there still."""
-    world = furnished(rough_world) if not list(rough_world.lines("/api/targets/")) else rough_world
+    world = furnished(burnt_world) if not list(burnt_world.lines("/api/targets/")) else burnt_world
     tree = world.fresh("rebuilt")
     for name in ("stays", "goes", "comes-back"):
         (tree / name).write_bytes(name.encode() * 1000)
@@ -61,8 +68,8 @@ def test_a_site_is_rebuilt_from_its_marks_and_targets(rough_world: World) -> Non
     assert f"{tree.name}/comes-back" not in {row["path"] for row in world.json("orphan", "list")}
 
 
-def test_a_rebuild_tells_of_marks_whose_target_was_not_added_again(rough_world: World) -> None:
-    world = rough_world
+def test_a_rebuild_tells_of_marks_whose_target_was_not_added_again(burnt_world: World) -> None:
+    world = burnt_world
     tree = world.fresh("other-name")
     (tree / "f").write_bytes(b"data" * 1000)
     world.do("migrate", tree)
