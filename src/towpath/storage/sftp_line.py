@@ -125,9 +125,18 @@ def host_key(line: str) -> asyncssh.SSHKey:
     return asyncssh.import_public_key(" ".join(words[kinds[0] :] if kinds else words))
 
 
-@cache
+_ONE_LOOP = threading.Lock()
+
+
 def _loop() -> asyncio.AbstractEventLoop:
     """The one loop that all connections of this process run in, in a thread of its own."""
+    # A cache alone would let two threads that come at once make a loop each, and a connection belongs to one.
+    with _ONE_LOOP:
+        return _made_loop()
+
+
+@cache
+def _made_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="sftp", daemon=True).start()
     return loop
