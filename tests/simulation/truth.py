@@ -72,7 +72,7 @@ class Truth:
 
     furnish: Callable[[Tx], None]
     commits: int = 0
-    watch: Callable[[], None] = lambda: None
+    watch: Callable[[int], None] = lambda calls: None
     """Called after each commit."""
     fates: list[tuple[int, Fate]] = field(default_factory=list)
     """At which commits to come the hub dies: after so many more."""
@@ -139,7 +139,7 @@ class Desktop(Database):
         else:
             self.run_group(group)
         self._process.clockwork.note(f"commit {truth.commits} of {len(group)}, the hub {self._fate.value}")
-        truth.watch()
+        truth.watch(len(group))
         if self._fate is not Fate.LIVE:
             self._process.doom()
 

@@ -70,8 +70,8 @@ class Watch:
     """Looks at the truth after each commit, and at each effect for good."""
 
     ground: Ground
-    was_harmed: Callable[[int], bool]
-    """Whether anything was ever done to the node of that id which may cost an attempt."""
+    was_harmed: Callable[[int, bool], bool]
+    """Whether anything was ever done to the node of that id which may cost an attempt, or to any node of its site."""
     seen: dict[int, TaskRow] = field(default_factory=dict)
     wishes: dict[int, str] = field(default_factory=dict)
     """What was wanted of each job at the last look."""
@@ -79,8 +79,8 @@ class Watch:
     looks: int = 0
     _changes: int = 0
 
-    def look(self) -> None:
-        """After a commit."""
+    def look(self, calls: int) -> None:
+        """After a commit of so many calls: of several, a task may have come to another node and been lost there."""
         connection = raw()
         changes = connection.total_changes
         if changes - self._changes <= 1:
@@ -98,6 +98,7 @@ class Watch:
                 before = self.seen.get(row.id)
                 if before != row:
                     self._check_move(row, before, wanted, open_stage, by_job[job])
+                    self._check_attempts(row, before, calls)
                     self.seen[row.id] = row
             self.wishes[job] = wanted
         self.standing = self._standing()
@@ -120,9 +121,6 @@ class Watch:
     ) -> None:
         if before is not None and before.state in OVER and row.paths == before.paths:
             raise Wrong(f"task {row.id} left {before.state} for {row.state}")
-        spent = before is not None and before.node is not None and row.attempts > before.attempts
-        if before is not None and before.node is not None and spent and not self.was_harmed(before.node):
-            raise Wrong(f"task {row.id} spent an attempt, though nothing happened to its node")
         granted = row.state == STARTED and (before is None or before.run != row.run)
         if not granted:
             return
@@ -136,6 +134,12 @@ class Watch:
             self._check_order(row, rows)
         if raw().execute(KEPT, (row.id,)).fetchone() is not None:
             raise Wrong(f"task {row.id} was granted while its site, its queue or its node is kept from work")
+
+    def _check_attempts(self, row: TaskRow, before: TaskRow | None, calls: int) -> None:
+        if before is None or before.node is None or row.attempts <= before.attempts:
+            return
+        if not self.was_harmed(before.node, calls > 1):
+            raise Wrong(f"task {row.id} spent an attempt, though nothing happened to its node")
 
     def _is_new_wish(self, job: int, wanted: str) -> bool:
         """Whether people wished something in this very commit: what was granted in it may have been so before."""

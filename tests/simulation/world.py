@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -126,12 +127,14 @@ class World:
         """Something will be wrong for so long."""
         self.trouble_until = max(self.trouble_until, self.clockwork.now + seconds)
 
-    def _was_harmed(self, node_id: int) -> bool:
-        (name,) = raw().execute("SELECT name FROM nodes WHERE id = ?", (node_id,)).fetchone()
-        return next(node.harmed for node in self.nodes if node.name == name)
+    def _was_harmed(self, node_id: int, or_another: bool) -> bool:
+        name, site = raw().execute("SELECT name, site FROM nodes WHERE id = ?", (node_id,)).fetchone()
+        return any(
+            node.harmed for node in self.nodes if node.name == name or (or_another and node.site == site)
+        )
 
-    def _look(self) -> None:
-        self._checked(self.watch.look)
+    def _look(self, calls: int) -> None:
+        self._checked(partial(self.watch.look, calls))
 
     def _checked(self, check: Callable[[], None]) -> None:
         """A step's thread would take what is raised for the step's own failure: so it is kept."""
