@@ -1,6 +1,5 @@
 """`towpath user`: people, what they may do, and the links with which they set passwords."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -20,21 +19,14 @@ from towpath.cli.output import (
     say,
 )
 from towpath.cli.shapes import Link, User
+from towpath.domain.rights import Role
 
 app = typer.Typer(help="Add people, say what they may do, and let them set passwords.", no_args_is_help=True)
 
 
-class RoleName(StrEnum):
-    """What a person is to the hub."""
-
-    VIEWER = "viewer"
-    OPERATOR = "operator"
-    ADMINISTRATOR = "administrator"
-
-
 Name = Annotated[str, typer.Argument(metavar="NAME")]
-Role = Annotated[
-    RoleName,
+RoleOption = Annotated[
+    Role,
     typer.Option(
         "--role",
         help="viewer sees; operator also runs and pauses jobs; administrator also changes workflows, targets, people.",
@@ -73,16 +65,14 @@ def list_users(as_json: Json = False, as_lines: Jsonl = False, limit: Limit = No
 
 
 @app.command()
-def add(name: Name, role: Role = RoleName.VIEWER, as_json: Json = False) -> None:
+def add(name: Name, role: RoleOption = Role.VIEWER, as_json: Json = False) -> None:
     """Add a user; `towpath user link` lets them set a password, `towpath key add --user` makes them a key."""
     with open_hub() as hub:
         _print(hub.post("/api/auth/users/", {"name": name, "role": role}), as_json)
 
 
 @app.command()
-def role(
-    name: Name, role: Annotated[RoleName, typer.Argument(metavar="ROLE")], as_json: Json = False
-) -> None:
+def role(name: Name, role: Annotated[Role, typer.Argument(metavar="ROLE")], as_json: Json = False) -> None:
     """Make a user a viewer, an operator or an administrator, from their next call on."""
     with open_hub() as hub:
         _print(hub.patch(f"/api/auth/users/{segment(name)}/", {"role": role}), as_json)
