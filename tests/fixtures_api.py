@@ -17,7 +17,7 @@ import uvicorn
 
 from towpath.api.app import create_app
 from towpath.bus.keys import make_seed, public_key
-from towpath.config import HubSettings
+from towpath.config import Front, HubSettings
 from towpath.domain.paths import Code, ErrorClass
 from towpath.engine import grant, nodes, receive, registry, workflows
 from towpath.store import schema
@@ -113,7 +113,10 @@ def _serving(database: Database, settings: HubSettings) -> Iterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(database, settings, b"h" * 32, _hears, now), log_config=None, lifespan="off"
+            create_app(database, settings, b"h" * 32, _hears, now),
+            log_config=None,
+            lifespan="off",
+            proxy_headers=False,
         )
     )
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), name="api")
@@ -147,10 +150,23 @@ def laid(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 @pytest.fixture
 def api(laid: tuple[Path, str], tmp_path: Path) -> Iterator[Api]:
     """The API with a site whose node has said hello, and a key of ana's."""
+    with _running(laid, tmp_path, Front()) as running:
+        yield running
+
+
+@pytest.fixture
+def proxied_api(laid: tuple[Path, str], tmp_path: Path) -> Iterator[Api]:
+    """The same, where 127.0.0.1 is a proxy."""
+    with _running(laid, tmp_path, Front(proxies=("127.0.0.1",))) as running:
+        yield running
+
+
+@contextmanager
+def _running(laid: tuple[Path, str], tmp_path: Path, front: Front) -> Iterator[Api]:
     original, key = laid
     shutil.copyfile(original, tmp_path / "hub.db")
     settings = HubSettings(
-        tmp_path, f"sqlite:///{tmp_path / 'hub.db'}", "nats://127.0.0.1:1", max_body=200_000
+        tmp_path, f"sqlite:///{tmp_path / 'hub.db'}", "nats://127.0.0.1:1", max_body=200_000, front=front
     )
     database = Database(settings.database_url, now)
     database.start()

@@ -3,18 +3,21 @@
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from towpath.domain.errors import Mistake
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8420
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  names for it, and how to reach it from here
 
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where the API listens."""
+    """Where the API listens; port 0 is any that is free."""
 
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
@@ -23,27 +26,91 @@ class Listen:
     def parse(cls, text: str) -> "Listen":
         """`HOST:PORT`, `[IPv6]:PORT` or `:PORT`; raises `Mistake`."""
         host, colon, port = text.rpartition(":")
-        number = int(port) if port.isascii() and port.isdigit() else 0
-        if not colon or not 0 < number < 65536:
+        number = int(port) if port.isascii() and port.isdigit() else -1
+        if not colon or not 0 <= number < 65536:
             raise Mistake(
                 f"--listen: expected HOST:PORT such as {DEFAULT_HOST}:{DEFAULT_PORT}, found '{text}'"
             )
-        listen = cls(host.strip("[]") or DEFAULT_HOST, number)
-        if listen.host not in LOOPBACK:
-            raise Mistake(
-                f"--listen {text}: expected an address of this machine's loopback ({DEFAULT_HOST}), since API keys"
-                " would cross the network in the clear; put a TLS proxy in front of the hub to open it to others"
-            )
-        return listen
+        return cls(host.strip("[]") or DEFAULT_HOST, number)
 
     @property
-    def url(self) -> str:
-        """The URL of the API."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return is_loopback(self.host)
+
+    @property
+    def here(self) -> "Listen":
+        """Where this machine itself reaches it: one that listens everywhere is reached on the loopback."""
+        return Listen(EVERYWHERE.get(self.host, self.host), self.port)
 
     def __str__(self) -> str:
-        return self.url.removeprefix("http://")
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, as a URL names it, is this machine and nothing else."""
+    return host in LOOPBACK
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """How the API is reached; raises `Mistake` for a way on which keys and passwords could be read."""
+
+    listen: Listen = Listen()
+    cert: Path | None = None
+    """The certificate's file, PEM, with those between it and its authority behind it; None = plain HTTP."""
+    key: Path | None = None
+    """The file of the certificate's private key."""
+    proxies: tuple[str, ...] = ()
+    """Addresses and networks of proxies: what they say of whom they speak for is believed, and of nobody else."""
+    url: str = ""
+    """Under which others reach it, where that is not where it listens."""
+
+    def __post_init__(self) -> None:
+        if (self.cert is None) != (self.key is None):
+            given, missing = ("--tls-key", "--tls-cert") if self.cert is None else ("--tls-cert", "--tls-key")
+            raise Mistake(f"{given}: expected {missing} with it, found it alone")
+        for proxy in self.proxies:
+            _check_proxy(proxy)
+        if self.url:
+            _check_url(self.url)
+        if self.cert is None and not self.proxies and not self.listen.is_loopback:
+            raise Mistake(
+                f"--listen {self.listen}: expected --tls-cert and --tls-key, or --behind-proxy with the address of a"
+                " proxy that speaks TLS, where others than this machine can reach it; found neither, and keys and"
+                " passwords would cross the network in the clear"
+            )
+
+    @property
+    def url_here(self) -> str:
+        """Under which this machine itself reaches it."""
+        return f"{'http' if self.cert is None else 'https'}://{self.listen.here}"
+
+    @property
+    def is_for_proxies_alone(self) -> bool:
+        """Whether it speaks plain HTTP where others could come too, who are to be refused."""
+        return self.cert is None and not self.listen.is_loopback
+
+
+def _check_proxy(text: str) -> None:
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        raise Mistake(f"--behind-proxy: expected an address or a network, found '{text}'") from None
+    if network.prefixlen == 0:
+        raise Mistake(f"--behind-proxy: expected the addresses of proxies, found every address ({text})")
+
+
+def _check_url(text: str) -> None:
+    try:
+        parts = urlsplit(text)
+        sound = bool(parts.hostname) and parts.port != 0 and not parts.path.strip("/")
+    except ValueError:
+        sound = False
+    if not sound or parts.scheme not in ("http", "https") or "@" in text:
+        raise Mistake(f"--url: expected https://HOST or https://HOST:PORT, found '{text}'")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise Mistake(f"--url: expected https:// for a host other than this machine, found '{text}'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +123,8 @@ class HubSettings:
     """Where the truth is kept: `sqlite:///file` or `postgresql+psycopg://…`."""
     bus_url: str
     """The NATS server, or servers with commas between, that nodes and hub meet on."""
-    listen: Listen = Listen()
-    """Where the API listens."""
+    front: Front = Front()
+    """How the API is reached."""
     heartbeat: float = 5.0
     """Seconds between a node's heartbeats."""
     lease_beats: int = 4

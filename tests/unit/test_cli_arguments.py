@@ -81,10 +81,10 @@ def test_a_site_that_holds_the_hubs_own_home_is_refused(tmp_path: Path) -> None:
 
 def test_a_site_stays_where_it_was(tmp_path: Path) -> None:
     before = Remembered("127.0.0.1:9", {"oslo": str(tmp_path)}, None)
-    merged = merge(before, None, {"rome": "/r"}, None)
+    merged = merge(before, {"rome": "/r"}, None)
     assert merged == Remembered("127.0.0.1:9", {"oslo": str(tmp_path), "rome": "/r"}, None)
     with pytest.raises(Mistake, match="as before; found /elsewhere"):
-        merge(before, None, {"oslo": "/elsewhere"}, None)
+        merge(before, {"oslo": "/elsewhere"}, None)
 
 
 def test_a_home_stays_with_the_database_that_it_began_with() -> None:

@@ -1,11 +1,14 @@
 """Where the command line finds the hub, and what a home remembers."""
 
 import os
+import re
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from towpath.cli.front import FrontAsked, front_of, with_front
 from towpath.cli.home import (
     Connection,
     Home,
@@ -18,7 +21,7 @@ from towpath.cli.home import (
     write_remembered,
 )
 from towpath.cli.keyfile import load_hub_key, load_or_make_key
-from towpath.config import Listen, read_heartbeat, read_key_file
+from towpath.config import Front, Listen, read_heartbeat, read_key_file
 from towpath.domain.errors import Mistake
 
 
@@ -116,22 +119,61 @@ def test_what_up_was_told_is_remembered_whatever_the_bytes_of_a_directory(home: 
         (":9000", "http://127.0.0.1:9000"),
         ("[::1]:9000", "http://[::1]:9000"),
         ("localhost:1", "http://localhost:1"),
+        ("127.0.0.1:0", "http://127.0.0.1:0"),
     ],
 )
 def test_an_address_on_the_loopback_is_taken(text: str, url: str) -> None:
-    assert Listen.parse(text).url == url
+    assert Front(Listen.parse(text)).url_here == url
     assert Listen.parse(str(Listen.parse(text))) == Listen.parse(text)
 
 
-@pytest.mark.parametrize("text", ["", "8420", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:70000", "127.0.0.1:x"])
+@pytest.mark.parametrize("text", ["", "8420", "127.0.0.1:", "127.0.0.1:-1", "127.0.0.1:70000", "127.0.0.1:x"])
 def test_an_address_without_a_port_is_refused(text: str) -> None:
     with pytest.raises(Mistake, match=r"--listen: expected HOST:PORT"):
         Listen.parse(text)
 
 
-def test_plain_http_is_refused_off_loopback() -> None:
-    with pytest.raises(Mistake, match=r"0\.0\.0\.0:80: expected an address of this machine's loopback"):
-        Listen.parse("0.0.0.0:80")
+def test_plain_http_is_refused_off_loopback_but_to_proxies() -> None:
+    listen = Listen.parse("0.0.0.0:80")
+    with pytest.raises(Mistake, match=r"0\.0\.0\.0:80: expected --tls-cert and --tls-key, or --behind-proxy"):
+        Front(listen)
+    assert Front(listen, proxies=("10.0.0.1",)).url_here == "http://127.0.0.1:80"
+    assert Front(listen, Path("c"), Path("k")).url_here == "https://127.0.0.1:80"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        ({"cert": Path("c")}, "--tls-cert: expected --tls-key with it, found it alone"),
+        ({"key": Path("k")}, "--tls-key: expected --tls-cert with it, found it alone"),
+        ({"proxies": ("proxy",)}, "--behind-proxy: expected an address or a network, found 'proxy'"),
+        ({"proxies": ("0.0.0.0/0",)}, "expected the addresses of proxies, found every address"),
+        ({"url": "hub.example"}, "--url: expected https://HOST or https://HOST:PORT, found 'hub.example'"),
+        ({"url": "http://hub.example"}, "expected https:// for a host other than this machine"),
+        ({"url": "https://hub.example/x"}, "--url: expected https://HOST"),
+        ({"url": "https://ana:secret@hub.example"}, "--url: expected https://HOST"),
+    ],
+)
+def test_a_front_that_is_half_said_or_unsafe_is_refused(wrong: dict[str, Any], text: str) -> None:
+    with pytest.raises(Mistake, match=re.escape(text)):
+        Front(**wrong)
+
+
+def test_any_free_port_is_the_one_that_the_home_had_before() -> None:
+    asked = FrontAsked("127.0.0.1:0")
+    before = Remembered("127.0.0.1:9", {"oslo": "/o"})
+    assert with_front(before, before, asked).listen == "127.0.0.1:9"
+    assert with_front(Remembered(), Remembered(), asked).listen == "127.0.0.1:0"
+    assert with_front(before, before, FrontAsked("localhost:0")).listen == "localhost:0"
+
+
+def test_how_the_hub_is_reached_is_remembered_until_it_is_told_otherwise() -> None:
+    asked = FrontAsked(cert=Path("/c"), key=Path("/k"), proxies=["10.0.0.1"], url="https://hub.example/")
+    told = with_front(Remembered(), Remembered(), asked)
+    assert with_front(told, told, FrontAsked()) == told
+    assert front_of(told) == Front(Listen(), Path("/c"), Path("/k"), ("10.0.0.1",), "https://hub.example")
+    plain = with_front(told, told, FrontAsked(plain=True, url=""))
+    assert front_of(plain) == Front()
 
 
 def test_the_heartbeat_comes_from_the_environment() -> None:

@@ -34,6 +34,7 @@ from towpath.api import (
 from towpath.api.bodies import LimitBodies
 from towpath.api.context import Context
 from towpath.api.door import check_table, let_in
+from towpath.api.edge import Edge
 from towpath.api.tokens import Tokens
 from towpath.config import HubSettings
 from towpath.store.database import Database
@@ -102,6 +103,7 @@ def create_app(
     app.state.context = Context(database, settings, hub_key, hears_bus, clock, Tokens(hub_key))
     problems.install(app)
     app.add_middleware(LimitBodies, limit=settings.max_body)
+    app.add_middleware(Edge, front=settings.front)
     for router in OPEN_TO_ALL:
         app.include_router(router)
     for router in FOR_CALLERS:

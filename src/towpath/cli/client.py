@@ -1,5 +1,6 @@
 """The hub as the command line sees it: HTTP, with each error as one line."""
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
@@ -48,9 +49,9 @@ class Hub:
             timeout=httpx.Timeout(60, connect=10),
             # A proxy for the outside world knows nothing of this machine's loopback.
             trust_env=url.host not in LOOPBACK,
-            # Without TLS, the authorities' certificates need not be read, which would take longer than all else.
-            verify=url.scheme != "http",
+            verify=_trusted(url.scheme, connection.ca),
         )
+        self._name = connection.name
 
     def __enter__(self) -> Self:
         return self
@@ -129,6 +130,8 @@ class Hub:
         for name, value in self._http.headers.items():
             request.headers.setdefault(name, value)
         request.extensions = {"timeout": (timeout or self._http.timeout).as_dict()}
+        if self._name is not None:
+            request.extensions["sni_hostname"] = self._name
         return request
 
     def _send(self, request: httpx.Request, repeatable: bool) -> bytes:
@@ -150,6 +153,10 @@ class Hub:
 
     def _unreachable(self, error: httpx.TransportError) -> Unreachable:
         text = str(error) or type(error).__name__
+        if "CERTIFICATE_VERIFY_FAILED" in text:
+            return Unreachable(
+                f"{self.url} is not trusted ({text}); --ca FILE, or TOWPATH_CA, says whose certificates are"
+            )
         return Unreachable(f"hub not reachable at {self.url} ({text}); is it up? (towpath up)")
 
     def _refuse(self, response: httpx.Response) -> None:
@@ -165,6 +172,23 @@ class Hub:
         if response.status_code == httpx.codes.NOT_FOUND:
             raise NotFound(detail)
         raise Mistake(detail)
+
+
+def _trusted(scheme: str, ca: str | None) -> ssl.SSLContext | bool:
+    """Whose certificates are believed."""
+    if scheme == "http":
+        # Without TLS, the authorities' certificates need not be read, which would take longer than all else.
+        return False
+    if ca is None:
+        return True
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        found = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise Mistake(f"--ca {ca}: expected certificates of authorities in PEM, found: {found}") from None
+    # So the hub's own certificate, which no authority of the file has signed, may stand there too.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
 
 
 def _split(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from towpath.bus.keys import load_or_make_seed, public_key
 from towpath.bus.server_config import NodeKey
+from towpath.cli.front import connection_here
 from towpath.cli.home import NODE, Connection, Home, find_connection, write_connection
 from towpath.cli.keyfile import load_hub_key, load_or_make_key
-from towpath.config import Listen, read_key_file
+from towpath.config import Front, read_key_file
 from towpath.engine import keys, registry
 from towpath.store import schema
 from towpath.store.database import Database, Tx
@@ -30,12 +31,12 @@ class Ground:
         """Let go of the database."""
         self._database.stop()
 
-    def admit_client(self, listen: Listen) -> None:
+    def admit_client(self, front: Front) -> None:
         """Write `client.toml`, with the key that it had before if the hub knows that one."""
         known = find_connection(self._home)
         with self._database.writing() as tx:
             key = _key_that_opens(tx, known) or registry.make_api_key(tx, _login_name())
-        connection = Connection(listen.url, key)
+        connection = connection_here(front, key)
         if connection != known:
             write_connection(self._home, connection)
 

@@ -45,6 +45,11 @@ class Home:
         return self.root / "run" / "status.json"
 
     @property
+    def url_file(self) -> Path:
+        """Where the hub of this home was last reached from this machine."""
+        return self.root / "run" / "url"
+
+    @property
     def database_url(self) -> str:
         """The embedded database."""
         return f"sqlite:///{self.root / 'hub.db'}"
@@ -88,6 +93,11 @@ class Remembered(msgspec.Struct, frozen=True):
     database: str | None = None
     nodes: tuple[str, ...] = ()
     """Further nodes of these sites, as `SITE/NODE`: each site has one without being named here."""
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    proxies: tuple[str, ...] = ()
+    url: str = ""
+    """Under which others reach the hub."""
 
     def places(self) -> dict[str, str]:
         """What workers run: site, or `SITE/NODE` of a further one, → directory."""
@@ -100,6 +110,10 @@ class Connection(msgspec.Struct, frozen=True):
 
     url: str
     api_key: str
+    ca: str | None = None
+    """The file, PEM, of the authorities that are trusted, or of the hub's own certificate; None = the usual ones."""
+    name: str | None = None
+    """The host that the hub's certificate names, where that is not the URL's."""
 
 
 def home_of(given: Path | None, env: Mapping[str, str]) -> Home:
@@ -139,15 +153,18 @@ def find_connection(home: Home) -> Connection | None:
 
 def write_connection(home: Home, connection: Connection) -> None:
     """Write `client.toml`, readable by its owner only."""
-    lines = [f"url = {json.dumps(connection.url)}", f"api_key = {json.dumps(connection.api_key)}", ""]
-    replace_file(home.client_file, "\n".join(lines))
+    told = {name: value for name, value in msgspec.to_builtins(connection).items() if value is not None}
+    replace_file(home.client_file, "".join(f"{name} = {json.dumps(value)}\n" for name, value in told.items()))
 
 
 def connection_of(env: Mapping[str, str]) -> Connection:
-    """`TOWPATH_URL` and `TOWPATH_API_KEY`, else `client.toml` of the home; raises `Mistake` where there is neither."""
-    url, key = env.get("TOWPATH_URL"), env.get("TOWPATH_API_KEY")
+    """`TOWPATH_URL` and `TOWPATH_API_KEY`, else `client.toml` of the home; raises `Mistake` where there is neither.
+
+    `TOWPATH_CA` comes before what that file says of authorities.
+    """
+    url, key, ca = env.get("TOWPATH_URL"), env.get("TOWPATH_API_KEY"), env.get("TOWPATH_CA") or None
     if url and key:
-        return Connection(url, key)
+        return Connection(url, key, ca)
     if url or key:
         given, missing = ("TOWPATH_URL", "TOWPATH_API_KEY") if url else ("TOWPATH_API_KEY", "TOWPATH_URL")
         raise Mistake(f"{given} is set, but {missing} is not")
@@ -158,7 +175,7 @@ def connection_of(env: Mapping[str, str]) -> Connection:
             f"no hub: {home.client_file} does not exist; start one with `towpath up`,"
             " or set TOWPATH_HOME, or TOWPATH_URL and TOWPATH_API_KEY"
         )
-    return connection
+    return msgspec.structs.replace(connection, ca=ca) if ca else connection
 
 
 def replace_file(path: Path, text: str) -> None:

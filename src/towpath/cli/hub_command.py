@@ -2,13 +2,15 @@
 
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from towpath.cli.database_option import read_database
-from towpath.cli.home import home_of
+from towpath.cli.front import CertOption, KeyOption, ProxyOption, UrlOption, read_front
+from towpath.cli.home import home_of, replace_file
 from towpath.cli.logs import log_as_json
 from towpath.config import HubSettings, Listen, read_heartbeat, read_keep_days, read_key_file
 from towpath.domain.errors import Mistake
@@ -18,7 +20,7 @@ HomeOption = Annotated[
 ]
 
 
-def hub(
+def hub(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     bus: Annotated[
         str, typer.Option("--bus", metavar="URL", help="nats://HOST:PORT, several with commas between.")
     ],
@@ -30,23 +32,33 @@ def hub(
             help="postgresql://USER@HOST/NAME, the password elsewhere; TOWPATH_DATABASE, else sqlite:///HOME/hub.db.",
         ),
     ] = None,
-    listen: Annotated[str, typer.Option("--listen", metavar="HOST:PORT")] = str(Listen()),
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="HOST:PORT", help="Port 0: any that is free.")
+    ] = str(Listen()),
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
+    behind_proxy: ProxyOption = None,
+    url: UrlOption = None,
     home: HomeOption = None,
 ) -> int:
     """Run a hub: the API, and the desk that nodes talk to over the bus."""
+    front = read_front(listen, tls_cert, tls_key, behind_proxy, url)
     place = home_of(home, os.environ)
     place.make()
+    sockets = [bind(front.listen)]
+    front = replace(front, listen=Listen(front.listen.host, sockets[0].getsockname()[1]))
     settings = HubSettings(
         home=place.root,
         database_url=read_database(database, os.environ, place.database_url),
         bus_url=bus,
-        listen=Listen.parse(listen),
+        front=front,
         heartbeat=read_heartbeat(os.environ),
         keep_days=read_keep_days(os.environ),
         given_key=read_key_file(os.environ),
     )
+    replace_file(place.url_file, front.url_here + "\n")
+    print(f"hub at {front.url_here}", flush=True)
     log_as_json()
-    sockets = [bind(settings.listen)]
     # Loaded only here: no other command needs the hub's rooms.
     import asyncio  # noqa: PLC0415
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
@@ -15,11 +16,18 @@ from towpath.bus.connection import HubLink
 from towpath.bus.keys import load_or_make_seed
 from towpath.bus.settings import BusSettings
 from towpath.cli.alone import alone
+from towpath.cli.certificate import Certificate
 from towpath.cli.keyfile import load_hub_key
-from towpath.config import HubSettings
+from towpath.config import Front, HubSettings
+from towpath.domain.errors import Mistake
 from towpath.hub.desk import Desk
 from towpath.store import schema
 from towpath.store.database import Database
+
+RENEW_SECONDS = 1.0
+"""Seconds between two looks at the certificate's files."""
+
+log = structlog.get_logger()
 
 
 def now() -> int:
@@ -29,6 +37,7 @@ def now() -> int:
 
 async def serve_hub(settings: HubSettings, sockets: list[socket.socket]) -> None:
     """Serve until SIGTERM or SIGINT, then end in good order."""
+    certificate = _certificate(settings.front)
     with alone(settings):
         hub_key = load_hub_key(settings.key_file, settings.given_key)
         schema.upgrade(settings.database_url)
@@ -36,9 +45,8 @@ async def serve_hub(settings: HubSettings, sockets: list[socket.socket]) -> None
         database.start()
         try:
             async with open_desk(database, settings, hub_key) as link:
-                await _serve_api(
-                    create_app(database, settings, hub_key, link.is_reachable, now), settings, sockets
-                )
+                app = create_app(database, settings, hub_key, link.is_reachable, now)
+                await _serve_api(app, settings, sockets, certificate)
         finally:
             database.stop()
 
@@ -55,21 +63,52 @@ async def open_desk(database: Database, settings: HubSettings, hub_key: bytes) -
         await desk.stop()
 
 
-async def _serve_api(app: FastAPI, settings: HubSettings, sockets: list[socket.socket]) -> None:
-    server = _Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            timeout_graceful_shutdown=round(settings.drain_seconds),
-        )
+def _certificate(front: Front) -> Certificate | None:
+    if front.cert is None or front.key is None:
+        return None
+    return Certificate(front.cert, front.key)
+
+
+async def _serve_api(
+    app: FastAPI, settings: HubSettings, sockets: list[socket.socket], certificate: Certificate | None
+) -> None:
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # The API's own edge believes what listed proxies say; the server would believe any program of this machine.
+        proxy_headers=False,
+        lifespan="off",
+        timeout_graceful_shutdown=round(settings.drain_seconds),
+        ssl_context_factory=None if certificate is None else lambda _config, _make: certificate.context,
     )
+    server = _Server(config)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
-    await server.serve(sockets)
+    renewing = [] if certificate is None else [loop.create_task(_renew_for_ever(certificate))]
+    try:
+        await server.serve(sockets)
+    finally:
+        for task in renewing:
+            task.cancel()
+
+
+async def _renew_for_ever(certificate: Certificate) -> None:
+    """Take the certificate up soon after it was renewed."""
+    told = ""
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        try:
+            if certificate.renew():
+                log.info("the certificate was taken up anew")
+            told = ""
+        except Mistake as error:
+            # Said once: the files may be half-way through a renewal, or stay wrong for days.
+            if str(error) != told:
+                log.warning("the certificate stays as it was", error=str(error))
+            told = str(error)
 
 
 class _Server(uvicorn.Server):

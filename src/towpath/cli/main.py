@@ -49,11 +49,18 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _towpath(
+    ca: Annotated[
+        str | None,
+        typer.Option("--ca", metavar="FILE", help="Authorities that may vouch for the hub; or TOWPATH_CA."),
+    ] = None,
     _version: Annotated[
         bool, typer.Option("--version", help="Say the version.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
     """Runs data workflows over many sites: start with `towpath up --site NAME=DIR`."""
+    if ca is not None:
+        # Every command finds its hub by the environment, and by what its home says.
+        os.environ["TOWPATH_CA"] = ca
 
 
 app.command("up")(up.up)

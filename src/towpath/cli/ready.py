@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 
 from towpath.cli.errors import HubBug
-from towpath.cli.home import NODE, Connection, Home, Remembered, find_connection
+from towpath.cli.front import connection_here, front_of
+from towpath.cli.home import NODE, Home, Remembered, find_connection
 from towpath.cli.hubs import open_hub
 from towpath.cli.output import say
 from towpath.cli.running import Status, is_running, read_status
 from towpath.cli.shapes import Site, Sites
-from towpath.config import Listen
 from towpath.domain.errors import Mistake
 
 PATIENCE_SECONDS = 60.0
@@ -72,7 +72,7 @@ def _missing(home: Home, remembered: Remembered) -> _Missing | None:
             name = child.role if child.site is None else f"the {child.role} of site {child.site}"
             return _Missing(name, home.log(child.role, child.site), child.restarts)
     # The file may still have the address of an earlier run.
-    with open_hub(Connection(Listen.parse(remembered.listen).url, connection.api_key)) as hub:
+    with open_hub(connection_here(front_of(remembered), connection.api_key)) as hub:
         try:
             hub.get("/api/health")
             sites = msgspec.json.decode(hub.get("/api/sites/"), type=Sites).results

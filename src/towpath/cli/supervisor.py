@@ -16,10 +16,10 @@ from towpath.bus.server import NatsChild, ServerFailed
 from towpath.cli.children import DRAIN_SECONDS, GRACE_SECONDS, Command, Slot, environment, trim_log
 from towpath.cli.database_option import read_database
 from towpath.cli.errors import Exit
+from towpath.cli.front import arguments_of, front_of
 from towpath.cli.ground import Ground
 from towpath.cli.home import NODE, Home, read_remembered
 from towpath.cli.running import Child, Status, born_at, write_status
-from towpath.config import Listen
 
 TICK_SECONDS = 1.0
 
@@ -57,11 +57,11 @@ class Supervisor:
         self._home = home
         self._signals = Signals()
         self._remembered = read_remembered(home)
-        self._listen = Listen.parse(self._remembered.listen)
+        self._front = front_of(self._remembered)
         self._env = environment(os.environ)
         self._database_url = self._remembered.database or home.database_url
         self._ground = Ground(home, read_database(self._database_url, os.environ, self._database_url))
-        self._ground.admit_client(self._listen)
+        self._ground.admit_client(self._front)
         for place in self._remembered.places():
             self._ground.admit(place)
         server = self._remembered.nats_server
@@ -165,7 +165,7 @@ class Supervisor:
             for slot in self._slots
         ]
         try:
-            write_status(self._home, Status(os.getpid(), self._listen.url, children))
+            write_status(self._home, Status(os.getpid(), self._front.url_here, children))
         except OSError as error:
             # A full disk passes, and what is kept alive must not die of it: told again at the next turn.
             _log(f"the status could not be written: {error}")
@@ -180,7 +180,7 @@ class Supervisor:
     def _hub_arguments(self) -> tuple[str, ...]:
         home = self._home
         place = ("--home", str(home.root), "--database", self._database_url)
-        return ("hub", *place, "--bus", self._nats.url, "--listen", str(self._listen))
+        return ("hub", *place, "--bus", self._nats.url, *arguments_of(self._front))
 
     def _worker(self, place: str, directory: str) -> Slot:
         site, _, node = place.partition("/")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,17 @@ from towpath.cli import ready
 from towpath.cli.children import GRACE_SECONDS, environment, spawn
 from towpath.cli.database_option import check_option, read_database, without_password
 from towpath.cli.errors import Exit
+from towpath.cli.front import (
+    CertOption,
+    FrontAsked,
+    KeyOption,
+    PlainOption,
+    ProxyOption,
+    UrlOption,
+    connection_here,
+    front_of,
+    with_front,
+)
 from towpath.cli.home import NODE, Home, Remembered, home_of, read_remembered, write_remembered
 from towpath.cli.hub_command import HomeOption, bind
 from towpath.cli.output import Column, Format, Json, Rows, print_list, say
@@ -39,11 +51,19 @@ CHILDREN = Rows(
 )
 
 
-def up(
+def up(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     home: HomeOption = None,
     listen: Annotated[
-        str | None, typer.Option("--listen", metavar="HOST:PORT", help="127.0.0.1:8420, or as before.")
+        str | None,
+        typer.Option(
+            "--listen", metavar="HOST:PORT", help="127.0.0.1:8420, or as before; port 0: any that is free."
+        ),
     ] = None,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
+    behind_proxy: ProxyOption = None,
+    url: UrlOption = None,
+    plain: PlainOption = False,
     site: Annotated[
         list[str] | None,
         typer.Option("--site", metavar="NAME=DIR", help="A site and its directory; repeatable; remembered."),
@@ -69,17 +89,23 @@ def up(
     place.make()
     before = read_remembered(place)
     named = without_password(read_database(database, os.environ, "")) or None
-    remembered = with_database(merge(before, listen, sites, nats_server), before, named)
-    remembered = with_nodes(remembered, node or [])
+    remembered = with_database(merge(before, sites, nats_server), before, named)
+    asked = FrontAsked(listen, tls_cert, tls_key, behind_proxy, url, plain)
+    remembered = with_nodes(with_front(remembered, before, asked), node or [])
     lock = take_lock(place)
     if lock is None:
-        return _join(place, remembered)
-    Listen.parse(remembered.listen)
+        return _join(place, remembered, before)
+    return _bring_up(place, lock, _settled(remembered, listen), detach)
+
+
+def _bring_up(place: Home, lock: int, remembered: Remembered, detach: bool) -> int:
+    front = front_of(remembered)
+    connection_here(front, "")
     # Loaded only here: no other command needs the bus.
     from towpath.bus.server import find_server  # noqa: PLC0415
 
     find_server(Path(remembered.nats_server) if remembered.nats_server else None)
-    bind(Listen.parse(remembered.listen)).close()
+    bind(front.listen).close()
     write_remembered(place, remembered)
     supervisor = _start(place, lock, tied=not detach)
     try:
@@ -114,7 +140,22 @@ def read_sites(given: Sequence[str], home: Home) -> dict[str, str]:
     return sites
 
 
-def merge(before: Remembered, listen: str | None, sites: dict[str, str], server: Path | None) -> Remembered:
+def _settled(told: Remembered, asked: str | None) -> Remembered:
+    """What is remembered, with a port that is free, where any was asked for."""
+    if asked is None or Listen.parse(asked).port:
+        return told
+    listen = Listen.parse(told.listen)
+    if listen.port:
+        with suppress(Mistake):
+            bind(listen).close()
+            return told
+    # Loaded only here: no other command needs the bus.
+    from towpath.bus.ports import free_port  # noqa: PLC0415
+
+    return msgspec.structs.replace(told, listen=str(Listen(listen.host, free_port(listen.host))))
+
+
+def merge(before: Remembered, sites: dict[str, str], server: Path | None) -> Remembered:
     """What was told before and what is told now; raises `Mistake` where a site has moved."""
     for name, place in sites.items():
         if before.sites.get(name, place) != place:
@@ -122,12 +163,10 @@ def merge(before: Remembered, listen: str | None, sites: dict[str, str], server:
     for name, place in before.sites.items():
         if name not in sites and not Path(place).is_dir():
             say(f"site {name}: {place} is not there; its worker cannot start until it is")
-    return Remembered(
-        listen=before.listen if listen is None else str(Listen.parse(listen)),
+    return msgspec.structs.replace(
+        before,
         sites={**before.sites, **sites},
         nats_server=before.nats_server if server is None else str(server.absolute()),
-        database=before.database,
-        nodes=before.nodes,
     )
 
 
@@ -181,14 +220,20 @@ def _wait_until_up(home: Home, remembered: Remembered, supervisor: subprocess.Po
     _greet(home, remembered)
 
 
-def _join(home: Home, remembered: Remembered) -> int:
+def _join(home: Home, remembered: Remembered, before: Remembered) -> int:
     """A supervisor runs here: let it take up new sites and restart what is dead."""
     pid = supervisor_of(home)
     status_now = ready.wait_for_status(home)
     if pid is None or status_now is None:
         raise Mistake(f"{home.root}: the hub that ran here has just stopped; try again")
-    if Listen.parse(remembered.listen).url != status_now.url:
+    front = front_of(remembered)
+    if front.url_here != status_now.url:
         raise Mistake(f"--listen {remembered.listen}: the hub runs at {status_now.url}; `towpath down` first")
+    if front != front_of(before):
+        raise Mistake(
+            "expected --tls-cert, --tls-key, --behind-proxy and --url as the hub that runs was told, found others;"
+            " `towpath down` first"
+        )
     write_remembered(home, remembered)
     os.kill(pid, signal.SIGHUP)
     ready.wait(home, remembered, lambda: is_running(home))
@@ -197,7 +242,8 @@ def _join(home: Home, remembered: Remembered) -> int:
 
 
 def _greet(home: Home, remembered: Remembered) -> None:
-    print(f"hub up at {Listen.parse(remembered.listen).url}")
+    front = front_of(remembered)
+    print(f"hub up at {front.url or front.url_here}")
     print(f"home {home.root}")
     for name, place in remembered.sites.items():
         print(f"site {name}: {place} (unguarded: where a file is a stub, root, and so a backup, reads zeros)")
