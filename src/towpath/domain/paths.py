@@ -126,7 +126,8 @@ def is_clean(path: bytes) -> bool:
         return True
     if len(path) > 4096 or b"\0" in path:
         return False
-    return not any(part in (b"", b".", b"..") for part in path.split(b"/"))
+    between = b"/%b/" % path
+    return not (b"//" in between or b"/./" in between or b"/../" in between)
 
 
 def depth(path: bytes) -> int:

@@ -102,11 +102,12 @@ def dress_like(fd: int, found: os.stat_result, attributes: Attributes, owners: O
     return allowed_mode(fd, modes.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
 
 
-def make_parents(root: Root, path: bytes) -> None:
-    """Make the directories above a path, those that are not there, with the usual mode."""
-    parts = path.split(b"/")[:-1]
+def make_parents(root: Root, path: bytes) -> bool:
+    """Make the directories above a path, those that are not there, with the usual mode; whether the lowest is new."""
+    parts, made = path.split(b"/")[:-1], False
     for depth in range(1, len(parts) + 1):
-        make_directory(root, b"/".join(parts[:depth]))
+        made = make_directory(root, b"/".join(parts[:depth]))
+    return made
 
 
 def make_directory(root: Root, path: bytes) -> bool:

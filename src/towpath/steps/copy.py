@@ -5,18 +5,20 @@ import os
 import stat as modes
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from towpath.domain.catalogue import COPY, StepSpec
 from towpath.domain.paths import Code, ErrorClass, Kind, PathOutcome, is_beneath
-from towpath.hsm import make, private
+from towpath.hsm import make, nameless, private
+from towpath.hsm.content import copy_content
 from towpath.hsm.fill import Filling, version_of
 from towpath.hsm.look import Look, NotRegular, erase_mark, look
 from towpath.hsm.mark import Standing
-from towpath.hsm.metadata import Owners, directory_record, is_sparse, link_record
+from towpath.hsm.metadata import Owners, directory_record, link_record
+from towpath.hsm.nameless import Nascent
 from towpath.steps.files import closed, edited
 from towpath.steps.groups import Groups, room_for
 from towpath.steps.names import Names, link_to
@@ -37,7 +39,10 @@ from towpath.steps.reading import settle
 from towpath.storage.durable import Durable
 from towpath.storage.protocol import StorageError
 
-PIECE: Final = 1024 * 1024
+GROUP: Final = 1000
+"""How many copies are synced, and take their places, together: each keeps a descriptor open until then."""
+LONGEST: Final = 4.0
+"""Seconds that a group waits for others at most; a death costs no more than what was copied in them."""
 STANDS: Final = "something else stands where its copy would go"
 MOVED: Final = "what stands where its copy goes was changed meanwhile"
 CHANGED: Final = "the file was changed while it was copied"
@@ -45,11 +50,10 @@ CHANGED: Final = "the file was changed while it was copied"
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A copy that stands under its private name, open and locked; `there` is what it is to replace."""
+    """A copy that is whole and open, and on its way to its place; `there` is what it is to replace."""
 
     item: Item
-    place: bytes
-    fd: int
+    file: Nascent
     mode: int
     size: int
     there: os.stat_result | None
@@ -83,7 +87,7 @@ class Copy:
             return
         with closing(Durable(placing.root)) as durable:
             run = _Run(context, placing, durable, _Shared(self._names, self._room))
-            groups = Groups(run.commit, abandon=run.abandon)
+            groups = Groups(run.commit, most=GROUP, longest=LONGEST, abandon=run.abandon)
             directories = [item for item in context.items if item.kind is Kind.DIRECTORY]
             others = [item for item in context.items if item.kind is not Kind.DIRECTORY]
             yield from groups.outcomes(context, lambda item: run.work(item, groups), others)
@@ -112,6 +116,8 @@ class _Run:
         self._replace: str = arguments["replace"]
         self._abort_missing: bool = arguments["abort_missing"]
         self._owners = Owners(arguments["default_uid"], arguments["default_gid"])
+        self._new: set[bytes] = set()
+        """Directories that this run has made: nothing of ours, or of others, was there before."""
 
     # Files and links ------------------------------------------------------------------------------------------
 
@@ -134,10 +140,16 @@ class _Run:
             return failed(item, "a file that is not ours stands where its private file would be made")
         if not isinstance(made, Made):
             return made
-        if self._room.acquire(blocking=False):
+        if self._has_room(groups):
             return groups.join(item, made)
         [outcome] = self._commit_alone(made)
         return outcome
+
+    def _has_room(self, groups: Groups[Made]) -> bool:
+        if self._room.acquire(blocking=False):
+            return True
+        groups.flush()
+        return self._room.acquire(blocking=False)
 
     def _is_itself(self, path: bytes, place: bytes) -> bool:
         return self._root is self._placing.root and path == place
@@ -152,14 +164,21 @@ class _Run:
             return self._make(item, place, found, there)
         except FileNotFoundError:
             self._root.stat(item.path)
-            make.make_parents(self._placing.root, place)
+            if make.make_parents(self._placing.root, place):
+                self._new.add(place.rpartition(b"/")[0])
             return self._make(item, place, found, there)
 
     def _there(self, place: bytes) -> os.stat_result | None:
+        """What stands at a place, if anything; in a new directory that is left to the move to find out."""
+        if self._is_in_new(place):
+            return None
         try:
             return self._placing.root.stat(place)
         except GONE:
             return None
+
+    def _is_in_new(self, place: bytes) -> bool:
+        return place.rpartition(b"/")[0] in self._new
 
     def _kept(self, item: Item, found: os.stat_result, there: os.stat_result) -> PathOutcome | None:
         """The outcome where what stands there stays; None where it is to make room."""
@@ -225,23 +244,27 @@ class _Run:
                 return edited(item)
         if found.was_closed:
             return closed(item)
-        fd = private.create(self._placing.root, place, self._key)
+        file = self._begin(place, there)
         try:
             before = settle(found.fd)
-            mode = self._write(fd, found, before)
-            if version_of(os.fstat(found.fd)) != version_of(before):
-                private.abandon(self._placing.root, place, fd)
-                return failed(item, CHANGED, ErrorClass.TRANSIENT)
+            mode = self._write(file.fd, found, before)
+            if version_of(os.fstat(found.fd)) == version_of(before):
+                return Made(item, file, mode, before.st_size, there)
         except BaseException:
-            private.abandon(self._placing.root, place, fd)
+            file.abandon()
             raise
-        return Made(item, place, fd, mode, before.st_size, there)
+        file.abandon()
+        return failed(item, CHANGED, ErrorClass.TRANSIENT)
+
+    def _begin(self, place: bytes, there: os.stat_result | None) -> Nascent:
+        """The file that is to become the copy; one that is to change places with another has a private name."""
+        root = self._placing.root
+        if there is not None:
+            return nameless.named(root, place, self._key)
+        return nameless.begin(root, place, self._key, is_new=self._is_in_new(place))
 
     def _write(self, fd: int, found: Look, before: os.stat_result) -> int:
-        if before.st_size > PIECE or is_sparse(before):
-            copy_content(found.fd, fd, before.st_size, self._go_on)
-        else:
-            _copy_stretch(found.fd, fd, (0, before.st_size), self._go_on)
+        copy_content(found.fd, fd, before, self._go_on)
         mode = make.dress_like(fd, before, found.attributes, self._owners)
         os.fchmod(fd, mode)
         return mode
@@ -280,38 +303,39 @@ class _Run:
     def abandon(self, made: Made) -> None:
         """Let go of a copy whose group is not to be."""
         self._room.release()
-        private.abandon(self._placing.root, made.place, made.fd)
+        made.file.abandon()
 
     def _commit(self, group: list[Made]) -> Iterable[PathOutcome]:
         outcomes: list[PathOutcome] = []
         open_ones = deque(group)
         try:
-            self._durable.sync_content({made.place: made.fd for made in group})
+            self._durable.sync_content({made.file.path: made.file.fd for made in group})
             placed = []
             while open_ones:
                 if self._placed(made := open_ones.popleft(), outcomes):
                     placed.append(made)
-            self._durable.sync(made.place for made in placed)
+            self._durable.sync(made.file.path for made in placed)
         except OSError as error:
             told = {outcome.index for outcome in outcomes}
             left = [made.item for made in group if made.item.index not in told]
             return outcomes + [refused(item, error, "sync its copy") for item in left]
         finally:
             for made in open_ones:
-                private.abandon(self._placing.root, made.place, made.fd)
+                made.file.abandon()
         return outcomes + [processed(made.item, made.size) for made in placed]
 
     def _placed(self, made: Made, outcomes: list[PathOutcome]) -> bool:
         """Whether a copy has taken its place; else its outcome is told."""
-        root, placed = self._placing.root, False
+        file, placed = made.file, False
         try:
             self._context.confirm()
             if made.there is None:
-                private.place(root, made.place)
+                file.take_place()
             else:
-                self._swap(made.place, made.there)
+                self._swap(file.path, made.there)
             placed = True
-            erase_mark(made.fd, made.mode)
+            if file.named:
+                erase_mark(file.fd, made.mode)
         except FileExistsError:
             outcomes.append(failed(made.item, MOVED, ErrorClass.TRANSIENT))
         except OSError as error:
@@ -320,9 +344,9 @@ class _Run:
             return True
         finally:
             if placed:
-                os.close(made.fd)
+                os.close(file.fd)
             else:
-                private.abandon(root, made.place, made.fd)
+                file.abandon()
         return False
 
     def _swap(self, place: bytes, there: os.stat_result) -> None:
@@ -356,31 +380,3 @@ class _Run:
         except (FileExistsError, NotADirectoryError):
             return failed(item, STANDS)
         return processed(item) if made or dressed else already(item)
-
-
-def copy_content(source: int, target: int, size: int, go_on: Callable[[int], None]) -> None:
-    """Copy a file's bytes, leaving its holes; `go_on` is told of each piece, and may end it by an exception."""
-    end = 0
-    while end < size:
-        try:
-            start = os.lseek(source, end, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno != errno.ENXIO:
-                raise
-            break  # Only a hole is left.
-        end = min(size, os.lseek(source, start, os.SEEK_HOLE))
-        _copy_stretch(source, target, (start, end), go_on)
-    os.ftruncate(target, size)
-
-
-def _copy_stretch(source: int, target: int, stretch: tuple[int, int], go_on: Callable[[int], None]) -> None:
-    done, end = stretch
-    while done < end:
-        piece = os.pread(source, min(PIECE, end - done), done)
-        if not piece:  # It became shorter: whoever compares its stat afterwards sees that.
-            return
-        written = os.pwrite(target, piece, done)
-        while written < len(piece):
-            written += os.pwrite(target, piece[written:], done + written)
-        done += len(piece)
-        go_on(len(piece))

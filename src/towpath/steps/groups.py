@@ -44,9 +44,11 @@ class Groups(Generic[Begun]):
         clock: Callable[[], float] = time.monotonic,
         *,
         most: int = MOST,
+        longest: float = LONGEST,
         abandon: Callable[[Begun], None] = lambda _: None,
     ) -> None:
-        self._commit, self._clock, self._most, self._abandon = commit, clock, most, abandon
+        self._commit, self._clock, self._abandon = commit, clock, abandon
+        self._most, self._longest = most, longest
         self._lock = threading.Lock()
         self._members: list[Begun] = []
         self._since = 0.0
@@ -59,13 +61,20 @@ class Groups(Generic[Begun]):
             if not self._members:
                 self._since = now
             self._members.append(begun)
-            if len(self._members) < self._most and now - self._since < LONGEST:
+            if len(self._members) < self._most and now - self._since < self._longest:
                 full: list[Begun] = []
             else:
                 full, self._members = self._members, []
         if full:
             self._finished.extend(self._commit(full))
         return PathOutcome(item.index, Code.NONE)
+
+    def flush(self) -> None:
+        """Finish the group that is open now, such as for want of room for one more member."""
+        with self._lock:
+            open_now, self._members = self._members, []
+        if open_now:
+            self._finished.extend(self._commit(open_now))
 
     def outcomes(
         self, context: Context, work: Callable[[Item], PathOutcome], items: Iterable[Item] | None = None
@@ -79,9 +88,7 @@ class Groups(Generic[Begun]):
                     yield outcome
                 while self._finished:
                     yield self._finished.popleft()
-            last, self._members = self._members, []
-            if last:
-                self._finished.extend(self._commit(last))
+            self.flush()
         finally:
             if isinstance(given, Generator):
                 given.close()  # Nobody joins any more.

@@ -1,33 +1,29 @@
 """Making files beneath a root survive a power cut, many at once."""
 
-import ctypes
 import os
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from towpath.storage.roots import Root
+from towpath.storage.whole import Whole, let_go, whole_of
 
 ONE_BY_ONE: Final = 16
 """Up to so many files are synced singly: a sync of the whole file system also waits for what others wrote."""
 
-_WHOLE: Final = frozenset(
-    {0xEF53, 0x58465342, 0x9123683E, 0x01021994, 0x794C7630, 0xF2F52010, 0x2FC12FC1, 0xCA451A4E}
-)
-"""Where syncfs(2) is known to reach the disk: ext4, xfs, btrfs, tmpfs, overlayfs, f2fs, zfs, bcachefs. A network or
-FUSE file system may only hand the data on, so files are synced singly there."""
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
 
 class Durable:
-    """Syncs files beneath one root, with the directories that name them; may be called from several threads."""
+    """Syncs files beneath one root, with the directories that name them; may be called from several threads.
 
-    def __init__(self, root: Root) -> None:
+    Made before anything is written that it is to sync.
+    """
+
+    def __init__(self, root: Root, opened: Callable[[Root], Whole] = whole_of) -> None:
         self._root = root
-        self._lock = threading.Lock()
-        self._anchor = -1
-        self._whole: bool | None = None
+        self._whole: Whole | None = None
+        with suppress(OSError):  # A root that may not be read is synced singly.
+            self._whole = opened(root)
+        self._errors = self._whole.errors if self._whole is not None else 0
 
     def sync(self, paths: Iterable[bytes]) -> None:
         """Return once these files and the directories above them are on disk; raises OSError where one is not."""
@@ -44,20 +40,15 @@ class Durable:
     def _sync_whole(self, paths: list[bytes]) -> bool:
         """Sync the root's file system; False where that does not cover the paths or cannot be relied upon.
 
-        The kernel tells of an error in writing back once for each open descriptor. After an error no whole sync is
-        trusted again, so that each batch, whoever met the error first, learns of its own files.
+        After an error no whole sync is trusted again, so that each batch, whoever met the error first, learns of its
+        own files.
         """
-        with self._lock:
-            if self._whole is None:
-                self._anchor = self._root.open(b"", os.O_RDONLY | os.O_DIRECTORY)
-                self._whole = _type_of(self._anchor) in _WHOLE
-            if not self._whole or not self._on_one_file_system(paths):
-                return False
-            if _libc.syncfs(self._anchor) == 0:
-                return True
-            self._whole = False
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), self._root.path)
+        whole = self._whole
+        if whole is None or not whole.reliable or not self._on_one_file_system(paths):
+            return False
+        if whole.errors == self._errors:
+            whole.sync()
+        return whole.errors == self._errors
 
     def _on_one_file_system(self, paths: list[bytes]) -> bool:
         device = os.fstat(self._root.fd).st_dev
@@ -78,11 +69,10 @@ class Durable:
             os.close(fd)
 
     def close(self) -> None:
-        """Let the root's descriptor go."""
-        with self._lock:
-            if self._anchor >= 0:
-                os.close(self._anchor)
-            self._anchor, self._whole = -1, None
+        """Let the root's file system go; what is synced from now on is synced singly."""
+        whole, self._whole = self._whole, None
+        if whole is not None:
+            let_go(whole)
 
 
 def _ancestors(paths: Iterable[bytes]) -> set[bytes]:
@@ -94,12 +84,3 @@ def _ancestors(paths: Iterable[bytes]) -> set[bytes]:
             found.add(parent)
             parent = parent.rpartition(b"/")[0]
     return found
-
-
-def _type_of(fd: int) -> int:
-    """The magic number of a file system: the first word of `struct statfs`."""
-    answer = (ctypes.c_long * 64)()
-    if _libc.fstatfs(fd, ctypes.byref(answer)) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    return int(answer[0]) & 0xFFFFFFFF
