@@ -14,8 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from towpath.api.app import create_app
+from towpath.api.feed import Feed
 from towpath.bus.keys import make_seed, public_key
 from towpath.config import Front, HubSettings
 from towpath.domain.paths import Code, ErrorClass
@@ -37,6 +39,7 @@ class Api:
     key: str
     database: Database
     http: httpx.Client
+    feed: Feed
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     _reports: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -108,17 +111,10 @@ async def _hears() -> bool:
 
 
 @contextmanager
-def _serving(database: Database, settings: HubSettings) -> Iterator[str]:
+def _serving(app: FastAPI) -> Iterator[str]:
     """A server in a thread of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(database, settings, b"h" * 32, _hears, now),
-            log_config=None,
-            lifespan="off",
-            proxy_headers=False,
-        )
-    )
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", proxy_headers=False))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), name="api")
     thread.start()
     end = time.monotonic() + PATIENCE
@@ -170,8 +166,9 @@ def _running(laid: tuple[Path, str], tmp_path: Path, front: Front) -> Iterator[A
     )
     database = Database(settings.database_url, now)
     database.start()
-    with _serving(database, settings) as url:
+    app = create_app(database, settings, b"h" * 32, _hears, now)
+    with _serving(app) as url:
         headers = {"Authorization": f"Api-Key {key}"}
         with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as http:
-            yield Api(url, key, database, http)
+            yield Api(url, key, database, http, app.state.context.feed)
     database.stop()

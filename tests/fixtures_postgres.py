@@ -19,7 +19,7 @@ import pytest
 from tests.fixtures_hub import is_alive, until
 
 from towpath.store import schema
-from towpath.store.tables import conductor, ids, metadata
+from towpath.store.tables import conductor, event_cursors, ids, metadata
 
 PATIENCE = 60.0
 TRUNCATED = 8 * 1024 * 1024
@@ -36,7 +36,7 @@ BEGUN_ANEW = (
 NOBODY = 65534
 OWNER = "towpath"
 TEMPLATE = "fresh"
-BEFORE_ANYTHING = (conductor, ids)
+BEFORE_ANYTHING = (conductor, event_cursors, ids)
 """Tables that have rows in a new database."""
 
 BECOME = """
@@ -231,6 +231,7 @@ class Databases:
                 admin.execute(b"SET LOCAL session_replication_role = replica")
                 admin.execute("; ".join(f"DELETE FROM {name}" for name in emptied).encode())
             admin.execute(b"UPDATE conductor SET epoch = 0, holder = '', beats = 0")
+            admin.execute(b"UPDATE event_cursors SET number = 0")
             admin.execute(BEGUN_ANEW)
 
 

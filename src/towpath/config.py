@@ -135,7 +135,8 @@ class HubSettings:
     """How long a stopping hub waits for requests under way."""
     keep_days: float = 90.0
     """Days for which jobs that are over are kept; 0 = for ever."""
-
+    keep_events_days: float = 30.0
+    """Days for which events are kept; 0 = for ever."""
     given_key: Path | None = None
     """The file of the key under which secrets are encrypted, where somebody else keeps it; the hub only reads it."""
 
@@ -143,6 +144,11 @@ class HubSettings:
     def name(self) -> str:
         """By what other hubs on the same database know this one; the same after a restart."""
         return f"{socket.gethostname()}:{self.home}"[:300]
+
+    @property
+    def shown_url(self) -> str:
+        """What links that the hub gives away begin with, without a / at the end."""
+        return self.front.url.rstrip("/") or self.front.url_here
 
     @property
     def key_file(self) -> Path:
@@ -163,13 +169,22 @@ def read_key_file(env: Mapping[str, str]) -> Path | None:
 
 def read_keep_days(env: Mapping[str, str]) -> float:
     """Days for which jobs that are over are kept: `TOWPATH_KEEP_DAYS`, 90 by default; raises `Mistake`."""
-    text = env.get("TOWPATH_KEEP_DAYS", "90")
+    return _read_days(env, "TOWPATH_KEEP_DAYS", "90")
+
+
+def read_keep_events_days(env: Mapping[str, str]) -> float:
+    """Days for which events are kept: `TOWPATH_KEEP_EVENTS_DAYS`, 30 by default; raises `Mistake`."""
+    return _read_days(env, "TOWPATH_KEEP_EVENTS_DAYS", "30")
+
+
+def _read_days(env: Mapping[str, str], name: str, usual: str) -> float:
+    text = env.get(name, usual)
     try:
         days = float(text)
     except ValueError:
         days = -1.0
     if not 0 <= days <= 100_000:
-        raise Mistake(f"TOWPATH_KEEP_DAYS: expected days, 0 for ever, found '{text}'")
+        raise Mistake(f"{name}: expected days, 0 for ever, found '{text}'")
     return days
 
 

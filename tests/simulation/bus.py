@@ -210,6 +210,10 @@ class HubEnd:
         if self.process.alive:
             self.process.loop.call_soon(self._nudged)
 
+    async def log_event(self, kind: str, payload: bytes, number: str) -> bool:
+        """There is no log here, and none is missed."""
+        return True
+
     async def is_reachable(self) -> bool:
         """Whether a message to itself would come back."""
         await asyncio.sleep(0.001)

@@ -20,6 +20,9 @@ __all__ = ["api", "laid"]
 OPEN = {"show_health", "begin_session", "make_tokens", "refresh_token", "set_password"}
 """What anybody may call; each but health asks for a secret itself."""
 
+ENDLESS = {"stream_events"}
+"""What goes on until one of both ends it."""
+
 PASSWORD = "seven long boats"
 
 Headers = Mapping[str, str]
@@ -95,13 +98,21 @@ def cookie(api: Api, role: Role) -> dict[str, str]:
 REFUSALS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
+def asked(http: httpx.Client, operation: Operation, headers: Headers) -> httpx.Response:
+    """The answer; of one that goes on for ever only how it begins."""
+    with http.stream(operation.verb, operation.url, headers=dict(headers)) as answer:
+        if operation.name not in ENDLESS or not answer.is_success:
+            answer.read()
+        return answer
+
+
 def try_all(api: Api, http: httpx.Client, renew: Callable[[], Headers], rights: frozenset[Right]) -> None:
     """Each operation is refused where its right is not among these, and not refused where it is."""
     headers = renew()
     found = operations(api)
     assert len(found) > 50
     for operation in found:
-        answer = http.request(operation.verb, operation.url, headers=headers)
+        answer = asked(http, operation, headers)
         if NEEDS[operation.name] in rights:
             assert answer.status_code not in REFUSALS, (operation, answer.text)
         else:

@@ -12,6 +12,7 @@ from towpath.api import (
     buckets,
     deeds,
     errors,
+    events,
     health,
     jobs,
     keys,
@@ -29,12 +30,14 @@ from towpath.api import (
     targets,
     tasks,
     users,
+    webhooks,
     workflows,
 )
 from towpath.api.bodies import LimitBodies
 from towpath.api.context import Context
 from towpath.api.door import check_table, let_in
 from towpath.api.edge import Edge
+from towpath.api.feed import Feed
 from towpath.api.tokens import Tokens
 from towpath.config import HubSettings
 from towpath.store.database import Database
@@ -76,6 +79,8 @@ FOR_CALLERS = (
     keys.router,
     users.router,
     deeds.router,
+    events.router,
+    webhooks.router,
 )
 
 
@@ -100,7 +105,9 @@ def create_app(
         redoc_url=None,
         responses={"default": {"model": problems.Problem, "description": "An error, as RFC 9457 has it"}},
     )
-    app.state.context = Context(database, settings, hub_key, hears_bus, clock, Tokens(hub_key))
+    app.state.context = Context(
+        database, settings, hub_key, hears_bus, clock, Tokens(hub_key), Feed(database)
+    )
     problems.install(app)
     app.add_middleware(LimitBodies, limit=settings.max_body)
     app.add_middleware(Edge, front=settings.front)

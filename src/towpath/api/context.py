@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
+from towpath.api.feed import Feed
 from towpath.api.tokens import Tokens
 from towpath.config import HubSettings
 from towpath.domain.rights import Asker
@@ -31,6 +32,8 @@ class Context:
     """Microseconds since 1970, UTC."""
     tokens: Tokens
     """Makes and reads the tokens that programs sign in with."""
+    feed: Feed
+    """Live events, for all who listen at this hub."""
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """A password's hash takes 64 MiB and a tenth of a second: guesses must take neither memory nor all cores."""
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from towpath.api.feed import Full
 from towpath.domain.errors import Conflict, Mistake, NotFound
 from towpath.domain.reading import Problem as Wrong
 from towpath.domain.rights import Forbidden
@@ -64,6 +65,7 @@ TABLE: tuple[tuple[type[Exception], Kind], ...] = (
     (Conflict, Kind(HTTPStatus.CONFLICT, "conflict")),
     (IllegalWish, Kind(HTTPStatus.CONFLICT, "illegal-wish")),
     (Mistake, Kind(HTTPStatus.BAD_REQUEST, "mistake")),
+    (Full, Kind(HTTPStatus.TOO_MANY_REQUESTS, "too-many-listeners")),
     (SiteSilent, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "site-silent")),
     (Uncertain, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "outcome-unknown")),
     (Away, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "database-unavailable")),

@@ -10,8 +10,10 @@ from typing import Self
 
 import structlog
 from nats import errors
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from towpath.bus import event_log
 from towpath.bus.line import Ear, Line, LinePlan
 from towpath.bus.settings import BusSettings
 from towpath.bus.subjects import (
@@ -37,6 +39,9 @@ WAITING_PER_NODE = 32
 
 BEGAN = b"began"
 """What a wake hint says of a hub that has begun to answer: what an earlier one was asked may never be answered."""
+
+LOG_SECONDS = 5.0
+"""How long JetStream may take to keep an event."""
 
 LONGEST_REASON = 4000
 """Characters of a refusal that are sent."""
@@ -164,6 +169,7 @@ class HubLink:
         self._of_node: Counter[tuple[str, str]] = Counter()
         self._answerers: list[asyncio.Task[None]] = []
         self._ignored = 0
+        self._logs: Client | None = None
         self._self = f"{HUB_INBOX}.{secrets.token_hex(8)}"
         self._tokens = itertools.count()
         self._echoes: dict[str, asyncio.Future[None]] = {}
@@ -213,6 +219,24 @@ class HubLink:
         `began`: this hub has begun to answer, so that what another was asked is asked again at once.
         """
         await self._say(wake_subject(site), BEGAN if began else b"")
+
+    async def log_event(self, kind: str, payload: bytes, number: str) -> bool:
+        """Append an event to JetStream's log of them; its number keeps it from standing there twice.
+
+        False where the bus is away, or keeps no log: the event is to be sent again later.
+        """
+        client = self._line.client
+        if client is None:
+            return False
+        log = client.jetstream(timeout=LOG_SECONDS)
+        try:
+            if self._logs is not client:
+                await event_log.ensure(log)
+                self._logs = client
+            await event_log.append(log, kind, payload, number)
+        except (errors.Error, OSError):
+            return False
+        return True
 
     async def is_reachable(self, timeout: float = 2.0) -> bool:  # noqa: ASYNC109  part of its promise
         """Whether the hub could hear a node now: a message to itself comes back from the server within `timeout` s."""

@@ -7,6 +7,7 @@
 | `site.<site>.wake` | the hub | the nodes of that site |
 | `_HUB.<anything>` | a hub | that hub |
 | `_HUB.nudge` | a hub | all hubs |
+| `events.<kind>` | a hub | JetStream, which keeps the log of events |
 
 Several hubs share the questions of nodes among them (a queue group): each question is answered by one.
 
@@ -31,6 +32,9 @@ HUB_INBOX = "_HUB"
 
 NUDGE = f"{HUB_INBOX}.nudge"
 """Where hubs are told that the one which conducts has something to do."""
+
+EVENTS = "events"
+"""What the subjects of events begin with; no node has a right to them."""
 
 _TAIL = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 

@@ -12,7 +12,14 @@ from towpath.cli.database_option import read_database
 from towpath.cli.front import CertOption, KeyOption, ProxyOption, UrlOption, read_front
 from towpath.cli.home import home_of, replace_file
 from towpath.cli.logs import log_as_json
-from towpath.config import HubSettings, Listen, read_heartbeat, read_keep_days, read_key_file
+from towpath.config import (
+    HubSettings,
+    Listen,
+    read_heartbeat,
+    read_keep_days,
+    read_keep_events_days,
+    read_key_file,
+)
 from towpath.domain.errors import Mistake
 
 HomeOption = Annotated[
@@ -54,6 +61,7 @@ def hub(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
         front=front,
         heartbeat=read_heartbeat(os.environ),
         keep_days=read_keep_days(os.environ),
+        keep_events_days=read_keep_events_days(os.environ),
         given_key=read_key_file(os.environ),
     )
     replace_file(place.url_file, front.url_here + "\n")

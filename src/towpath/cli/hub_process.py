@@ -85,8 +85,15 @@ async def _serve_api(
     )
     server = _Server(config)
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        # Whoever listens to events would keep the hub from ending.
+        context = app.state.context
+        context.feed.close()
+        server.stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, stop)
     renewing = [] if certificate is None else [loop.create_task(_renew_for_ever(certificate))]
     try:
         await server.serve(sockets)

@@ -13,6 +13,7 @@ from towpath.cli import (
     audit,
     bucket,
     error_table,
+    events,
     hub_command,
     job,
     key,
@@ -27,6 +28,7 @@ from towpath.cli import (
     undelete,
     up,
     user,
+    webhook,
     worker_command,
     workflow,
 )
@@ -83,7 +85,9 @@ app.add_typer(space.app, name="space")
 app.add_typer(limit.app, name="limit")
 app.add_typer(user.app, name="user")
 app.add_typer(key.app, name="key")
+app.add_typer(webhook.app, name="webhook")
 app.command("audit")(audit.audit)
+app.command("events")(events.events)
 
 
 def main() -> None:

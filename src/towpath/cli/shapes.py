@@ -372,3 +372,16 @@ class Sweep(msgspec.Struct, frozen=True):
     due_bytes: int
     deleted: int
     ended_at: str | None = None
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that has happened."""
+
+    number: int
+    kind: str
+    at: str
+    job: int | None
+    site: str
+    node: str
+    workflow: str
+    details: dict[str, object]

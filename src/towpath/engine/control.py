@@ -26,7 +26,7 @@ from towpath.engine import finish, orphans, room, workflows
 from towpath.engine.found import DISCOVERY_RULE, add_batches
 from towpath.engine.inputs import Asked, for_walk, place
 from towpath.engine.spaces import default_target
-from towpath.store import tasks, walks
+from towpath.store import job_events, tasks, walks
 from towpath.store.counters import add_jobs
 from towpath.store.database import Tx
 from towpath.store.jobs import DAY, Job, JobKind
@@ -191,6 +191,8 @@ def insert_job(tx: Tx, new: NewJob) -> int:
     day = tx.now // DAY
     kind = JobKind(plan.workflow, plan.site, JobState.PENDING, False, plan.queue, new.owner, day)
     add_jobs(tx.conn, {kind: 1})
+    told = {"owner": new.owner, "queue": plan.queue} | ({"retry_of": new.retry_of} if new.retry_of else {})
+    job_events.submitted(tx, job_id, plan.workflow, plan.site, told)
     return job_id
 
 

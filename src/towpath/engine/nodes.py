@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from towpath.domain.fairness import Bulk, kept
 from towpath.domain.slots import effective
 from towpath.domain.states import JobState, TaskEvent, Wanted
+from towpath.engine import node_events
 from towpath.engine.losing import lose, pardon
 from towpath.store import holds, jobs, tasks
 from towpath.store.database import Tx
@@ -42,6 +43,13 @@ class Node:
     slots: dict[str, dict[str, int]] | None
     """Those that people wish in place of them."""
     drain_at: int | None
+    silent: bool
+    lost: bool
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether it counts as online: it has said hello, and missed no more than a heartbeat."""
+        return self.incarnation is not None and not self.silent and not self.lost
 
     @property
     def drains(self) -> bool:
@@ -126,6 +134,8 @@ def hello(tx: Tx, site: str, name: str, said: Hello) -> Greeting:
     if is_new:
         earlier = [t for t in tasks.held_by(tx.conn, node.id) if t.incarnation != said.incarnation]
         lose(tx, earlier, TaskEvent.LOSE_LEASE, said.begun)
+    if not node.is_heard:
+        node_events.came(tx, site, name)
     tx.wakes.add(site)
     return Greeting(node.wishes)
 
@@ -140,6 +150,8 @@ def beat(tx: Tx, site: str, name: str, said: Beat, lease_beats: int) -> Verdicts
     if node.incarnation != said.incarnation:
         return Verdicts([], [], known=False)
     tx.conn.execute(_BEATEN, {"row_id": node.id, "now": tx.now, "drains": said.draining})
+    if not node.is_heard:
+        node_events.came(tx, site, name)
     held = tasks.held_by(tx.conn, node.id)
     listed = set(said.runs)
     never_came = [
@@ -203,7 +215,8 @@ _WAITING = (
 def mark_silent(tx: Tx, node_id: int, beats: int) -> None:
     """A node missed so many heartbeats that it counts as offline, unless it has given another; its leases go on."""
     unheard = (nodes.c.id == node_id, nodes.c.beats == beats, ~nodes.c.silent)
-    tx.conn.execute(sa.update(nodes).where(*unheard).values(silent=True))
+    if tx.conn.execute(sa.update(nodes).where(*unheard).values(silent=True)).rowcount:
+        node_events.went(tx, node_id)
 
 
 _WATCHED = sa.select(nodes.c.id, nodes.c.beats).where(nodes.c.incarnation.is_not(None), ~nodes.c.lost)
@@ -216,7 +229,12 @@ def watched(conn: Connection) -> dict[int, int]:
 
 def silence(tx: Tx, node_id: int) -> list[int]:
     """A node's leases have run out: what it held goes back to the queue. Returns the tasks' ids."""
-    tx.conn.execute(sa.update(nodes).where(nodes.c.id == node_id).values(lost=True))
+    this = nodes.c.id == node_id
+    if tx.conn.execute(sa.update(nodes).where(this, ~nodes.c.silent).values(silent=True)).rowcount:
+        node_events.went(tx, node_id)
+    known = tx.conn.execute(sa.update(nodes).where(this).values(lost=True)).rowcount
     held = tasks.held_by(tx.conn, node_id)
     lose(tx, held, TaskEvent.LOSE_LEASE)
+    if known:
+        node_events.lost(tx, node_id, len(held))
     return [task.id for task in held]

@@ -9,7 +9,7 @@ import zstandard
 from towpath.domain.paths import OUTCOME_OF, Code
 from towpath.domain.states import STARTED, TaskEvent
 from towpath.domain.stopping import Record
-from towpath.engine import chains, orphans, parking, room, stopping
+from towpath.engine import chains, node_events, orphans, parking, room, stopping
 from towpath.engine.found import Unacceptable, accept_found, bounded
 from towpath.engine.nodes import Node, find_node
 from towpath.store import batches, notes, walks
@@ -153,6 +153,7 @@ def _set_aside(receipt: _Receipt, number: int, packed: bytes, error: str) -> Non
     row = {"node_id": receipt.node.id, "incarnation": receipt.report.incarnation, "number": number}
     row |= {"event": packed, "error": notes.kept_text(error, LONGEST_ERROR), "at": receipt.ledger.tx.now}
     receipt.ledger.tx.conn.execute(sa.insert(quarantine).values(row))
+    node_events.refused(receipt.ledger.tx, receipt.node.site, receipt.node.name, error)
 
 
 def _fail(receipt: _Receipt, task: Task, error: str) -> None:

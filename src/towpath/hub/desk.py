@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 import structlog
 from msgspec import structs
@@ -17,10 +18,12 @@ from towpath.domain.errors import Mistake
 from towpath.engine import grant, nodes, questions, receive, registry, workflows
 from towpath.hub.conductor import Candidate
 from towpath.hub.link import Link
-from towpath.hub.rounds import Rounds
+from towpath.hub.posting import Post, Postage, post
+from towpath.hub.rounds import Keep, Rounds
 from towpath.store.database import Database, Tx
 from towpath.store.engines import Away
 
+P = ParamSpec("P")
 T = TypeVar("T")
 log = structlog.get_logger()
 
@@ -38,6 +41,8 @@ class Machine:
     """Seconds since some fixed moment; a clock that somebody sets must not move it, and a machine's sleep must."""
     run_ids: grant.RunIds = grant.run_ids
     """Fresh names for that many runs."""
+    post: Post = post
+    """Sends a message to a webhook."""
 
 
 class Desk:
@@ -58,9 +63,9 @@ class Desk:
         self._hub_key = hub_key
         self._run_ids = machine.run_ids
         candidate = Candidate(settings.name, settings.heartbeat, machine.monotonic)
-        self._rounds = Rounds(
-            database, link.is_reachable, candidate, settings.lease_beats, settings.keep_days
-        )
+        keep = Keep.of_days(settings.keep_days, settings.keep_events_days)
+        postage = Postage(hub_key, settings.shown_url, machine.post)
+        self._rounds = Rounds(database, link, candidate, settings.lease_beats, keep, postage)
         self._verbs: dict[str, Callable[[str, str, bytes], Callable[[Tx], object]]] = {
             "hello": self._hello,
             "claim": self._claim,
@@ -70,12 +75,15 @@ class Desk:
             "answer": self._hear_answer,
         }
         self._wakes: set[asyncio.Task[None]] = set()
+        self._hear_news: Callable[[], None] = _nothing
 
     async def start(self) -> None:
         """Begin to answer."""
         await self._database.write(workflows.install)
         loop = asyncio.get_running_loop()
-        self._database.on_wake = lambda sites: _from_thread(loop, self._wake, sites)
+        self._database.on_wake = lambda sites: _from_thread(loop, self._wake, set(sites))
+        self._hear_news = lambda: _from_thread(loop, self._tell_news)
+        self._database.on_news.append(self._hear_news)
         self._link.on_nudge(self._rounds.nudge)
         self._link.on_up(lambda: self._say(self._greet()))
         await self._link.serve(self._answer)
@@ -85,6 +93,8 @@ class Desk:
         """Answer nobody any more."""
         await self._rounds.stop()
         self._database.on_wake = lambda sites: None
+        if self._hear_news in self._database.on_news:
+            self._database.on_news.remove(self._hear_news)
         await self._link.close()
 
     async def _answer(self, site: str, name: str, verb: str, payload: bytes) -> bytes:
@@ -160,13 +170,25 @@ class Desk:
         else:
             self._say(self._link.nudge())
 
+    def _tell_news(self) -> None:
+        if self._rounds.conducts:
+            self._rounds.nudge_telling()
+        else:
+            self._say(self._link.nudge())
+
     def _say(self, hint: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(hint)
         self._wakes.add(task)
         task.add_done_callback(self._wakes.discard)
 
 
-def _from_thread(loop: asyncio.AbstractEventLoop, call: Callable[[set[str]], None], sites: set[str]) -> None:
+def _from_thread(
+    loop: asyncio.AbstractEventLoop, call: Callable[P, None], *given: P.args, **more: P.kwargs
+) -> None:
     """Hand a hint from the writer's thread to the loop; a loop that has closed needs no hint."""
     if not loop.is_closed():
-        loop.call_soon_threadsafe(call, set(sites))
+        loop.call_soon_threadsafe(partial(call, *given, **more))
+
+
+def _nothing() -> None:
+    """Nobody is to be told."""

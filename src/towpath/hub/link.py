@@ -30,3 +30,6 @@ class Link(Protocol):
 
     async def is_reachable(self) -> bool:
         """Whether the hub could hear a node now."""
+
+    async def log_event(self, kind: str, payload: bytes, number: str) -> bool:
+        """Append an event to the log that the bus keeps, once however often it is told; False where it does not."""

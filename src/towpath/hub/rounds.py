@@ -3,14 +3,19 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 import structlog
 
 from towpath.domain.nodes import SILENT_AFTER
-from towpath.engine import audit, nodes, parking, pruning, sweeps, upkeep
+from towpath.engine import audit, events, nodes, parking, pruning, sweeps, upkeep
 from towpath.hub.conductor import Candidate, Conductor
 from towpath.hub.leases import Leases
+from towpath.hub.link import Link
+from towpath.hub.posting import Postage, Posting
+from towpath.hub.telling import Telling
 from towpath.store.conductor import Deposed
 from towpath.store.database import Database, Tx
 from towpath.store.engines import Away
@@ -26,25 +31,41 @@ AGAIN = 1.0
 """Seconds until a round that failed is tried again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """For how many microseconds things are kept; 0 = for ever."""
+
+    jobs: int
+    """Jobs, from their end on."""
+    events: int
+
+    @classmethod
+    def of_days(cls, jobs: float, events: float) -> Self:
+        """The same in days."""
+        return cls(int(jobs * upkeep.DAY), int(events * upkeep.DAY))
+
+
 class Rounds:
     """Runs upkeep, where this hub conducts: at once when nudged, and lease by lease, heartbeat by heartbeat."""
 
     def __init__(
         self,
         database: Database,
-        is_reachable: Callable[[], Awaitable[bool]],
+        link: Link,
         candidate: Candidate,
         lease_beats: int,
-        keep_days: float,
+        keep: Keep,
+        postage: Postage,
     ) -> None:
         self._database = database
-        self._is_reachable = is_reachable
+        self._is_reachable = link.is_reachable
         self._leases = Leases(lease_beats)
-        self._keep = int(keep_days * upkeep.DAY)
-        """Microseconds for which jobs that are over are kept; 0 = for ever."""
+        self._keep = keep
         self._heartbeat = candidate.heartbeat
         self._monotonic = candidate.monotonic
         self._conductor = Conductor(database, candidate, self._begin)
+        self._telling = Telling(database, self._conductor, link)
+        self._posting = Posting(database, self._conductor, postage)
         self._nudged = asyncio.Event()
         self._watched_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
@@ -65,6 +86,9 @@ class Rounds:
             self._forget,
             self._prune,
             self._look_after_objects,
+            self._telling.number,
+            self._telling.write_log,
+            self._posting.deliver,
         )
         self._tasks = [asyncio.create_task(self._for_ever(one), name=one.__name__) for one in rounds]
 
@@ -73,12 +97,19 @@ class Rounds:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._posting.close()
         with suppress(Away):
             await self._conductor.leave()
 
     def nudge(self) -> None:
         """Something was asked of a job: look at once."""
         self._nudged.set()
+        self.nudge_telling()
+
+    def nudge_telling(self) -> None:
+        """There are events: have them told at once."""
+        self._telling.nudge()
+        self._posting.nudge()
 
     def _begin(self) -> None:
         """This hub has become the conductor: it looks at everything, and every lease has its full length."""
@@ -165,9 +196,13 @@ class Rounds:
         await self._conductor.do(upkeep.forget)
         while not await self._conductor.do(audit.forget):
             pass
-        behind: Place | None = pruning.BEGINNING if self._keep else None
+        while self._keep.events and not await self._conductor.do(
+            partial(events.forget, keep=self._keep.events)
+        ):
+            pass
+        behind: Place | None = pruning.BEGINNING if self._keep.jobs else None
         while behind is not None:
-            hide_old = partial(_hide_old, keep=self._keep, behind=behind)
+            hide_old = partial(_hide_old, keep=self._keep.jobs, behind=behind)
             behind = (await self._conductor.do(hide_old)).behind
         await asyncio.sleep(FORGET_EVERY)
 

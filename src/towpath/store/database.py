@@ -36,6 +36,8 @@ class Tx:
     now: int
     """Microseconds since 1970, UTC."""
     wakes: set[str] = field(default_factory=set)
+    news: bool = False
+    """Events were written, or given their numbers: those who tell of them are to hear so once it is committed."""
 
 
 @dataclass(slots=True)
@@ -47,7 +49,8 @@ class Call:
 
 
 class Database:
-    """The one way to the tables. `clock` gives microseconds since 1970; `on_wake` hears of sites with new work."""
+    """The one way to the tables. `clock` gives microseconds since 1970; `on_wake` hears of sites with new work, and
+    all in `on_news` that there are events, each from a writer's thread."""
 
     def __init__(
         self, url: str, clock: Callable[[], int], opened: Callable[[str], Engine] = open_engine
@@ -59,6 +62,7 @@ class Database:
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self.on_wake: Callable[[set[str]], None] = lambda sites: None
+        self.on_news: list[Callable[[], None]] = []
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -79,13 +83,14 @@ class Database:
             yield Tx(connection, self._clock())
 
     def _wake(self, tx: Tx) -> None:
-        if not tx.wakes:
-            return
         try:
-            self.on_wake(tx.wakes)
+            if tx.wakes:
+                self.on_wake(tx.wakes)
+            for hear in list(self.on_news) if tx.news else ():
+                hear()
         except Exception:
             # A boundary: what was written is committed, and a hint that is lost costs a node seconds, nothing else.
-            log.exception("a hint to sites was lost", sites=sorted(tx.wakes))
+            log.exception("a hint was lost", sites=sorted(tx.wakes))
 
     def start(self) -> None:
         """Start the threads that run `write` calls: one that takes many to a transaction, or many that take one each.

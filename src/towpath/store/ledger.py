@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 
 from towpath.domain.states import JOB_OVER, STARTED, Cause, TaskEvent, TaskState, settle
-from towpath.store import counters, jobs, tasks
+from towpath.store import counters, job_events, jobs, tasks
 from towpath.store.counters import LaneKey, PathKey
 from towpath.store.database import Tx
 from towpath.store.jobs import Job, JobKind
@@ -29,6 +29,7 @@ class Ledger:
         self._paths: dict[PathKey, dict[str, int]] = {}
         self._afterwards: list[Callable[[], None]] = []
         self._called: set[int] = set()
+        self._failed: list[Task] = []
 
     def __enter__(self) -> "Ledger":
         return self
@@ -91,6 +92,8 @@ class Ledger:
         task.apply(event, self.tx.now)
         self._change(task, tasks.ENDING if task.is_over else tasks.HOLDING)
         self._tally(task, 1)
+        if task.state in job_events.BAD:
+            self._failed.append(task)
         job = self.jobs[task.job_id]
         if task.state is STARTED and not task.is_discovery:
             job.begun = True
@@ -197,6 +200,7 @@ class Ledger:
             self._settle(job)
             jobs.update(conn, job)
         counters.add_jobs(conn, self._kinds())
+        job_events.record(self.tx, self.jobs, self._failed)
         for write in self._afterwards:
             write()
         self._wake()

@@ -5,6 +5,7 @@ came, compressed, and never unpacked on the way from one node to the next.
 """
 
 from towpath.store.tables.base import Count, Id, Time, metadata
+from towpath.store.tables.events import IS_WAITING, deliveries, event_cursors, events, webhooks
 from towpath.store.tables.lives import orphan_counts, orphans, referrers, sweep_jobs, sweeps, uses
 from towpath.store.tables.people import api_keys, audit, links, sessions, users
 from towpath.store.tables.places import (
@@ -50,6 +51,7 @@ __all__ = [
     "IS_PENDING",
     "IS_READY",
     "IS_STARTED",
+    "IS_WAITING",
     "SEQUENCES",
     "Count",
     "Id",
@@ -59,7 +61,10 @@ __all__ = [
     "batches",
     "buckets",
     "conductor",
+    "deliveries",
     "error_rates",
+    "event_cursors",
+    "events",
     "holds",
     "idempotency",
     "ids",
@@ -90,6 +95,7 @@ __all__ = [
     "users",
     "uses",
     "walks",
+    "webhooks",
     "wishes",
     "workflows",
 ]

@@ -19,6 +19,8 @@ def upgrade() -> None:
     _sessions()
     _audit()
     _job_counts()
+    _events()
+    _webhooks()
 
 
 def _users() -> None:
@@ -127,3 +129,85 @@ def _job_counts() -> None:
         " created_at / 86400000000"
     )
     op.create_index("ix_jobs_created_at", "jobs", ["created_at"], unique=False)
+
+
+def _events() -> None:
+    """What happened, for those who want to be told."""
+    op.create_table(
+        "events",
+        sa.Column("id", NUMBER, autoincrement=True, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=True),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("job", NUMBER, nullable=True),
+        sa.Column("site", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("node", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("workflow", sa.String(length=100), server_default="", nullable=False),
+        sa.Column("details", sa.Text(), server_default="{}", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
+        sa.UniqueConstraint("number", name=op.f("uq_events_number")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_events_job", "events", ["job", "number"], unique=False)
+    op.create_index("ix_events_site", "events", ["site", "number"], unique=False)
+    op.create_index("ix_events_kind", "events", ["kind", "number"], unique=False)
+    unnumbered = sa.text("number IS NULL")
+    op.create_index(
+        "ix_events_new",
+        "events",
+        ["id"],
+        unique=False,
+        sqlite_where=unnumbered,
+        postgresql_where=unnumbered,
+    )
+    cursors = op.create_table(
+        "event_cursors",
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_event_cursors")),
+    )
+    op.bulk_insert(cursors, [{"name": "last", "number": 0}, {"name": "log", "number": 0}])
+
+
+def _webhooks() -> None:
+    """Who is sent events, and what is on its way to them."""
+    op.create_table(
+        "webhooks",
+        sa.Column("id", NUMBER, autoincrement=True, nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("kinds", sa.Text(), server_default="", nullable=False),
+        sa.Column("workflow", sa.String(length=100), nullable=True),
+        sa.Column("made_by", sa.String(length=100), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("disabled", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "deliveries",
+        sa.Column("id", NUMBER, autoincrement=True, nullable=False),
+        sa.Column("webhook_id", NUMBER, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=True),
+        sa.Column("line", sa.String(length=80), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("error", sa.Text(), server_default="", nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("tried_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["webhook_id"], ["webhooks.id"], name=op.f("fk_deliveries_webhook_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+        sa.UniqueConstraint("webhook_id", "number", name=op.f("uq_deliveries_webhook_id_number")),
+        sqlite_autoincrement=True,
+    )
+    waiting = sa.text("state = 'waiting'")
+    for name, columns in (
+        ("ix_deliveries_waiting", ["webhook_id", "line", "number"]),
+        ("ix_deliveries_due", ["webhook_id", "due_at"]),
+    ):
+        op.create_index(
+            name, "deliveries", columns, unique=False, sqlite_where=waiting, postgresql_where=waiting
+        )
+    op.create_index("ix_deliveries_list", "deliveries", ["webhook_id", "id"], unique=False)

@@ -1,0 +1,198 @@
+"""What has happened: `GET /api/events/` for what is kept, `GET /api/events/stream/` for what happens now."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials
+from pydantic import BaseModel, Field
+from sqlalchemy.engine import Connection
+from starlette.responses import Response, StreamingResponse
+
+from towpath.api.context import Call, Hub
+from towpath.api.door import COOKIE, let_in
+from towpath.api.feed import Listener
+from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.times import at
+from towpath.domain.errors import Mistake
+from towpath.domain.events import Event as Happened
+from towpath.domain.events import EventFilter, kinds_of
+from towpath.store import events
+
+router = APIRouter(prefix="/api/events", tags=["events"])
+
+MOST_COUNTED: Final = 10_000
+BEAT: Final = 15.0
+"""Seconds after which a listener is sent a comment, and asked anew whether they may listen."""
+RETRY: Final = 2_000
+"""Milliseconds after which a client that was cut off comes back."""
+EVENT_STREAM: Final = "text/event-stream"
+NO_NUMBER: Final = 2**62
+
+
+class Event(BaseModel):
+    """Something that has happened."""
+
+    number: int = Field(description="Its place among all events: 1, 2, 3 … as they were committed.")
+    kind: str = Field(examples=["job.ended"])
+    at: datetime
+    job: int | None = Field(examples=[12])
+    site: str = Field(examples=["oslo"])
+    node: str = Field(examples=[""])
+    workflow: str = Field(description="That of its job.", examples=["migrate"])
+    details: dict[str, Any] = Field(
+        examples=[{"state": "SUCCESS", "before": "STARTED", "report": "/api/jobs/12/report/"}]
+    )
+
+    @classmethod
+    def of(cls, event: Happened) -> "Event":
+        """The event as the API shows it."""
+        return cls(
+            number=event.number,
+            kind=event.kind,
+            at=at(event.at),
+            job=event.job,
+            site=event.site,
+            node=event.node,
+            workflow=event.workflow,
+            details=dict(event.details),
+        )
+
+
+def _wanted(
+    kind: Annotated[
+        list[str] | None, Query(description="`job.ended`, `job.*`; may be repeated, or have commas between.")
+    ] = None,
+    job: Annotated[int | None, Query(ge=1, le=NO_NUMBER)] = None,
+    site: str | None = None,
+    workflow: str | None = None,
+) -> EventFilter:
+    patterns = [name.strip() for text in kind or () for name in text.split(",") if name.strip()]
+    return EventFilter(kinds_of(patterns), job, site, workflow)
+
+
+Wanted = Annotated[EventFilter, Depends(_wanted)]
+
+
+def _listing(wanted: EventFilter) -> Listing[Happened, Event]:
+    def read(conn: Connection, cursor: str | None, limit: int, skip: int) -> Sequence[Happened]:
+        numbers = numbers_of(cursor, 1)
+        return events.list_events(conn, wanted, limit, numbers[0] if numbers else 0, skip=skip)
+
+    return Listing(read, lambda event: str(event.number), Event.of)
+
+
+@router.get("/", response_model=Page[Event], summary="List what has happened, in order")
+async def list_events(request: Request, hub: Hub, paging: Asked, wanted: Wanted) -> Page[Event] | Response:
+    """The events that are kept, the oldest first; `cursor=N` gives those behind number N.
+
+    Of more than 10,000 events `count` says 10,000.
+    """
+    listing = _listing(wanted)
+    if paging.lines:
+        return await stream_of(hub.database, listing, paging)
+
+    def read(conn: Connection) -> Page[Event]:
+        found = listing.read(conn, paging.cursor, paging.limit, paging.skip)
+        return page_of(request, paging, listing, found, events.count_events(conn, wanted, MOST_COUNTED))
+
+    return await hub.database.read(read)
+
+
+@router.get(
+    "/stream/",
+    response_class=StreamingResponse,
+    responses={200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}},
+    summary="Listen to what happens",
+)
+async def stream_events(
+    request: Request,
+    hub: Hub,
+    wanted: Wanted,
+    last_event_id: Annotated[
+        str | None, Header(description="The number of the last event that was heard: all behind it follow.")
+    ] = None,
+    after: Annotated[str | None, Query(description="The same, for who can send no header.")] = None,
+) -> StreamingResponse:
+    """Server-sent events: each has its number as `id`, its kind as `event`, and what the list shows as `data`.
+
+    Without a number it begins now. Whoever is too slow is cut off, and goes on where they were by `Last-Event-ID`.
+    An event `gap` says that some of what was asked for is not kept any more.
+    """
+    behind = _number(last_event_id if last_event_id is not None else after)
+    listener, joined = await hub.context.feed.join(wanted)
+    told = _told(request, hub, listener, behind, joined)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(told, media_type=EVENT_STREAM, headers=headers)
+
+
+def _number(text: str | None) -> int | None:
+    if text is None or not text.strip():
+        return None
+    number = numbers_of(text.strip(), 1)
+    if number is None or number[0] > NO_NUMBER:
+        raise Mistake(f"Last-Event-ID: expected the number of an event, found '{text}'")
+    return number[0]
+
+
+async def _told(
+    request: Request, hub: Call, listener: Listener, behind: int | None, joined: int
+) -> AsyncIterator[bytes]:
+    """All that a listener is sent: what was missed, then what happens, with a comment where nothing does."""
+    feed = hub.context.feed
+    try:
+        yield b"retry: %d\n\n" % RETRY
+        if behind is not None:
+            if gap := await hub.database.read(partial(_gap, behind=behind, joined=joined)):
+                yield gap
+            async for missed in feed.kept(listener.wanted, behind, joined):
+                yield frame(missed)
+        looked = asyncio.get_running_loop().time()
+        while not listener.gone:
+            event = await _next(listener, looked + BEAT)
+            if event is not None:
+                yield frame(event)
+            if asyncio.get_running_loop().time() >= looked + BEAT:
+                await _ask_again(request)
+                looked = asyncio.get_running_loop().time()
+                yield b": still here\n\n"
+    except Mistake:
+        # They may not listen any more; the answer has begun, so that its end is all that can be told.
+        return
+    finally:
+        feed.leave(listener)
+
+
+async def _next(listener: Listener, until: float) -> Happened | None:
+    """What waits for a listener; None at that time of the loop, or once they are let go."""
+    if not listener.waiting.empty():
+        return listener.waiting.get_nowait()
+    try:
+        async with asyncio.timeout_at(until):
+            return await listener.waiting.get()
+    except TimeoutError:
+        return None
+
+
+def _gap(conn: Connection, behind: int, joined: int) -> bytes:
+    """What is told to somebody who has missed what is not kept, or was told of what this database never knew."""
+    oldest = events.oldest(conn)
+    if oldest - 1 <= behind <= joined:
+        return b""
+    return b'event: gap\ndata: {"after":%d,"oldest":%d,"newest":%d}\n\n' % (behind, oldest, joined)
+
+
+def frame(event: Happened) -> bytes:
+    """An event as the stream has it."""
+    data = Event.of(event).model_dump_json()
+    return f"id: {event.number}\nevent: {event.kind}\ndata: {data}\n\n".encode()
+
+
+async def _ask_again(request: Request) -> None:
+    """Raises what the door raises for somebody who may not do that any more."""
+    header = request.headers.get("authorization")
+    none: HTTPAuthorizationCredentials | None = None
+    await let_in(request, header, none, request.cookies.get(COOKIE))
