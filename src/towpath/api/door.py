@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from towpath.api.context import Context, context_of
 from towpath.api.problems import Unauthenticated
+from towpath.api.reach import may_reach, with_reach
 from towpath.api.tokens import Kind
 from towpath.domain.rights import Asker, Forbidden, Right, Via, decide
 from towpath.engine import keys, sign_in
@@ -53,6 +54,8 @@ ADMINISTERING = (
     " make_link list_all_keys make_key_for revoke_any_key list_deeds collect_orphans set_grace"
     " add_space change_space remove_space list_webhooks add_webhook show_webhook change_webhook remove_webhook"
     " try_webhook replay_webhook list_deliveries"
+    " add_space change_space remove_space list_groups add_group show_group remove_group add_member remove_member"
+    " grant_space withdraw_space"
 )
 OWNING = (
     "show_session end_session list_sessions end_other_session change_password list_keys make_key revoke_key"
@@ -88,8 +91,18 @@ async def let_in(
     context = context_of(request)
     asker = await (_by_header(context, header) if header else _by_cookie(context, request, cookie))
     action = request.scope["route"].name
-    decide(asker, action, NEEDS[action])
+    needed = NEEDS[action]
+    if needed not in asker.rights and may_reach(action):
+        asker = await _narrowed(context, request, asker, needed)
+    if asker.reach is None:
+        decide(asker, action, needed)
     request.state.asker = asker
+
+
+async def _narrowed(context: Context, request: Request, asker: Asker, needed: Right) -> Asker:
+    """The caller as somebody who may do that in the spaces of their groups; unchanged where there is none."""
+    found = await context.database.read(lambda conn: with_reach(conn, request, asker, needed))
+    return found or asker
 
 
 async def _by_header(context: Context, header: str) -> Asker:

@@ -1,6 +1,7 @@
 """Jobs: their list, how each stands, and what people may wish of them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
-from towpath.api.context import Caller, Hub
+from towpath.api.context import Asking, Caller, Hub
 from towpath.api.pages import LARGEST_PAGE, Asked, Listing, Page, numbers_of, page_of, stream_of
 from towpath.api.times import EPOCH, at, maybe_at
 from towpath.api.waiting import WaitingFor
@@ -47,8 +48,11 @@ class Job(BaseModel):
     workflow: str = Field(examples=["migrate"])
     workflow_version: int = Field(examples=[1])
     site: str = Field(examples=["oslo"])
+    space: str | None = Field(
+        description="The deepest space that all its paths lie in; null: none.", examples=["genomes"]
+    )
     queue: str = Field(examples=["default"])
-    owner: str = Field(description="The name of the API key that started it.", examples=["local"])
+    owner: str = Field(description="The user who started it.", examples=["local"])
     priority: int = Field(description="The higher goes first.", examples=[0])
     max_tasks: int | None = Field(
         description="How many of its tasks may run at once, discovery apart; null: any number."
@@ -83,6 +87,7 @@ class Job(BaseModel):
             workflow=job.workflow,
             workflow_version=job.workflow_version,
             site=job.site,
+            space=job.space or None,
             queue=job.queue,
             owner=job.owner,
             priority=job.priority,
@@ -163,6 +168,7 @@ class Stats(BaseModel):
     site: dict[str, int]
     queue: dict[str, int]
     owner: dict[str, int]
+    space: dict[str, int] = Field(description='By space; `""` counts those in none.')
     created: dict[date, int] = Field(description="By the UTC day of their submission.")
 
     @classmethod
@@ -207,6 +213,7 @@ class JobsAsked(BaseModel):
     id: list[int] = Field(default=[], max_length=LARGEST_PAGE, description="These alone; repeatable.")
     state: JobState | None = None
     site: str | None = None
+    space: str | None = Field(default=None, description="The deepest one that all its paths lie in.")
     queue: str | None = None
     workflow: str | None = None
     owner: str | None = Field(default=None, description="The user who started it.")
@@ -223,6 +230,7 @@ class JobsAsked(BaseModel):
             workflow=self.workflow,
             hide_noop=self.hide_noop,
             queue=self.queue,
+            space=self.space,
             owner=self.owner,
             first_day=_day(self.created_from),
             last_day=_day(self.created_to),
@@ -236,10 +244,12 @@ def _day(moment: date | None) -> int | None:
 
 @router.get("/", response_model=Jobs, summary="List jobs, the newest first")
 async def list_jobs(
-    request: Request, hub: Hub, paging: Asked, asked: Annotated[JobsAsked, Query()]
+    request: Request, hub: Hub, asking: Asking, paging: Asked, asked: Annotated[JobsAsked, Query()]
 ) -> Jobs | Response:
-    """Jobs by state, site, queue, workflow, owner and day, or by their ids."""
+    """Jobs by state, site, space, queue, workflow, owner and day, or by their ids."""
     wanted = asked.filter()
+    if asking.reach is not None:
+        wanted = replace(wanted, places=tuple(sorted(asking.reach)))
     listing = _listing(wanted)
     if paging.lines:
         return await stream_of(hub.database, listing, paging)
@@ -330,7 +340,10 @@ async def list_wishes(job_id: int, hub: Hub) -> WishesMade:
 
 
 @router.post("/{job_id}/retry/", status_code=201, summary="Retry a job's paths as a new job")
-async def retry(job_id: int, hub: Hub, caller: Caller, body: RetryAsked | None = None) -> Job:
+async def retry(job_id: int, hub: Hub, asking: Asking, body: RetryAsked | None = None) -> Job:
     """Each path starts again at the step where it failed."""
     which = (body or RetryAsked()).which
-    return await hub.write(lambda tx: job_after(tx, retry_job(tx, job_id, which, caller)))
+    confined = asking.reach is not None
+    return await hub.write(
+        lambda tx: job_after(tx, retry_job(tx, job_id, which, asking.user, confined=confined))
+    )

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from towpath.api.context import Hub
+from towpath.api.context import Asking, Hub
 from towpath.engine import spaces
 
 router = APIRouter(prefix="/api/spaces", tags=["spaces"])
@@ -48,9 +48,11 @@ class SpaceChange(BaseModel):
 
 
 @router.get("/", summary="List spaces")
-async def list_spaces(hub: Hub) -> Spaces:
-    """All spaces by name and site."""
-    found = [Space.of(space) for space in await hub.database.read(spaces.list_spaces)]
+async def list_spaces(hub: Hub, asking: Asking) -> Spaces:
+    """All spaces that the caller may see, by name and site."""
+    known = await hub.database.read(spaces.list_spaces)
+    reach = asking.reach
+    found = [Space.of(space) for space in known if reach is None or (space.site, space.name) in reach]
     return Spaces(count=len(found), results=found)
 
 
@@ -58,7 +60,7 @@ async def list_spaces(hub: Hub) -> Spaces:
 async def add_space(asked: Space, hub: Hub) -> Space:
     """The same name may be given at other sites too."""
     space = spaces.Space(asked.name, asked.site, asked.path, asked.default_target)
-    await hub.database.write(lambda tx: spaces.add_space(tx, space))
+    await hub.write(lambda tx: spaces.add_space(tx, space))
     return await _space(hub, asked.name, asked.site)
 
 
@@ -71,14 +73,14 @@ async def show_space(name: str, site: str, hub: Hub) -> Space:
 @router.patch("/{name}/{site}/", summary="Change a space")
 async def change_space(name: str, site: str, change: SpaceChange, hub: Hub) -> Space:
     """Sets its default target; jobs that are there keep theirs."""
-    await hub.database.write(lambda tx: spaces.set_default_target(tx, name, site, change.default_target))
+    await hub.write(lambda tx: spaces.set_default_target(tx, name, site, change.default_target))
     return await _space(hub, name, site)
 
 
 @router.delete("/{name}/{site}/", status_code=HTTPStatus.NO_CONTENT, summary="Remove a space")
 async def remove_space(name: str, site: str, hub: Hub) -> Response:
     """The directory and what lies in it stay."""
-    await hub.database.write(lambda tx: spaces.remove_space(tx, name, site))
+    await hub.write(lambda tx: spaces.remove_space(tx, name, site))
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 

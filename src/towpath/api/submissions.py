@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from towpath.api.context import Caller, Hub
+from towpath.api.context import Asking, Hub
 from towpath.api.jobs import Job, job_after
 from towpath.domain.fairness import HIGHEST, LOWEST, MOST_TASKS, Turn
 from towpath.domain.patience import RATE_RULE, rate_of
@@ -119,7 +119,7 @@ REPEATED = "Idempotent-Replayed"
 async def submit(
     body: Submission,
     hub: Hub,
-    caller: Caller,
+    asking: Asking,
     response: Response,
     idempotency_key: Annotated[
         str,
@@ -137,12 +137,13 @@ async def submit(
         queue=body.queue,
         inputs=tuple(path.asked() for path in body.paths),
         fields=body.fields,
-        owner=caller,
+        owner=asking.user,
         discovery=body.discovery,
         paths_per_task=body.paths_per_task,
         turn=Turn(body.priority, body.max_tasks),
         stop_on_error_rate=body.stop_on_error_rate,
         idempotency_key=idempotency_key,
+        reach=asking.reach,
         body_digest=hashlib.sha256(body.model_dump_json().encode()).digest() if idempotency_key else b"",
     )
 

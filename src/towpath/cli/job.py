@@ -46,6 +46,7 @@ def list_jobs(  # noqa: PLR0913, PLR0917  the options of a command are its param
     site: Annotated[str | None, typer.Option("--site", metavar="SITE")] = None,
     workflow: Annotated[str | None, typer.Option("--workflow", metavar="NAME")] = None,
     queue: Annotated[str | None, typer.Option("--queue", metavar="NAME")] = None,
+    space: Annotated[str | None, typer.Option("--space", metavar="NAME")] = None,
     owner: Annotated[str | None, typer.Option("--owner", metavar="USER", help="Who started it.")] = None,
     since: Annotated[
         str | None,
@@ -64,7 +65,7 @@ def list_jobs(  # noqa: PLR0913, PLR0917  the options of a command are its param
     """List jobs, the newest first."""
     wanted = Format(as_json, as_lines, limit)
     asked = {"state": state and state.upper(), "site": site, "workflow": workflow}
-    more = {"queue": queue, "owner": owner, "created_from": since, "created_to": through}
+    more = {"queue": queue, "space": space, "owner": owner, "created_from": since, "created_to": through}
     query = given({**asked, **more, "hide_noop": "1" if hide_noop else None})
     with open_hub() as hub:
         print_list(hub.lines("/api/jobs/", query), JOBS, wanted)

@@ -14,6 +14,7 @@ from towpath.cli import (
     bucket,
     error_table,
     events,
+    group,
     hub_command,
     job,
     key,
@@ -84,6 +85,7 @@ app.add_typer(orphan.app, name="orphan")
 app.add_typer(space.app, name="space")
 app.add_typer(limit.app, name="limit")
 app.add_typer(user.app, name="user")
+app.add_typer(group.app, name="group")
 app.add_typer(key.app, name="key")
 app.add_typer(webhook.app, name="webhook")
 app.command("audit")(audit.audit)

@@ -288,6 +288,15 @@ class Object(msgspec.Struct, frozen=True):
     modified_at: str
 
 
+class Group(msgspec.Struct, frozen=True):
+    """A group of users."""
+
+    name: str
+    members: list[str]
+    spaces: dict[str, str]
+    created_at: str
+
+
 class User(msgspec.Struct, frozen=True):
     """A user."""
 

@@ -25,17 +25,39 @@ class Right(StrEnum):
 class Role(StrEnum):
     """What a person is to the hub."""
 
+    MEMBER = "member"
+    """Somebody who may do what their groups may in spaces, and nothing else."""
     VIEWER = "viewer"
     OPERATOR = "operator"
     ADMINISTRATOR = "administrator"
 
 
 RIGHTS: dict[Role, frozenset[Right]] = {
+    Role.MEMBER: frozenset({Right.OWN}),
     Role.VIEWER: frozenset({Right.OWN, Right.READ}),
     Role.OPERATOR: frozenset({Right.OWN, Right.READ, Right.RUN}),
     Role.ADMINISTRATOR: frozenset(Right),
 }
 """What each role may do."""
+
+
+class Grant(StrEnum):
+    """What a group may do in a space."""
+
+    VIEW = "view"
+    """See the space, its files, and the jobs that work in it."""
+    ADMINISTER = "administer"
+    """Also run jobs in it, and pause, resume, cancel and retry them."""
+
+
+GRANTED: dict[Grant, frozenset[Right]] = {
+    Grant.VIEW: frozenset({Right.READ}),
+    Grant.ADMINISTER: frozenset({Right.READ, Right.RUN}),
+}
+"""What each grant allows within its space."""
+
+Place = tuple[str, str]
+"""A space at a site: the site's name, the space's name."""
 
 
 class Via(StrEnum):
@@ -56,6 +78,11 @@ class Asker:
     credential: int
     """The id of the key or session that they came with."""
     rights: frozenset[Right]
+    """What they may do anywhere."""
+    scopes: frozenset[Right] = frozenset(Right)
+    """What their credential was made for: what groups may do in spaces is narrowed to it too."""
+    reach: frozenset[Place] | None = None
+    """The only places in which this call may see or do anything; None: anywhere."""
 
 
 class Forbidden(Mistake):
@@ -71,6 +98,18 @@ def decide(asker: Asker, action: str, needed: Right) -> None:
             f"{action}: needs the right to {needed}, which this {asker.via} of {asker.user} was not given"
         )
     raise Forbidden(f"{action}: needs the right to {needed}, and {asker.user} is a {asker.role}")
+
+
+def check_reach(asker: Asker, action: str, place: Place | None) -> None:
+    """Raises `Forbidden` where a call concerns something outside of where it may see or do anything.
+
+    What is not there at all counts as outside, so that nobody is told which of both it is.
+    """
+    if asker.reach is not None and place not in asker.reach:
+        raise Forbidden(
+            f"{action}: expected something that lies in a space where a group of {asker.user} may do that, found"
+            " something else or nothing"
+        )
 
 
 def rights_of(role: Role, scopes: Collection[Right] | None) -> frozenset[Right]:
@@ -92,16 +131,26 @@ def check_scopes(scopes: Iterable[str]) -> frozenset[Right]:
 
 USER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@+ -]{0,98}[A-Za-z0-9])?")
 
+
+def check_group_name(name: str) -> None:
+    """Raises `Mistake` where a name cannot be a group's."""
+    _check_name("group", name)
+
+
+def _check_name(kind: str, name: str) -> None:
+    if not USER.fullmatch(name):
+        raise Mistake(
+            f"{kind} name: expected 1 to 100 letters, digits or any of '._@+ -', the first and the last a letter or"
+            f" digit, found {shown(name)}"
+        )
+
+
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 128
 
 
 def check_user_name(name: str) -> None:
     """Raises `Mistake` where a name cannot be a user's."""
-    if not USER.fullmatch(name):
-        raise Mistake(
-            "user name: expected 1 to 100 letters, digits or any of '._@+ -', the first and the last a letter or"
-            f" digit, found {shown(name)}"
-        )
+    _check_name("user", name)
 
 
 def check_password(user: str, password: str) -> None:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from towpath.domain.confines import check_confined
 from towpath.domain.errors import Conflict, Mistake, NotFound, did_you_mean
 from towpath.domain.fairness import ANY_TURN, Turn
 from towpath.domain.paths import Kind, printable
 from towpath.domain.plan import Ground, Plan, plan_document, resolve
+from towpath.domain.rights import Forbidden, Place
 from towpath.domain.rules import RULE_TYPES, Condition, Rules
 from towpath.domain.states import (
     DISCOVERY_STAGE,
@@ -22,10 +24,9 @@ from towpath.domain.states import (
     Wanted,
 )
 from towpath.domain.wishes import Wish, by_the_time_set
-from towpath.engine import finish, orphans, room, workflows
+from towpath.engine import finish, orphans, room, spaces, workflows
 from towpath.engine.found import DISCOVERY_RULE, add_batches
 from towpath.engine.inputs import Asked, for_walk, place
-from towpath.engine.spaces import default_target
 from towpath.store import job_events, tasks, walks
 from towpath.store.counters import add_jobs
 from towpath.store.database import Tx
@@ -67,6 +68,8 @@ class Submission:
     turn: Turn = ANY_TURN
     stop_on_error_rate: float | None = None
     """The job is paused once this share of its newest paths failed; None: as the workflow says."""
+    reach: frozenset[Place] | None = None
+    """The spaces in one of which all its paths must lie, and which it must not leave; None: anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,8 @@ def submit(tx: Tx, order: Submission) -> Submitted:
 
 def _start(tx: Tx, order: Submission) -> int:
     plan, version, inputs = _prepare(tx, order)
-    job_id = insert_job(tx, NewJob(plan, version, order.owner, tuple(inputs), turn=order.turn))
+    space = _space(tx, order, plan, inputs)
+    job_id = insert_job(tx, NewJob(plan, version, order.owner, tuple(inputs), turn=order.turn, space=space))
     with Ledger(tx) as ledger:
         ledger.lock_jobs([job_id])
         finish.add(ledger, ledger.jobs[job_id], inputs)
@@ -142,7 +146,7 @@ def _prepare(tx: Tx, order: Submission) -> tuple[Plan, int, list[Input]]:
     if order.stop_on_error_rate is not None:
         definition = replace(definition, stop_on_error_rate=order.stop_on_error_rate)
     inputs = place(order.inputs, order.site, row.roots)
-    default = default_target(tx.conn, order.site, inputs)
+    default = spaces.default_target(tx.conn, order.site, inputs)
     ground = Ground(order.site, list(known), order.queue, default.target, default.why_none)
     catalogue = workflows.catalogue(tx.conn)
     if definition.discovery is not None and definition.discovery not in catalogue.discoveries:
@@ -155,6 +159,20 @@ def _prepare(tx: Tx, order: Submission) -> tuple[Plan, int, list[Input]]:
     return plan, version, inputs
 
 
+def _space(tx: Tx, order: Submission, plan: Plan, inputs: Sequence[Input]) -> str:
+    """The space that the job works in, "" where it is none; raises `Forbidden` where it must work in one."""
+    space = spaces.space_of(tx.conn, order.site, inputs)
+    if order.reach is None:
+        return space
+    if (order.site, space) not in order.reach:
+        raise Forbidden(
+            f"paths: expected all of them in one space of site {order.site} in which a group of {order.owner} may run"
+            " jobs, found others"
+        )
+    check_confined(plan, order.turn)
+    return space
+
+
 @dataclass(frozen=True, slots=True)
 class NewJob:
     """A job to be written."""
@@ -165,6 +183,7 @@ class NewJob:
     inputs: tuple[Input, ...]
     retry_of: int | None = None
     turn: Turn = ANY_TURN
+    space: str = ""
 
 
 def insert_job(tx: Tx, new: NewJob) -> int:
@@ -185,11 +204,12 @@ def insert_job(tx: Tx, new: NewJob) -> int:
         "state": JobState.PENDING,
         "open_stage": NOTHING_OPEN,
         "created_at": tx.now,
+        "space": new.space,
     }
     job_id = int(tx.conn.execute(sa.insert(jobs).values(values).returning(jobs.c.id)).scalar_one())
     tx.conn.execute(sa.insert(job_inputs).values(job_id=job_id, inputs=pack(list(new.inputs))))
     day = tx.now // DAY
-    kind = JobKind(plan.workflow, plan.site, JobState.PENDING, False, plan.queue, new.owner, day)
+    kind = JobKind(plan.workflow, plan.site, JobState.PENDING, False, plan.queue, new.owner, day, new.space)
     add_jobs(tx.conn, {kind: 1})
     told = {"owner": new.owner, "queue": plan.queue} | ({"retry_of": new.retry_of} if new.retry_of else {})
     job_events.submitted(tx, job_id, plan.workflow, plan.site, told)

@@ -138,7 +138,15 @@ def open_with_key(conn: Connection, key: str, now: int) -> tuple[Asker, bool] | 
     if row is None or (row.expires_at is not None and row.expires_at <= now):
         return None
     role = Role(row.role)
-    asker = Asker(row.name, role, Via.KEY, row.id, rights_of(role, _scopes(row.scopes)))
+    scopes = _scopes(row.scopes)
+    asker = Asker(
+        row.name,
+        role,
+        Via.KEY,
+        row.id,
+        rights_of(role, scopes),
+        frozenset(Right) if scopes is None else scopes,
+    )
     return asker, row.used_at is None or now - row.used_at >= NOTED_EVERY
 
 

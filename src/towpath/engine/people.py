@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from towpath.domain.errors import Conflict, NotFound, did_you_mean
 from towpath.domain.rights import Role, check_user_name
 from towpath.store.database import Tx
-from towpath.store.tables import api_keys, links, sessions, users
+from towpath.store.tables import api_keys, links, members, sessions, users
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,7 @@ def remove_user(tx: Tx, name: str) -> None:
     find_user(tx.conn, name)
     end_all(tx, name)
     tx.conn.execute(sa.delete(api_keys).where(api_keys.c.name == name))
+    tx.conn.execute(sa.delete(members).where(members.c.user == name))
     tx.conn.execute(sa.delete(users).where(users.c.name == name))
     _keep_an_administrator(tx)
 

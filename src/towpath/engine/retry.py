@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from towpath.domain.confines import check_confined
 from towpath.domain.errors import Conflict, NotFound
 from towpath.domain.fairness import Turn
 from towpath.domain.paths import Code
@@ -42,11 +43,12 @@ class Retry(StrEnum):
     """The whole job anew, discovery and all; of a retry, the job that was retried first."""
 
 
-def retry(tx: Tx, job_id: int, which: Retry, by: str) -> int:
+def retry(tx: Tx, job_id: int, which: Retry, by: str, confined: bool = False) -> int:
     """Start the retry of a job that is over, and return the new job's id.
 
     Raises `Conflict` where there is nothing to retry, or where an earlier retry has taken it over: that one is to be
-    retried then, so that no path is in two jobs at once, and none in no job.
+    retried then, so that no path is in two jobs at once, and none in no job. `confined`: by somebody whose rights end
+    at the job's space, who may retry only what they might have started.
     """
     row = _of_a_kept_family(tx, job_id)
     if row is None:
@@ -57,11 +59,12 @@ def retry(tx: Tx, job_id: int, which: Retry, by: str) -> int:
     but = _taken_before(tx, row, which)
     plan = plan_from_document(row.plan)
     orphans.refuse_retry(tx.conn, plan)
+    if confined:
+        check_confined(plan, Turn(row.priority))
     inputs = tuple(unpack(_inputs(tx, job_id), list[Input]))
     source = _first_of(tx, row) if which is Retry.ALL else job_id
-    new_id = insert_job(
-        tx, NewJob(plan, row.workflow_version, by, inputs, job_id, Turn(row.priority, row.max_tasks))
-    )
+    turn = Turn(row.priority, row.max_tasks)
+    new_id = insert_job(tx, NewJob(plan, row.workflow_version, by, inputs, job_id, turn, row.space))
     with Ledger(tx) as ledger:
         ledger.lock_jobs([new_id])
         finish.add(ledger, ledger.jobs[new_id], inputs, goes_on=which is not Retry.ALL)

@@ -1,7 +1,7 @@
 """Spaces: directories of sites that bear a name, and the target that is used where a workflow names none."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -9,12 +9,13 @@ from sqlalchemy.engine import Connection
 
 from towpath.domain.errors import Conflict, Mistake, NotFound, did_you_mean
 from towpath.domain.paths import is_beneath
+from towpath.domain.rights import Place
 from towpath.domain.values import name_fault
 from towpath.engine import workflows
 from towpath.engine.buckets import find_target
 from towpath.engine.inputs import Asked, place
 from towpath.store.database import Tx
-from towpath.store.tables import sites, spaces
+from towpath.store.tables import grants, sites, spaces
 from towpath.wire import Input
 
 
@@ -90,6 +91,34 @@ def remove_space(tx: Tx, name: str, site: str) -> None:
     """Forget the name; the directory and what lies in it stay."""
     get_space(tx.conn, name, site)
     tx.conn.execute(sa.delete(spaces).where(spaces.c.name == name, spaces.c.site == site))
+    if tx.conn.execute(sa.select(spaces.c.site).where(spaces.c.name == name)).first() is None:
+        # Whoever gives the name anew may mean another place.
+        tx.conn.execute(sa.delete(grants).where(grants.c.space == name))
+
+
+def space_of(conn: Connection, site: str, inputs: Sequence[Input]) -> str:
+    """The deepest space of the site in which all of these lie; "" where there is none."""
+    here = [space for space in list_spaces(conn) if space.site == site]
+    if not here:
+        return ""
+    roots = conn.execute(sa.select(sites.c.roots).where(sites.c.name == site)).scalar_one()
+    paths = [_absolute(given, roots) for given in inputs]
+    holding = [space for space in here if all(is_beneath(path, _beginning(space)) for path in paths)]
+    return max(holding, key=lambda space: len(space.path)).name if holding else ""
+
+
+def within(conn: Connection, names: Collection[str]) -> frozenset[Place]:
+    """The spaces of these names at whichever sites, and those that lie in them."""
+    known = list_spaces(conn)
+    outer = [space for space in known if space.name in names]
+    return frozenset(
+        (space.site, space.name)
+        for space in known
+        if any(
+            space.site == holding.site and is_beneath(os.fsencode(space.path), _beginning(holding))
+            for holding in outer
+        )
+    )
 
 
 def default_target(conn: Connection, site: str, inputs: Sequence[Input]) -> Default:

@@ -36,6 +36,8 @@ class JobKind(NamedTuple):
     owner: str
     day: int
     """The UTC day of its submission: days since 1970."""
+    space: str = ""
+    """The deepest space of its site that holds all its inputs; "" = none."""
 
 
 DAY = 24 * 3600 * 1_000_000
@@ -69,6 +71,7 @@ class Job:
     created_at: int
     beats_waited: int
     """Heartbeats for which it has waited, cancelled, for what nodes still hold of it."""
+    space: str
     tallies: dict[TallyKey, int] = field(default_factory=dict)
     added: dict[str, int] = field(default_factory=dict)
     """What is to be added to each counter."""
@@ -92,7 +95,7 @@ class Job:
         found = self.discovered + self.added.get("discovered", 0)
         noop = self.state is JobState.SUCCESS and not found
         day = self.created_at // DAY
-        return JobKind(self.workflow, self.site, self.state, noop, self.queue, self.owner, day)
+        return JobKind(self.workflow, self.site, self.state, noop, self.queue, self.owner, day, self.space)
 
     def add(self, counter: str, amount: int) -> None:
         """Add to one of `COUNTERS`."""
@@ -144,6 +147,7 @@ _COLUMNS = (
     sa.exists().where(limits.c.owner == jobs.c.owner).label("limited"),
     jobs.c.created_at,
     jobs.c.beats_waited,
+    jobs.c.space,
 )
 
 

@@ -73,14 +73,15 @@ def hide(conn: Connection, job_ids: Collection[int]) -> None:
     """Show these jobs to nobody any more."""
     day = jobs.c.created_at // DAY
     kind = (
-        jobs.c.workflow, jobs.c.site, jobs.c.state, jobs.c.discovered == 0, jobs.c.queue, jobs.c.owner, day
+        jobs.c.workflow, jobs.c.site, jobs.c.state, jobs.c.discovered == 0, jobs.c.queue, jobs.c.owner, day,
+        jobs.c.space,
     )  # fmt: skip
     mine = jobs.c.id.in_(sorted(job_ids))
     counted = conn.execute(sa.select(*kind, sa.func.count()).where(mine).group_by(*kind)).all()
     gone: dict[JobKind, int] = {}
-    for workflow, site, state, found_nothing, queue, owner, of_day, number in counted:
+    for workflow, site, state, found_nothing, queue, owner, of_day, space, number in counted:
         noop = state == JobState.SUCCESS and bool(found_nothing)
-        one = JobKind(workflow, site, JobState(state), noop, queue, owner, of_day)
+        one = JobKind(workflow, site, JobState(state), noop, queue, owner, of_day, space)
         gone[one] = gone.get(one, 0) - number
     conn.execute(sa.update(jobs).where(mine).values(pruned=True))
     add_jobs(conn, gone)

@@ -58,6 +58,8 @@ class JobView:
     discovery: str | None
     retry_of: int | None
     noop: bool
+    space: str
+    """The deepest space that all its inputs lie in; "" = none."""
     totals: Mapping[str, int]
     """Distinct paths: discovered, done, failed, skipped, aborted, not_run, unknown."""
     unmatched: int
@@ -126,6 +128,9 @@ class JobFilter:
     """Submitted on that day or earlier."""
     ids: tuple[int, ...] = ()
     """These alone, if any are given: few enough to be looked at one by one."""
+    space: str | None = None
+    places: tuple[tuple[str, str], ...] | None = None
+    """Those alone that work in one of these spaces, each with its site before it."""
 
 
 def find_job(conn: Connection, job_id: int) -> JobView | None:
@@ -186,7 +191,7 @@ def count_jobs(conn: Connection, wanted: JobFilter) -> int:
     return int(conn.execute(query.where(*_counted_days(wanted))).scalar_one())
 
 
-FACETS = ("state", "workflow", "site", "queue", "owner", "day")
+FACETS = ("state", "workflow", "site", "queue", "owner", "day", "space")
 """By what the jobs of a list are told apart, each with its number."""
 
 
@@ -211,9 +216,13 @@ def _counted_days(wanted: JobFilter) -> Iterator[sa.ColumnElement[bool]]:
 
 
 def _conditions(wanted: JobFilter, table: sa.Table) -> list[sa.ColumnElement[bool]]:
-    asked = ("state", "site", "workflow", "queue", "owner")
+    asked = ("state", "site", "workflow", "queue", "owner", "space")
     values = {name: getattr(wanted, name) for name in asked}
-    return [table.c[name] == value for name, value in values.items() if value is not None]
+    found = [table.c[name] == value for name, value in values.items() if value is not None]
+    if wanted.places is not None:
+        found.append(sa.tuple_(table.c.site, table.c.space).in_(wanted.places))
+        found.append(table.c.space != "")
+    return found
 
 
 def _jobs(conn: Connection, rows: Sequence[Any]) -> list[JobView]:
@@ -241,6 +250,7 @@ def _job(row: Any, why: Waiting | None) -> JobView:
         discovery=row.plan["discovery"],
         retry_of=row.retry_of,
         noop=row.state == JobState.SUCCESS and row.discovered == 0,
+        space=row.space,
         totals={name: getattr(row, name) for name in TOTALS},
         unmatched=row.unmatched,
         bytes_found=row.bytes_found,

@@ -7,7 +7,7 @@ came, compressed, and never unpacked on the way from one node to the next.
 from towpath.store.tables.base import Count, Id, Time, metadata
 from towpath.store.tables.events import IS_WAITING, deliveries, event_cursors, events, webhooks
 from towpath.store.tables.lives import orphan_counts, orphans, referrers, sweep_jobs, sweeps, uses
-from towpath.store.tables.people import api_keys, audit, links, sessions, users
+from towpath.store.tables.people import api_keys, audit, grants, groups, links, members, sessions, users
 from towpath.store.tables.places import (
     buckets,
     conductor,
@@ -65,6 +65,8 @@ __all__ = [
     "error_rates",
     "event_cursors",
     "events",
+    "grants",
+    "groups",
     "holds",
     "idempotency",
     "ids",
@@ -74,6 +76,7 @@ __all__ = [
     "lanes",
     "limits",
     "links",
+    "members",
     "metadata",
     "nodes",
     "notes",

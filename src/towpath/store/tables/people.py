@@ -18,6 +18,31 @@ users = sa.Table(
 )
 """A person. `password` is an Argon2id hash, NULL where none was set; `failures` counts wrong ones in a row."""
 
+groups = sa.Table(
+    "groups",
+    metadata,
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("created_at", Time, nullable=False),
+)
+"""Groups of users."""
+
+members = sa.Table(
+    "members",
+    metadata,
+    sa.Column("user", sa.ForeignKey("users.name"), primary_key=True),
+    sa.Column("group", sa.ForeignKey("groups.name"), primary_key=True, index=True),
+)
+"""Which users are in which groups."""
+
+grants = sa.Table(
+    "grants",
+    metadata,
+    sa.Column("group", sa.ForeignKey("groups.name"), primary_key=True),
+    sa.Column("space", sa.String(64), primary_key=True, index=True),
+    sa.Column("right", sa.String(20), nullable=False),
+)
+"""What a group may do in the spaces of a name, at whichever sites these are."""
+
 api_keys = sa.Table(
     "api_keys",
     metadata,

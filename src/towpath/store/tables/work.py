@@ -69,6 +69,7 @@ jobs = sa.Table(
     flag("pruned"),
     sa.Column("resume_at", Time),
     sa.Column("beats_waited", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("space", sa.String(64), nullable=False, server_default=""),
 )
 """A run of a workflow. `state` is what `domain.states.job_state` said last; only the store's ledger writes it.
 
@@ -76,11 +77,20 @@ jobs = sa.Table(
 `resume_at`; `beats_waited` counts the heartbeats for which a cancelled one has waited for its nodes. The counts are of
 distinct paths.
 `max_tasks` is how many of its tasks may run at once, its discovery apart; NULL = any number.
+`space` is the deepest space of its site in which all its inputs lay when it was started, "" where there was none.
 `pruned`: nobody is shown it any more, and its rows are being taken away.
 """
 sa.Index("ix_jobs_state", jobs.c.state, jobs.c.id)
 sa.Index("ix_jobs_site", jobs.c.site, jobs.c.id)
 sa.Index("ix_jobs_workflow", jobs.c.workflow, jobs.c.id)
+sa.Index(
+    "ix_jobs_space",
+    jobs.c.space,
+    jobs.c.site,
+    jobs.c.id,
+    sqlite_where=jobs.c.space != "",
+    postgresql_where=jobs.c.space != "",
+)
 sa.Index("ix_jobs_retry_of", jobs.c.retry_of)
 sa.Index("ix_jobs_created_at", jobs.c.created_at)
 sa.Index(
@@ -116,6 +126,7 @@ job_counts = sa.Table(
     sa.Column("queue", sa.String(64), primary_key=True),
     sa.Column("owner", sa.String(100), primary_key=True),
     sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("space", sa.String(64), primary_key=True, server_default=""),
     sa.Column("jobs", Count, nullable=False),
 )
 """How many jobs there are of each kind: no list of jobs counts its rows.

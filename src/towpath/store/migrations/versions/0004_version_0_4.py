@@ -18,6 +18,8 @@ def upgrade() -> None:
     _keys()
     _sessions()
     _audit()
+    _groups()
+    _job_space()
     _job_counts()
     _events()
     _webhooks()
@@ -104,6 +106,47 @@ def _audit() -> None:
     op.create_index("ix_audit_at", "audit", ["at"], unique=False)
 
 
+def _groups() -> None:
+    """Groups of people, and what they may do in spaces."""
+    op.create_table(
+        "groups",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_groups")),
+    )
+    op.create_table(
+        "members",
+        sa.Column("user", sa.String(length=100), nullable=False),
+        sa.Column("group", sa.String(length=100), nullable=False),
+        sa.ForeignKeyConstraint(["user"], ["users.name"], name=op.f("fk_members_user")),
+        sa.ForeignKeyConstraint(["group"], ["groups.name"], name=op.f("fk_members_group")),
+        sa.PrimaryKeyConstraint("user", "group", name=op.f("pk_members")),
+    )
+    op.create_index("ix_members_group", "members", ["group"], unique=False)
+    op.create_table(
+        "grants",
+        sa.Column("group", sa.String(length=100), nullable=False),
+        sa.Column("space", sa.String(length=64), nullable=False),
+        sa.Column("right", sa.String(length=20), nullable=False),
+        sa.ForeignKeyConstraint(["group"], ["groups.name"], name=op.f("fk_grants_group")),
+        sa.PrimaryKeyConstraint("group", "space", name=op.f("pk_grants")),
+    )
+    op.create_index("ix_grants_space", "grants", ["space"], unique=False)
+
+
+def _job_space() -> None:
+    """In which space a job works; of those that are there already, it is not known."""
+    op.add_column("jobs", sa.Column("space", sa.String(length=64), server_default="", nullable=False))
+    op.create_index(
+        "ix_jobs_space",
+        "jobs",
+        ["space", "site", "id"],
+        unique=False,
+        sqlite_where=sa.text("space != ''"),
+        postgresql_where=sa.text("space != ''"),
+    )
+
+
 def _job_counts() -> None:
     """Jobs are counted by queue, owner and day too: whatever their list is narrowed to, its count is kept."""
     op.drop_table("job_counts")
@@ -116,9 +159,10 @@ def _job_counts() -> None:
         sa.Column("queue", sa.String(length=64), nullable=False),
         sa.Column("owner", sa.String(length=100), nullable=False),
         sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("space", sa.String(length=64), server_default="", nullable=False),
         sa.Column("jobs", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint(
-            "workflow", "site", "state", "noop", "queue", "owner", "day", name=op.f("pk_job_counts")
+            "workflow", "site", "state", "noop", "queue", "owner", "day", "space", name=op.f("pk_job_counts")
         ),
     )
     op.execute(
