@@ -137,7 +137,7 @@ def test_an_operation_that_the_table_does_not_name_is_not_served(api: Api) -> No
 @pytest.mark.parametrize(
     ("role", "renew"),
     [*((role, key) for role in Role), (Role.OPERATOR, token), (Role.OPERATOR, cookie)],
-    ids=["viewer", "operator", "administrator", "operator by token", "operator by cookie"],
+    ids=["member", "viewer", "operator", "administrator", "operator by token", "operator by cookie"],
 )
 def test_each_role_may_do_what_the_table_says_and_nothing_else(
     api: Api, stranger: httpx.Client, role: Role, renew: Callable[[Api, Role], Headers]

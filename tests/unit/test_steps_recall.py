@@ -505,12 +505,14 @@ def test_a_stub_that_is_written_to_while_it_waits_for_its_group_stays(
 
     def edited_meanwhile(durable: Durable, files: Mapping[bytes, int]) -> None:
         if stubs[0] in files:
+            path.chmod(0o600)  # Whoever is not root gets at a guarded stub by its permission bits alone.
             path.write_bytes(b"edited")
         sync(durable, files)
 
     monkeypatch.setattr(Durable, "sync_content", edited_meanwhile)
     outcomes = place.run(Recall(), *stubs)
     assert outcomes[stubs[0]].code is Code.FAILED
+    path.chmod(0o600)
     assert path.read_bytes() == b"edited"
     assert place.private_files() == []
     assert {outcomes[name].code for name in stubs[1:]} == {Code.PROCESSED}

@@ -35,11 +35,15 @@ def object_file(place: Place, name: str) -> Path:
 
 
 def state(place: Place) -> list[tuple[object, ...]]:
-    """All that stands at the site and at the target, with its times."""
+    """All that stands at the site and at the target, with its times.
+
+    Of a guarded stub, the change time only where root looks: to anybody else it opens by its permission bits alone.
+    """
     found: list[tuple[object, ...]] = []
     for path in sorted(place.directory.parent.rglob("*")):
         told = path.lstat()
-        found.append((str(path), told.st_mode, told.st_size, told.st_mtime_ns, told.st_ctime_ns))
+        changed = told.st_ctime_ns if os.geteuid() == 0 or told.st_mode & 0o777 else None
+        found.append((str(path), told.st_mode, told.st_size, told.st_mtime_ns, changed))
     return found
 
 
