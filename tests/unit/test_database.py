@@ -420,7 +420,7 @@ def test_jobs_of_the_first_form_keep_their_inputs_and_are_counted(tmp_path: Path
     with database.reading() as conn:
         assert conn.execute(sa.select(job_inputs)).all() == [(1, b"0"), (2, b"3"), (3, b"4")]
         counted = conn.execute(sa.select(job_counts).order_by(job_counts.c.noop)).all()
-        rest = ("default", "ana", 0)
+        rest = ("default", "ana", 0, "")
         assert [tuple(row) for row in counted] == [
             ("noop", "oslo", "SUCCESS", False, *rest, 2),
             ("noop", "oslo", "SUCCESS", True, *rest, 1),

@@ -83,7 +83,8 @@ def _audit_job_counts(conn: Connection) -> None:
     jobs = conn.execute(sa.select(tables.jobs)).all()
     kinds = ((j, j.state == JobState.SUCCESS and j.discovered == 0) for j in jobs)
     counted = Counter(
-        (j.workflow, j.site, j.state, noop, j.queue, j.owner, j.created_at // DAY) for j, noop in kinds
+        (j.workflow, j.site, j.state, noop, j.queue, j.owner, j.created_at // DAY, j.space)
+        for j, noop in kinds
     )
     kept = {tuple(row)[:-1]: row.jobs for row in conn.execute(sa.select(tables.job_counts))}
     assert {kind: number for kind, number in kept.items() if number} == counted, "jobs of each kind"
