@@ -17,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from towpath.api.app import create_app
-from towpath.api.feed import Feed
+from towpath.api.context import Context
 from towpath.bus.keys import make_seed, public_key
 from towpath.config import Front, HubSettings
 from towpath.domain.paths import Code, ErrorClass
@@ -39,7 +39,7 @@ class Api:
     key: str
     database: Database
     http: httpx.Client
-    feed: Feed
+    context: Context
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     _reports: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -170,5 +170,5 @@ def _running(laid: tuple[Path, str], tmp_path: Path, front: Front) -> Iterator[A
     with _serving(app) as url:
         headers = {"Authorization": f"Api-Key {key}"}
         with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as http:
-            yield Api(url, key, database, http, app.state.context.feed)
+            yield Api(url, key, database, http, app.state.context)
     database.stop()

@@ -18,6 +18,7 @@ PACKAGES: Final[Mapping[str, str]] = {
     "mkfs.ext4": "e2fsprogs",
     "mkfs.xfs": "xfsprogs",
     "openssl": "openssl",
+    "promtool": "prometheus",
     "rsync": "rsync",
     "setfacl": "acl",
     "xxhsum": "xxhash",

@@ -221,9 +221,9 @@ def test_many_listeners_each_hear_all(api: Api) -> None:
 
 def test_when_the_hub_ends_nobody_keeps_it(api: Api) -> None:
     with listening(api) as heard:
-        api.feed.close()
+        api.context.feed.close()
         with pytest.raises(EOFError):
             heard.next()
-    until(lambda: api.feed.listeners == 0, "nobody listens")
+    until(lambda: api.context.feed.listeners == 0, "nobody listens")
     with listening(api) as heard, pytest.raises(EOFError):
         heard.next()

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 import pytest
+import structlog
 from nacl.public import PrivateKey, SealedBox
 from tests.hand_clock import HandClock
 from tests.site_hub import SiteHub, event_of
@@ -165,6 +166,20 @@ def test_a_grant_that_cannot_be_carried_out_fails_and_says_why(
 ) -> None:
     grant = msgspec.structs.replace(bench.hub.add("noop", [b"a", b"b", b"c"]), **more)
     assert message in event(bench.run(grant), wire.Failed).error
+
+
+def test_what_is_logged_while_a_task_runs_says_of_which_job_and_task(bench: Bench) -> None:
+    def tell(context: Context) -> Iterator[PathOutcome]:
+        structlog.get_logger().info("here")
+        yield from (processed(item) for item in context.items)
+
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logged:
+        bench.steps["giving"] = Giving(tell)
+        grant = bench.hub.add("giving")
+        bench.run(grant)
+        structlog.get_logger().info("there")
+    assert [logged[0][name] for name in ("task", "job", "step")] == [grant.task, grant.job, "giving"]
+    assert "task" not in logged[1]
 
 
 def test_a_path_without_an_outcome_fails_the_task(bench: Bench) -> None:

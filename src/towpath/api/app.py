@@ -18,6 +18,7 @@ from towpath.api import (
     jobs,
     keys,
     limits,
+    metrics,
     nodes,
     orphans,
     paths,
@@ -39,6 +40,7 @@ from towpath.api.context import Context
 from towpath.api.door import check_table, let_in
 from towpath.api.edge import Edge
 from towpath.api.feed import Feed
+from towpath.api.measures import Measures, Timed
 from towpath.api.tokens import Tokens
 from towpath.config import HubSettings
 from towpath.store.database import Database
@@ -83,6 +85,7 @@ FOR_CALLERS = (
     deeds.router,
     events.router,
     webhooks.router,
+    metrics.router,
 )
 
 
@@ -107,12 +110,16 @@ def create_app(
         redoc_url=None,
         responses={"default": {"model": problems.Problem, "description": "An error, as RFC 9457 has it"}},
     )
+    feed = Feed(database)
+    measures = Measures(clock, lambda: feed.listeners)
+    database.on_counted = measures.count
     app.state.context = Context(
-        database, settings, hub_key, hears_bus, clock, Tokens(hub_key), Feed(database)
+        database, settings, hub_key, hears_bus, clock, Tokens(hub_key), feed, measures
     )
     problems.install(app)
     app.add_middleware(LimitBodies, limit=settings.max_body)
     app.add_middleware(Edge, front=settings.front)
+    app.add_middleware(Timed, measures=measures)
     for router in OPEN_TO_ALL:
         app.include_router(router)
     for router in FOR_CALLERS:

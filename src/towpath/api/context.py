@@ -8,17 +8,19 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Request
 
 from towpath.api.feed import Feed
+from towpath.api.measures import Measures
 from towpath.api.tokens import Tokens
 from towpath.config import HubSettings
 from towpath.domain.rights import Asker
 from towpath.engine import audit
 from towpath.engine.audit import Deed
 from towpath.store.database import Database, Tx
+from towpath.store.standing import Standing
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
     """The rooms and settings that routes work with."""
 
@@ -34,6 +36,9 @@ class Context:
     """Makes and reads the tokens that programs sign in with."""
     feed: Feed
     """Live events, for all who listen at this hub."""
+    measures: Measures
+    looked: tuple[int, Standing] | None = None
+    """How all stood when it was looked last, and when that was."""
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """A password's hash takes 64 MiB and a tenth of a second: guesses must take neither memory nor all cores."""
 

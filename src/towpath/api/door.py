@@ -41,7 +41,7 @@ READING = (
     "list_jobs show_job list_steps list_wishes list_paths list_tasks show_task list_workflows show_workflow"
     " list_sites show_site list_nodes show_node list_limits list_errors list_buckets show_bucket list_targets"
     " show_target list_objects list_orphans show_orphan list_sweeps show_sweep"
-    " list_spaces show_space download_report list_events stream_events"
+    " list_spaces show_space download_report list_events stream_events show_metrics"
 )
 RUNNING = (
     "submit change_turn pause resume cancel retry drain_site undrain_site pause_site resume_site cancel_site"
@@ -52,7 +52,7 @@ ADMINISTERING = (
     "prune define_workflow delete_workflow change_site set_limit lift_limit add_bucket set_credentials"
     " remove_bucket add_target delete_target list_users show_user add_user change_user remove_user unlock_user"
     " make_link list_all_keys make_key_for revoke_any_key list_deeds collect_orphans set_grace"
-    " add_space change_space remove_space list_webhooks add_webhook show_webhook change_webhook remove_webhook"
+    " list_webhooks add_webhook show_webhook change_webhook remove_webhook"
     " try_webhook replay_webhook list_deliveries"
     " add_space change_space remove_space list_groups add_group show_group remove_group add_member remove_member"
     " grant_space withdraw_space"

@@ -4,7 +4,8 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +23,9 @@ log = structlog.get_logger()
 
 GROUP = 64
 
+Counted = Mapping[tuple[str, ...], int]
+"""What a transaction has done, for those who measure: `task`, `path`, … with its labels, and how often."""
+
 UNCERTAIN = "the database was lost while this was written: look whether it was, before you ask for it again"
 
 WRITERS = 8
@@ -38,6 +42,8 @@ class Tx:
     wakes: set[str] = field(default_factory=set)
     news: bool = False
     """Events were written, or given their numbers: those who tell of them are to hear so once it is committed."""
+    counted: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    """What is to be measured once it is committed."""
 
 
 @dataclass(slots=True)
@@ -63,6 +69,7 @@ class Database:
         self._threads: list[threading.Thread] = []
         self.on_wake: Callable[[set[str]], None] = lambda sites: None
         self.on_news: list[Callable[[], None]] = []
+        self.on_counted: Callable[[Counted], None] = lambda counted: None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -88,6 +95,8 @@ class Database:
                 self.on_wake(tx.wakes)
             for hear in list(self.on_news) if tx.news else ():
                 hear()
+            if tx.counted:
+                self.on_counted(tx.counted)
         except Exception:
             # A boundary: what was written is committed, and a hint that is lost costs a node seconds, nothing else.
             log.exception("a hint was lost", sites=sorted(tx.wakes))
@@ -190,12 +199,17 @@ class Database:
 
     @staticmethod
     def _run_call(tx: Tx, call: Call) -> tuple[Call, Any, BaseException | None]:
+        before, tx.counted = tx.counted, Counter()
         try:
             with tx.conn.begin_nested():
-                return call, call.work(tx), None
+                result = call.work(tx)
+            before.update(tx.counted)
+            return call, result, None
         except Exception as error:
             # A boundary: one caller's error is that caller's alone; the savepoint has undone its writes.
             return call, None, error
+        finally:
+            tx.counted = before
 
     def _run_alone(self, call: Call) -> None:
         """Run a call in a transaction of its own, and tell its result once that is committed."""

@@ -92,6 +92,9 @@ class Ledger:
         task.apply(event, self.tx.now)
         self._change(task, tasks.ENDING if task.is_over else tasks.HOLDING)
         self._tally(task, 1)
+        self.tx.counted["task", task.site, task.queue, task.state] += 1
+        if event is TaskEvent.LOSE_LEASE:
+            self.tx.counted["lease", task.site] += 1
         if task.state in job_events.BAD:
             self._failed.append(task)
         job = self.jobs[task.job_id]
@@ -140,6 +143,10 @@ class Ledger:
         if number:
             cell = self._paths.setdefault((task.job_id, task.rule, task.position), {})
             cell[what] = cell.get(what, 0) + number
+            if what == "bytes":
+                self.tx.counted["bytes", task.site] += number
+            elif what != "reached":
+                self.tx.counted["path", task.site, what] += number
 
     def total(self, task: Task, what: str, number: int) -> None:
         """Add to the totals of distinct paths of a task's job."""
@@ -153,6 +160,7 @@ class Ledger:
             after = (kind.rule, kind.position, kind.stage, TaskState.CANCELLED, Cause.WISH)
             self._tally_key(job, before, -kind.tasks)
             self._tally_key(job, after, kind.tasks)
+            self.tx.counted["task", kind.site, kind.queue, TaskState.CANCELLED] += kind.tasks
             if kind.blocked == READY:
                 lane = (job.id, kind.site, kind.queue, kind.function, kind.stage)
                 self._lanes[lane] = self._lanes.get(lane, 0) - kind.tasks
@@ -227,6 +235,7 @@ class Ledger:
         due = settle(job.wanted, census, job.plan.first_phase, job.max_tasks)
         if due.state is not job.state and due.state in JOB_OVER:
             job.ended_at = self.tx.now
+            self.tx.counted["job", job.site, due.state] += 1
         if job.begun and job.started_at is None:
             job.started_at = self.tx.now
         job.state = due.state

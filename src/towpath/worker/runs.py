@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 import zstandard
+from structlog.contextvars import bound_contextvars
 
 from towpath import wire
 from towpath.discovery.protocol import Discovery
@@ -47,13 +48,16 @@ class Means:
 
 def carry_out(run: Run, stages: Callable[[], bytes]) -> bytes | None:
     """Run a granted task; returns the packed event that ends it, None where nothing may be said of it any more."""
-    try:
-        return stages() if run.hold.proceed() else _untouched(run.grant)
-    except Stopped:
-        log.info("a run was given up: it is no longer this node's", task=run.grant.task)
-        return None
-    except (Exception, SystemExit) as error:  # The boundary of a task's run: a step may fail in any way.
-        return _failed(run.grant, error)
+    grant = run.grant
+    # Whatever is logged meanwhile says of which task it is.
+    with bound_contextvars(task=grant.task, job=grant.job, step=grant.step):
+        try:
+            return stages() if run.hold.proceed() else _untouched(grant)
+        except Stopped:
+            log.info("a run was given up: it is no longer this node's")
+            return None
+        except (Exception, SystemExit) as error:  # The boundary of a task's run: a step may fail in any way.
+            return _failed(grant, error)
 
 
 def given_back(grant: wire.Grant) -> bytes:
