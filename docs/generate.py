@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs import errors, fidelity, states, steps
+from docs import contract, errors, fidelity, states, steps
 
 HERE = Path(__file__).parent
 
@@ -12,6 +12,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "errors.md": errors.page,
     "fidelity.md": fidelity.page,
     "steps.md": steps.page,
+    "openapi.json": contract.page,
 }
 """File in this directory → what it is to hold."""
 

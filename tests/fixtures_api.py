@@ -96,7 +96,7 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def _lay(database: Database, roots: dict[str, str]) -> str:
+def lay(database: Database, roots: dict[str, str]) -> str:
     with database.writing() as tx:
         workflows.install(tx)
         registry.add_site(tx, SITE)
@@ -106,12 +106,12 @@ def _lay(database: Database, roots: dict[str, str]) -> str:
         return registry.make_api_key(tx, "ana")
 
 
-async def _hears() -> bool:
+async def hears() -> bool:
     return True
 
 
 @contextmanager
-def _serving(app: FastAPI) -> Iterator[str]:
+def serving(app: FastAPI) -> Iterator[str]:
     """A server in a thread of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", proxy_headers=False))
@@ -135,7 +135,7 @@ def laid(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     file = tmp_path_factory.mktemp("laid") / "hub.db"
     schema.upgrade(f"sqlite:///{file}")
     database = Database(f"sqlite:///{file}", now)
-    key = _lay(database, {"data": ROOT})
+    key = lay(database, {"data": ROOT})
     with database.engine.connect() as connection:
         # What stands in the log beside the file would be lost with a copy of the file alone.
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -166,8 +166,8 @@ def _running(laid: tuple[Path, str], tmp_path: Path, front: Front) -> Iterator[A
     )
     database = Database(settings.database_url, now)
     database.start()
-    app = create_app(database, settings, b"h" * 32, _hears, now)
-    with _serving(app) as url:
+    app = create_app(database, settings, b"h" * 32, hears, now)
+    with serving(app) as url:
         headers = {"Authorization": f"Api-Key {key}"}
         with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as http:
             yield Api(url, key, database, http, app.state.context)

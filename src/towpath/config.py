@@ -131,6 +131,8 @@ class HubSettings:
     """Heartbeats a node may miss, while the hub could hear it, before its tasks are released."""
     max_body: int = 32 * 1024 * 1024
     """Bytes that the body of a request may have."""
+    answer_seconds: float = 45.0
+    """How long a node gets for the answer to what somebody waits for."""
     drain_seconds: float = 10.0
     """How long a stopping hub waits for requests under way."""
     keep_days: float = 90.0

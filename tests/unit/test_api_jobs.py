@@ -226,7 +226,7 @@ def test_a_pause_until_a_time_is_shown_with_who_why_and_since(api: Api) -> None:
     ("when", "status", "text"),
     [
         ("2001-01-01T00:00:00Z", 400, "resume_at: expected a time to come, found 2001-01-01 00:00:00 UTC"),
-        ("2100-01-01T00:00:00", 422, "resume_at: Input should have timezone info"),
+        ("2100-01-01T00:00:00", 422, "resume_at: expected a time with its offset"),
         ("tomorrow", 422, "resume_at:"),
     ],
 )

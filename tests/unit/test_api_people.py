@@ -200,7 +200,7 @@ def test_a_narrow_key_makes_none_that_may_more(api: Api, stranger: httpx.Client)
 
 def test_nobody_sees_or_revokes_anothers_key_but_administrators(api: Api, stranger: httpx.Client) -> None:
     api.http.post("/api/auth/users/", json={"name": "bea", "role": "operator"})
-    made = api.http.post("/api/auth/clientkeys/all/bea/", json={"label": "robot"}).json()
+    made = api.http.post("/api/auth/clientkeys/of/bea/", json={"label": "robot"}).json()
     headers = {"Authorization": f"Api-Key {made['key']}"}
     anas = api.http.get("/api/auth/clientkeys/").json()["results"][0]["id"]
     assert [

@@ -2,14 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
+from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
 
 from towpath import __version__
 from towpath.api import (
     auth,
     buckets,
+    contract,
     deeds,
     errors,
     events,
@@ -36,6 +39,7 @@ from towpath.api import (
     workflows,
 )
 from towpath.api.bodies import LimitBodies
+from towpath.api.characters import refuse_broken
 from towpath.api.context import Context
 from towpath.api.door import check_table, let_in
 from towpath.api.edge import Edge
@@ -89,18 +93,37 @@ FOR_CALLERS = (
 )
 
 
+class Hub(FastAPI):
+    """The application, with a contract that says all that may be answered."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        if not self.openapi_schema:
+            self.openapi_schema = contract.complete(super().openapi())
+        return self.openapi_schema
+
+
+def verbs_at(path: str) -> list[str]:
+    """With which methods a path of the API can be asked; a path that is spelled out hides one with a parameter."""
+    routes = [route for router in (*OPEN_TO_ALL, *FOR_CALLERS) for route in router.routes]
+    fit = [route for route in routes if isinstance(route, APIRoute) and route.path_regex.match(path)]
+    fewest = min((len(route.param_convertors) for route in fit), default=0)
+    asked = [route for route in fit if len(route.param_convertors) == fewest]
+    return sorted({verb for route in asked for verb in route.methods or ()}) or ["GET"]
+
+
 def create_app(
     database: Database,
     settings: HubSettings,
     hub_key: bytes,
     hears_bus: Callable[[], Awaitable[bool]],
     clock: Callable[[], int],
-) -> FastAPI:
+) -> Hub:
     """The API over a database; `hub_key` encrypts secrets, `hears_bus` says whether nodes could be heard now.
 
     `clock` gives microseconds since 1970.
     """
-    app = FastAPI(
+    app = Hub(
         title="Towpath",
         version=__version__,
         description=ABOUT,
@@ -108,7 +131,6 @@ def create_app(
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
-        responses={"default": {"model": problems.Problem, "description": "An error, as RFC 9457 has it"}},
     )
     feed = Feed(database)
     measures = Measures(clock, lambda: feed.listeners)
@@ -121,11 +143,12 @@ def create_app(
     app.add_middleware(Edge, front=settings.front)
     app.add_middleware(Timed, measures=measures)
     for router in OPEN_TO_ALL:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(refuse_broken)])
     for router in FOR_CALLERS:
-        app.include_router(router, dependencies=[Depends(let_in)])
+        app.include_router(router, dependencies=[Depends(let_in), Depends(refuse_broken)])
         check_table(router.routes)
     _add_pages(app)
+    app.state.verbs_at = verbs_at
     return app
 
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from towpath.api.context import Asking, Call, Hub, address_of, deed_of
 from towpath.api.door import COOKIE
+from towpath.api.forms import Number
 from towpath.api.times import at
 from towpath.api.tokens import Kind, expires_at
 from towpath.domain.errors import NotFound
@@ -256,8 +257,8 @@ async def list_sessions(asker: Asking, hub: Hub) -> Sessions:
     return Sessions(count=len(found), results=[Session.of(session) for session in found])
 
 
-@router.delete("/sessions/{session_id}/", status_code=204, summary="End one of one's own sessions")
-async def end_other_session(session_id: int, asker: Asking, hub: Hub) -> None:
+@router.delete("/sessions/{session_id:int}/", status_code=204, summary="End one of one's own sessions")
+async def end_other_session(session_id: Number, asker: Asking, hub: Hub) -> None:
     """Whoever uses it is signed out with their next call."""
     await hub.write(lambda tx: end_session_of(tx, asker.user, session_id))
 

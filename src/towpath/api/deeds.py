@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
 from towpath.api.context import Hub
-from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.forms import Moment
+from towpath.api.pages import AS_LINES, Asked, Listing, Page, numbers_of, page_of, stream_of
 from towpath.api.times import at, microseconds
 from towpath.engine import audit
 from towpath.engine.audit import DeedFilter, DeedView
@@ -59,15 +60,17 @@ def _wanted(
     by: str | None = None,
     action: str | None = None,
     thing: Annotated[str | None, Query(description="A part of the URL's path.")] = None,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
 ) -> DeedFilter:
     first = None if since is None else microseconds(since)
     last = None if until is None else microseconds(until)
     return DeedFilter(by, action, thing, first, last)
 
 
-@router.get("/", response_model=Page[Deed], summary="List what was done, the newest first")
+@router.get(
+    "/", response_model=Page[Deed], responses=AS_LINES, summary="List what was done, the newest first"
+)
 async def list_deeds(
     request: Request, hub: Hub, paging: Asked, wanted: Annotated[DeedFilter, Depends(_wanted)]
 ) -> Page[Deed] | Response:

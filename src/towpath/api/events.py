@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from towpath.api.context import Call, Hub
 from towpath.api.door import COOKIE, let_in
 from towpath.api.feed import Listener
-from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.pages import AS_LINES, Asked, Listing, Page, numbers_of, page_of, stream_of
 from towpath.api.times import at
 from towpath.domain.errors import Mistake
 from towpath.domain.events import Event as Happened
@@ -85,7 +85,7 @@ def _listing(wanted: EventFilter) -> Listing[Happened, Event]:
     return Listing(read, lambda event: str(event.number), Event.of)
 
 
-@router.get("/", response_model=Page[Event], summary="List what has happened, in order")
+@router.get("/", response_model=Page[Event], responses=AS_LINES, summary="List what has happened, in order")
 async def list_events(request: Request, hub: Hub, paging: Asked, wanted: Wanted) -> Page[Event] | Response:
     """The events that are kept, the oldest first; `cursor=N` gives those behind number N.
 

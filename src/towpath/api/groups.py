@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
 from towpath.api.context import Hub
-from towpath.api.pages import Asked, Listing, Page, page_of, stream_of
+from towpath.api.pages import AS_LINES, Asked, Listing, Page, page_of, stream_of
 from towpath.api.times import at
 from towpath.domain.rights import Grant
 from towpath.engine import groups
@@ -61,7 +61,7 @@ def _read(conn: Connection, cursor: str | None, limit: int, skip: int) -> Sequen
 GROUPS: Listing[GroupView, Group] = Listing(_read, lambda group: group.name, Group.of)
 
 
-@router.get("/", response_model=Page[Group], summary="List groups")
+@router.get("/", response_model=Page[Group], responses=AS_LINES, summary="List groups")
 async def list_groups(request: Request, hub: Hub, paging: Asked) -> Page[Group] | Response:
     """All groups by name."""
     if paging.lines:

@@ -35,7 +35,7 @@ async def _database(hub: Hub) -> Word:
     return "ok"
 
 
-@router.get("/health", summary="Ask whether the hub works")
+@router.get("/health", responses={503: {"model": Health}}, summary="Ask whether the hub works")
 async def show_health(hub: Hub, response: Response) -> Health:
     """Needs no key; answers 503 where a part is down."""
     database = await _database(hub)

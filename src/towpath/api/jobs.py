@@ -11,13 +11,14 @@ from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
 from towpath.api.context import Asking, Caller, Hub
-from towpath.api.pages import LARGEST_PAGE, Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.forms import Day, MaxTasks, Number, Priority
+from towpath.api.pages import AS_LINES, LARGEST_PAGE, Asked, Listing, Page, numbers_of, page_of, stream_of
 from towpath.api.times import EPOCH, at, maybe_at
 from towpath.api.waiting import WaitingFor
 from towpath.api.wishes import PauseAsked, WishAsked, WishesMade, WishMade
 from towpath.domain.errors import NotFound
-from towpath.domain.fairness import HIGHEST, LOWEST, MOST_TASKS
 from towpath.domain.states import JobState, TaskState, Wanted
+from towpath.domain.values import LARGEST
 from towpath.domain.wishes import Wish
 from towpath.engine import control, turns
 from towpath.engine.retry import Retry
@@ -146,9 +147,9 @@ class TurnAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    priority: int | None = Field(default=None, ge=LOWEST, le=HIGHEST, description="The higher goes first.")
-    max_tasks: int | None = Field(
-        default=None, ge=1, le=MOST_TASKS, description="Tasks that may run at once; null: any number."
+    priority: Priority | None = Field(default=None, description="The higher goes first.")
+    max_tasks: MaxTasks | None = Field(
+        default=None, description="Tasks that may run at once; null: any number."
     )
 
 
@@ -210,15 +211,17 @@ class JobsAsked(BaseModel):
     """Which jobs to list."""
 
     # What else stands in the query is for the page, and for the routes that share it.
-    id: list[int] = Field(default=[], max_length=LARGEST_PAGE, description="These alone; repeatable.")
+    id: list[Annotated[int, Field(ge=0, le=LARGEST)]] = Field(
+        default=[], max_length=LARGEST_PAGE, description="These alone; repeatable."
+    )
     state: JobState | None = None
     site: str | None = None
     space: str | None = Field(default=None, description="The deepest one that all its paths lie in.")
     queue: str | None = None
     workflow: str | None = None
     owner: str | None = Field(default=None, description="The user who started it.")
-    created_from: date | None = Field(default=None, description="Submitted on that UTC day or later.")
-    created_to: date | None = Field(default=None, description="Submitted on that UTC day or earlier.")
+    created_from: Day | None = Field(default=None, description="Submitted on that UTC day or later.")
+    created_to: Day | None = Field(default=None, description="Submitted on that UTC day or earlier.")
     hide_noop: bool = Field(default=False, description="Leave out jobs that found nothing to do.")
     stats: bool = Field(default=False, description="Say how many there are of each state, site, workflow, …")
 
@@ -242,7 +245,7 @@ def _day(moment: date | None) -> int | None:
     return None if moment is None else moment.toordinal() - EPOCH.toordinal()
 
 
-@router.get("/", response_model=Jobs, summary="List jobs, the newest first")
+@router.get("/", response_model=Jobs, responses=AS_LINES, summary="List jobs, the newest first")
 async def list_jobs(
     request: Request, hub: Hub, asking: Asking, paging: Asked, asked: Annotated[JobsAsked, Query()]
 ) -> Jobs | Response:
@@ -263,14 +266,14 @@ async def list_jobs(
     return await hub.database.read(read)
 
 
-@router.get("/{job_id}/", summary="Show a job")
-async def show_job(job_id: int, hub: Hub) -> Job:
+@router.get("/{job_id:int}/", summary="Show a job")
+async def show_job(job_id: Number, hub: Hub) -> Job:
     """How a job stands."""
     return Job.of(await hub.database.read(lambda conn: job_of(conn, job_id)))
 
 
-@router.patch("/{job_id}/", summary="Change a job's priority and cap")
-async def change_turn(job_id: int, body: TurnAsked, hub: Hub) -> Job:
+@router.patch("/{job_id:int}/", summary="Change a job's priority and cap")
+async def change_turn(job_id: Number, body: TurnAsked, hub: Hub) -> Job:
     """Holds for whatever is granted from now on; what runs goes on."""
 
     def write(tx: Tx) -> Job:
@@ -283,8 +286,8 @@ async def change_turn(job_id: int, body: TurnAsked, hub: Hub) -> Job:
     return await hub.write(write)
 
 
-@router.get("/{job_id}/steps/", summary="Show a job's steps with their counts")
-async def list_steps(job_id: int, hub: Hub) -> Steps:
+@router.get("/{job_id:int}/steps/", summary="Show a job's steps with their counts")
+async def list_steps(job_id: Number, hub: Hub) -> Steps:
     """Discovery first, then by rule and place in the chain."""
 
     def read(conn: Connection) -> list[StepView]:
@@ -303,20 +306,20 @@ async def _wish(hub: Hub, job_id: int, asked: Wish) -> Job:
     return await hub.write(write)
 
 
-@router.post("/{job_id}/pause/", summary="Pause a job")
-async def pause(job_id: int, hub: Hub, caller: Caller, body: PauseAsked | None = None) -> Job:
+@router.post("/{job_id:int}/pause/", summary="Pause a job")
+async def pause(job_id: Number, hub: Hub, caller: Caller, body: PauseAsked | None = None) -> Job:
     """No more tasks start; the job is PAUSING until the running ones have ended, then PAUSED."""
     return await _wish(hub, job_id, (body or PauseAsked()).wish(caller))
 
 
-@router.post("/{job_id}/resume/", summary="Resume a job")
-async def resume(job_id: int, hub: Hub, caller: Caller, body: WishAsked | None = None) -> Job:
+@router.post("/{job_id:int}/resume/", summary="Resume a job")
+async def resume(job_id: Number, hub: Hub, caller: Caller, body: WishAsked | None = None) -> Job:
     """The job goes on where it was paused."""
     return await _wish(hub, job_id, (body or WishAsked()).wish(Wanted.RUN, caller))
 
 
-@router.post("/{job_id}/cancel/", summary="Cancel a job")
-async def cancel(job_id: int, hub: Hub, caller: Caller, body: WishAsked | None = None) -> Job:
+@router.post("/{job_id:int}/cancel/", summary="Cancel a job")
+async def cancel(job_id: Number, hub: Hub, caller: Caller, body: WishAsked | None = None) -> Job:
     """Running tasks stop at their next path; the job is DEQUEUING until nothing is left, then CANCELLED.
 
     What a node does not give back within a lease is taken from it.
@@ -324,8 +327,8 @@ async def cancel(job_id: int, hub: Hub, caller: Caller, body: WishAsked | None =
     return await _wish(hub, job_id, (body or WishAsked()).wish(Wanted.CANCEL, caller))
 
 
-@router.get("/{job_id}/wishes/", summary="Show what was wished of a job")
-async def list_wishes(job_id: int, hub: Hub) -> WishesMade:
+@router.get("/{job_id:int}/wishes/", summary="Show what was wished of a job")
+async def list_wishes(job_id: Number, hub: Hub) -> WishesMade:
     """Each pause, resume and cancel, the oldest first: by whom, when and why."""
 
     def read(conn: Connection) -> list[WishView]:
@@ -339,8 +342,8 @@ async def list_wishes(job_id: int, hub: Hub) -> WishesMade:
     return WishesMade(count=len(made), results=made)
 
 
-@router.post("/{job_id}/retry/", status_code=201, summary="Retry a job's paths as a new job")
-async def retry(job_id: int, hub: Hub, asking: Asking, body: RetryAsked | None = None) -> Job:
+@router.post("/{job_id:int}/retry/", status_code=201, summary="Retry a job's paths as a new job")
+async def retry(job_id: Number, hub: Hub, asking: Asking, body: RetryAsked | None = None) -> Job:
     """Each path starts again at the step where it failed."""
     which = (body or RetryAsked()).which
     confined = asking.reach is not None

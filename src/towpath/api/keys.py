@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
 from towpath.api.context import Asking, Hub
-from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.forms import Moment, Number
+from towpath.api.pages import AS_LINES, Asked, Listing, Page, numbers_of, page_of, stream_of
 from towpath.api.times import at, maybe_at, microseconds
 from towpath.domain.rights import Asker, Forbidden, Right, rights_of
 from towpath.engine import keys
@@ -60,7 +61,7 @@ class NewKey(BaseModel):
         description="What it may be used for, at most what its user may; null: all of that.",
         examples=[["read", "run"]],
     )
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 class MadeKey(Key):
@@ -110,7 +111,7 @@ def _no_more_than_own(asker: Asker, body: NewKey) -> None:
         )
 
 
-@router.get("/", response_model=Page[Key], summary="List one's own keys")
+@router.get("/", response_model=Page[Key], responses=AS_LINES, summary="List one's own keys")
 async def list_keys(request: Request, hub: Hub, paging: Asked, asker: Asking) -> Page[Key] | Response:
     """The newest first, those that were revoked too."""
     return await _list(request, hub, paging, asker.user)
@@ -123,7 +124,7 @@ async def make_key(body: NewKey, hub: Hub, asker: Asking) -> MadeKey:
     return await _make(hub, asker.user, body)
 
 
-@router.get("/all/", response_model=Page[Key], summary="List everybody's keys")
+@router.get("/all/", response_model=Page[Key], responses=AS_LINES, summary="List everybody's keys")
 async def list_all_keys(
     request: Request, hub: Hub, paging: Asked, user: str | None = None
 ) -> Page[Key] | Response:
@@ -131,19 +132,19 @@ async def list_all_keys(
     return await _list(request, hub, paging, user)
 
 
-@router.post("/all/{user}/", status_code=201, summary="Make a key for a user")
+@router.post("/of/{user}/", status_code=201, summary="Make a key for a user")
 async def make_key_for(user: str, body: NewKey, hub: Hub) -> MadeKey:
     """For programs that have a user of their own."""
     return await _make(hub, user, body)
 
 
-@router.delete("/all/{key_id}/", status_code=204, summary="Revoke anybody's key")
-async def revoke_any_key(key_id: int, hub: Hub) -> None:
+@router.delete("/all/{key_id:int}/", status_code=204, summary="Revoke anybody's key")
+async def revoke_any_key(key_id: Number, hub: Hub) -> None:
     """It opens nothing from now on."""
     await hub.write(lambda tx: keys.revoke_key(tx, None, key_id))
 
 
-@router.delete("/{key_id}/", status_code=204, summary="Revoke one of one's own keys")
-async def revoke_key(key_id: int, hub: Hub, asker: Asking) -> None:
+@router.delete("/{key_id:int}/", status_code=204, summary="Revoke one of one's own keys")
+async def revoke_key(key_id: Number, hub: Hub, asker: Asking) -> None:
     """It opens nothing from now on."""
     await hub.write(lambda tx: keys.revoke_key(tx, asker.user, key_id))

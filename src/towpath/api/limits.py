@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from towpath.api.context import Caller, Hub
+from towpath.api.forms import MaxTasks
 from towpath.api.times import at
-from towpath.domain.fairness import MOST_TASKS
 from towpath.engine import turns
 from towpath.engine.turns import LimitView
 
@@ -48,7 +48,7 @@ class LimitAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    max_tasks: int = Field(ge=1, le=MOST_TASKS)
+    max_tasks: MaxTasks
 
 
 async def _limits(hub: Hub) -> Limits:

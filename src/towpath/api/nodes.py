@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from towpath.api.context import Caller, Hub
+from towpath.api.forms import EXACT
 from towpath.api.times import maybe_at
 from towpath.domain.nodes import NodeState
 from towpath.engine import node_wishes
@@ -84,7 +85,9 @@ class SlotsAsked(BaseModel):
 
     queue: str = Field(default="default", examples=["default"])
     function: str = Field(default="worker", description="worker or discovery", examples=["worker"])
-    slots: int | None = Field(description="0: it serves none; null: as many as the node was started with.")
+    slots: Annotated[int, EXACT] | None = Field(
+        description="0: it serves none; null: as many as the node was started with."
+    )
 
 
 async def _change(hub: Hub, site: str, name: str, change: Callable[[Tx], None]) -> Node:

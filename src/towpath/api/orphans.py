@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection
 
 from towpath.api.context import Caller, Hub
-from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.forms import Flag, Number, Share
+from towpath.api.pages import AS_LINES, Asked, Listing, Page, numbers_of, page_of, stream_of
 from towpath.api.times import at
 from towpath.domain.lives import DAY, LONGEST_GRACE
 from towpath.domain.paths import as_base64, printable
@@ -94,8 +95,8 @@ class SweepAsked(BaseModel):
 class CollectAsked(SweepAsked):
     """Which target to sweep, and what is to be deleted beside what is plainly due."""
 
-    unrecorded: bool = Field(default=False, description="Also objects that no record names.")
-    force: bool = Field(default=False, description="Also where it would stop and ask.")
+    unrecorded: Flag = Field(default=False, description="Also objects that no record names.")
+    force: Flag = Field(default=False, description="Also where it would stop and ask.")
 
 
 class GraceAsked(BaseModel):
@@ -103,13 +104,13 @@ class GraceAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    days: float | None = Field(ge=0, le=LONGEST_GRACE, description="null: as usual, 30 days.")
+    days: Share | None = Field(ge=0, le=LONGEST_GRACE, description="null: as usual, 30 days.")
 
 
 Target = Annotated[str | None, Query(description="Only those of this target.")]
 
 
-@router.get("/orphans/", response_model=Page[Orphan], summary="List orphans")
+@router.get("/orphans/", response_model=Page[Orphan], responses=AS_LINES, summary="List orphans")
 async def list_orphans(
     request: Request, hub: Hub, paging: Asked, target: Target = None, site: str | None = None
 ) -> Page[Orphan] | Response:
@@ -131,8 +132,8 @@ async def list_orphans(
     return page_of(request, paging, listing, views, count)
 
 
-@router.get("/orphans/{number}/", summary="Show an orphan")
-async def show_orphan(number: int, hub: Hub) -> Orphan:
+@router.get("/orphans/{number:int}/", summary="Show an orphan")
+async def show_orphan(number: Number, hub: Hub) -> Orphan:
     """One of them."""
     return Orphan.of(await hub.database.read(lambda conn: orphans.get_orphan(conn, number)))
 
@@ -152,7 +153,9 @@ async def collect_orphans(asked: CollectAsked, hub: Hub, caller: Caller) -> Swee
     return await show_sweep(number, hub)
 
 
-@router.get("/sweeps/", response_model=Page[Sweep], summary="List sweeps, the newest first")
+@router.get(
+    "/sweeps/", response_model=Page[Sweep], responses=AS_LINES, summary="List sweeps, the newest first"
+)
 async def list_sweeps(
     request: Request, hub: Hub, paging: Asked, target: Target = None
 ) -> Page[Sweep] | Response:
@@ -170,14 +173,14 @@ async def list_sweeps(
     return page_of(request, paging, listing, views, count)
 
 
-@router.get("/sweeps/{number}/", summary="Show a sweep")
-async def show_sweep(number: int, hub: Hub) -> Sweep:
+@router.get("/sweeps/{number:int}/", summary="Show a sweep")
+async def show_sweep(number: Number, hub: Hub) -> Sweep:
     """How it stands."""
     return Sweep.of(await hub.database.read(lambda conn: sweep_views.find_sweep(conn, number)))
 
 
-@router.post("/sweeps/{number}/stop/", summary="Stop a sweep")
-async def stop_sweep(number: int, hub: Hub, caller: Caller) -> Sweep:
+@router.post("/sweeps/{number:int}/stop/", summary="Stop a sweep")
+async def stop_sweep(number: Number, hub: Hub, caller: Caller) -> Sweep:
     """What it runs is cancelled; it ends once that is over."""
     await hub.write(lambda tx: sweeps.stop(tx, number, caller))
     return await show_sweep(number, hub)

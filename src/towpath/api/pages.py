@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field
@@ -14,6 +14,10 @@ from towpath.domain.errors import Mistake
 from towpath.store.database import Database
 
 NDJSON = "application/x-ndjson"
+AS_LINES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {NDJSON: {"schema": {"type": "string", "description": "One row of `results` a line."}}}}
+}
+"""What a route of a list answers beside a page."""
 LARGEST_PAGE = 100
 DEEPEST_ROW = 10_000
 """Rows that a `page` number may skip over; a cursor goes to any depth at no cost."""

@@ -12,8 +12,9 @@ from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
 from towpath.api.context import Hub
+from towpath.api.forms import Number
 from towpath.api.jobs import job_of
-from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.pages import AS_LINES, Asked, Listing, Page, numbers_of, page_of, stream_of
 from towpath.domain.paths import ErrorClass, Outcome, as_base64, printable
 from towpath.engine import registry
 from towpath.store import views
@@ -126,9 +127,14 @@ def _count(conn: Connection, job_id: int, wanted: Filter) -> int:
     return total
 
 
-@router.get("/{job_id}/paths/", response_model=Page[Path], summary="List a job's paths with their outcomes")
+@router.get(
+    "/{job_id:int}/paths/",
+    response_model=Page[Path],
+    responses=AS_LINES,
+    summary="List a job's paths with their outcomes",
+)
 async def list_paths(
-    job_id: int,
+    job_id: Number,
     request: Request,
     hub: Hub,
     paging: Asked,

@@ -1,9 +1,11 @@
 """The one table that turns exceptions into HTTP statuses, told as RFC 9457 problem bodies."""
 
 import logging
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -24,6 +26,25 @@ from towpath.store.engines import Away, Uncertain
 log = logging.getLogger("towpath.api")
 
 MEDIA_TYPE = "application/problem+json"
+
+SAID = re.compile(r"expected (?P<expected>.+), found (?P<found>.+)", re.DOTALL)
+"""How the text of most faults is put."""
+
+KINDS: Mapping[type, str] = {
+    dict: "an object",
+    list: "a list",
+    str: "text",
+    bool: "true or false",
+    type(None): "null",
+}
+"""What a value is, told in place of the value itself, which may be a secret."""
+
+PLAINLY: Mapping[str, str] = {
+    "missing": "expected a value, found none",
+    "extra_forbidden": "expected no member of this name, found one",
+    "timezone_aware": "expected a time with its offset from UTC, found one without",
+}
+"""What some of Pydantic's errors are in our words."""
 
 
 class Unauthenticated(Mistake):
@@ -79,7 +100,20 @@ class Fault(BaseModel):
     """One thing that is wrong, and where."""
 
     place: str = Field(examples=["filter_rules[2].action[0]"])
-    text: str = Field(examples=["unknown step 'migrat', did you mean 'migrate'?"])
+    text: str = Field(examples=["expected a whole number, found 'many'"])
+    expected: str | None = Field(default=None, examples=["a whole number"])
+    found: str | None = Field(default=None, examples=["'many'"])
+
+    @classmethod
+    def of(cls, fault: Wrong) -> "Fault":
+        """The fault as the API shows it: what was expected and found apart, where its text says both."""
+        said = SAID.fullmatch(fault.text)
+        return cls(
+            place=fault.place,
+            text=fault.text,
+            expected=said["expected"] if said else None,
+            found=said["found"] if said else None,
+        )
 
 
 class Problem(BaseModel):
@@ -126,7 +160,7 @@ def respond(request: Request, kind: Kind, detail: str, faults: Iterable[Wrong] =
         status=kind.status,
         detail=detail,
         instance=request.url.path,
-        problems=[Fault(place=fault.place, text=fault.text) for fault in faults],
+        problems=[Fault.of(fault) for fault in faults],
     )
     headers = {"WWW-Authenticate": "Api-Key"} if kind.status is HTTPStatus.UNAUTHORIZED else None
     return Response(body.model_dump_json(), kind.status, headers, MEDIA_TYPE)
@@ -140,21 +174,33 @@ def _place(location: Sequence[object]) -> str:
     return text.removeprefix(".").removeprefix("body").removeprefix(".") or "body"
 
 
+def _fault_of(error: Mapping[str, Any]) -> Wrong:
+    """What Pydantic says, as we say it; what a caller sent stands in it only where it is a number."""
+    place, said = _place(error["loc"]), str(error["msg"]).removeprefix("Value error, ")
+    if "expected " in said:
+        return Wrong(place, said)
+    if error["type"] in PLAINLY:
+        return Wrong(place, PLAINLY[error["type"]])
+    given = error.get("input")
+    found = KINDS.get(type(given), str(given) if isinstance(given, int | float) else "something else")
+    return Wrong(
+        place, f"expected {said[:1].lower() + said[1:]}, found {found[:40]}".replace("input should be ", "")
+    )
+
+
 async def _tell_malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return tell(
-        request,
-        Malformed(
-            [Wrong(_place(e["loc"]), str(e["msg"]).removeprefix("Value error, ")) for e in error.errors()]
-        ),
-    )
+    return tell(request, Malformed([_fault_of(one) for one in error.errors()]))
 
 
 async def _tell_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     detail = f"{request.method} {request.url.path}: {error.detail}"
-    return respond(request, Kind(status, status.phrase.lower().replace(" ", "-")), detail)
+    response = respond(request, Kind(status, status.phrase.lower().replace(" ", "-")), detail)
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = ", ".join(request.app.state.verbs_at(request.url.path))
+    return response
 
 
 async def _tell(request: Request, error: Exception) -> Response:

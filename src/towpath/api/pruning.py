@@ -1,11 +1,13 @@
 """Pruning: `POST /api/jobs/prune/`."""
 
 from functools import partial
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from towpath.api.context import Hub
+from towpath.api.forms import EXACT
 from towpath.engine import pruning
 from towpath.engine.pruning import Hidden
 from towpath.store.database import Tx
@@ -21,8 +23,8 @@ class PruneAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    older_than: int = Field(
-        ge=0, le=10**9, description="Seconds since they ended, at least.", examples=[2592000]
+    older_than: Annotated[int, Field(ge=0, le=10**9), EXACT] = Field(
+        description="Seconds since they ended, at least.", examples=[2592000]
     )
 
 

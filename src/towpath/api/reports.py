@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
 from towpath.api.context import Hub
+from towpath.api.forms import Number
 from towpath.api.pages import NDJSON, chunks_of
 from towpath.api.paths import Filter, OutcomeShown, Path, find_listing
 from towpath.domain.errors import Mistake
@@ -92,9 +93,16 @@ FORMS: Final[Mapping[Kind, tuple[str, Callable[[], Form]]]] = {
 """The media type of each format, and how one is begun."""
 
 
-@router.get("/{job_id}/report/", response_class=StreamingResponse, summary="Download a job's report")
+@router.get(
+    "/{job_id:int}/report/",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {kind.split(";")[0]: {"schema": {"type": "string"}} for kind, _ in FORMS.values()}}
+    },
+    summary="Download a job's report",
+)
 async def download_report(
-    job_id: int,
+    job_id: Number,
     hub: Hub,
     # The name is the parameter's, which scripts use.
     format: Annotated[Kind, Query(description="`parquet` needs towpath[parquet] at the hub.")] = Kind.JSONL,

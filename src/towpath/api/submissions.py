@@ -7,10 +7,12 @@ from typing import Annotated, Self
 
 from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from towpath.api.context import Asking, Hub
+from towpath.api.forms import EXACT, MaxTasks, Priority
 from towpath.api.jobs import Job, job_after
-from towpath.domain.fairness import HIGHEST, LOWEST, MOST_TASKS, Turn
+from towpath.domain.fairness import Turn
 from towpath.domain.patience import RATE_RULE, rate_of
 from towpath.domain.reading import shown
 from towpath.engine import control
@@ -20,16 +22,31 @@ from towpath.store.database import Tx
 router = APIRouter(prefix="/api/file", tags=["jobs"])
 
 
+BASE64 = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+TEXT: JsonDict = {"type": "string"}
+NOTHING: JsonDict = {"type": "null"}
+
+
 class PathAsked(BaseModel):
     """A path with what the caller knows of it; a path that is no UTF-8 is given as `path_b64`."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    path: str | None = Field(default=None, description="Absolute.", examples=["/mnt/oslo/survey"])
-    path_b64: str | None = Field(default=None, description="The same, exactly, in base64.")
-    state: str = Field(
-        default="", description="What a rule's `state` is compared with.", examples=["processed"]
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["path"], "properties": {"path": TEXT, "path_b64": NOTHING}},
+                {
+                    "required": ["path_b64"],
+                    "properties": {"path_b64": {**TEXT, "pattern": BASE64}, "path": NOTHING},
+                },
+            ],
+            "examples": [{"path": "/mnt/oslo/survey", "state": "processed"}],
+        },
     )
+
+    path: str | None = Field(default=None, description="Absolute.")
+    path_b64: str | None = Field(default=None, description="The same, exactly, in base64.")
+    state: str = Field(default="", description="What a rule's `state` is compared with.")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -62,7 +79,8 @@ def _share(given: object) -> object:
     return rate
 
 
-Rate = Annotated[float, BeforeValidator(_share, json_schema_input_type=float | str)]
+Share = Annotated[float, Field(gt=0, le=1)] | Annotated[str, Field(pattern=r"^[1-9][0-9]?(?:\.[0-9]+)? ?%$")]
+Rate = Annotated[float, BeforeValidator(_share, json_schema_input_type=Share)]
 """A share of paths: 0.5, or "50 %"."""
 
 
@@ -84,18 +102,14 @@ class Submission(BaseModel):
         default="workflow",
         description="The name of a discovery; null: the paths as they are; left out: the workflow's own.",
     )
-    paths_per_task: int = Field(
+    paths_per_task: Annotated[int, Field(ge=1, le=1000), EXACT] = Field(
         default=1000,
-        ge=1,
-        le=1000,
         description="How many of these paths go into a task, where discovery is null.",
     )
     fields: dict[str, bool | int | str] = Field(default={}, examples=[{"destinationsite": "bergen"}])
-    priority: int = Field(default=0, ge=LOWEST, le=HIGHEST, description="The higher goes first.")
-    max_tasks: int | None = Field(
+    priority: Priority = Field(default=0, description="The higher goes first.")
+    max_tasks: MaxTasks | None = Field(
         default=None,
-        ge=1,
-        le=MOST_TASKS,
         description="How many of its tasks may run at once, its discovery apart; null: any number.",
     )
     stop_on_error_rate: Rate | None = Field(

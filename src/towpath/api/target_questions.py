@@ -16,9 +16,6 @@ from towpath.wire import Checked, Listed, Message, Question, unpack
 
 router = APIRouter(prefix="/api/targets", tags=["targets"])
 
-PATIENCE = 45.0
-"""Seconds that a node gets for its answer."""
-
 LOOK_EVERY = 0.05
 """Seconds between two looks for it."""
 
@@ -109,25 +106,26 @@ async def list_objects(
 async def _ask(hub: Hub, question: Question, site: str | None, kind: type[M]) -> tuple[str, str, M]:
     """The site and the node that answered, and the answer; raises `Conflict` where it could give none."""
     database, name = hub.database, question.target
+    patience = hub.context.settings.answer_seconds
     await database.read(lambda conn: registry.find_target(conn, name))
     place = await database.read(lambda conn: questions.site_for(conn, name, site))
-    number = await database.write(lambda tx: questions.ask(tx, place, question, PATIENCE))
+    number = await database.write(lambda tx: questions.ask(tx, place, question, patience))
     try:
-        answer = await _answer(hub, number)
+        answer = await _answer(hub, number, patience)
     finally:
         await database.write(lambda tx: questions.forget(tx, number))
     if answer is None:
         raise SiteSilent(
-            f"site {place}: none of its nodes answered within {PATIENCE:g} s; are they of this release?"
+            f"site {place}: none of its nodes answered within {patience:g} s; are they of this release?"
         )
     if answer.said.trouble:
         raise Conflict(f"node {place}/{answer.node}: {answer.said.trouble}")
     return place, answer.node, unpack(answer.said.answer, kind)
 
 
-async def _answer(hub: Hub, number: int) -> questions.Answer | None:
+async def _answer(hub: Hub, number: int, patience: float) -> questions.Answer | None:
     """The answer, once it is there; None where it does not come in time."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while time.monotonic() < end:
         found = await hub.database.read(lambda conn: questions.find_answer(conn, number))
         if found is not None:

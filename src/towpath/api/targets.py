@@ -56,27 +56,48 @@ class NewTarget(BaseModel):
     Secrets go into `credentials`, never into the URL.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "required": ["url"],
+                    "properties": {
+                        "url": {"type": "string"},
+                        "bucket": {"type": "null"},
+                        "prefix": {"maxLength": 0},
+                    },
+                },
+                {
+                    "required": ["bucket"],
+                    "properties": {
+                        "bucket": {"type": "string"},
+                        "url": {"type": "null"},
+                        "credentials": {"maxProperties": 0},
+                    },
+                },
+            ],
+            "examples": [
+                {
+                    "name": "tape",
+                    "url": "s3://archive/oslo?endpoint=https://s3.example.org",
+                    "credentials": {"access_key_id": "…", "secret_access_key": "…"},
+                },
+                {"name": "cold", "bucket": "cloud", "prefix": "oslo", "storage_class": "STANDARD_IA"},
+                {"name": "dated", "bucket": "cloud", "template": "{site}/2026/{root}/{path}"},
+            ],
+        },
+    )
 
-    name: str = Field(examples=["tape"])
-    url: str | None = Field(
-        default=None,
-        description=URLS_FOR_PEOPLE,
-        examples=["s3://archive/oslo?endpoint=https://s3.example.org"],
-    )
+    name: str
+    url: str | None = Field(default=None, description=URLS_FOR_PEOPLE)
     credentials: dict[str, SecretStr] = Field(
-        default={},
-        description="Kept encrypted, sealed to the nodes that need them.",
-        examples=[{"access_key_id": "…"}],
+        default={}, description="Kept encrypted, sealed to the nodes that need them."
     )
-    bucket: str | None = Field(
-        default=None, description="In place of a URL and credentials.", examples=["cloud"]
-    )
-    prefix: str = Field(
-        default="", description="Beneath what its objects stand in the bucket.", examples=["oslo"]
-    )
-    storage_class: str = Field(default="", examples=["STANDARD_IA"])
-    template: str = Field(default="", examples=["{site}/2026/{root}/{path}"])
+    bucket: str | None = Field(default=None, description="In place of a URL and credentials.")
+    prefix: str = Field(default="", description="Beneath what its objects stand in the bucket.")
+    storage_class: str = ""
+    template: str = ""
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

@@ -9,8 +9,9 @@ from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
 from towpath.api.context import Hub
+from towpath.api.forms import Number
 from towpath.api.jobs import job_of
-from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.pages import AS_LINES, Asked, Listing, Page, numbers_of, page_of, stream_of
 from towpath.api.times import at, maybe_at
 from towpath.api.waiting import WaitingFor
 from towpath.domain.errors import NotFound
@@ -94,9 +95,11 @@ def _count(conn: Connection, job_id: int, state: TaskState | None) -> int:
     return sum(tasks for step in steps for name, tasks in step.tasks.items() if state in (None, name))
 
 
-@router.get("/jobs/{job_id}/tasks/", response_model=Page[Task], summary="List a job's tasks")
+@router.get(
+    "/jobs/{job_id:int}/tasks/", response_model=Page[Task], responses=AS_LINES, summary="List a job's tasks"
+)
 async def list_tasks(
-    job_id: int, request: Request, hub: Hub, paging: Asked, state: TaskState | None = None
+    job_id: Number, request: Request, hub: Hub, paging: Asked, state: TaskState | None = None
 ) -> Page[Task] | Response:
     """The tasks of a job in the order in which they were made."""
     listing = _listing(job_id, state)
@@ -112,8 +115,8 @@ async def list_tasks(
     return await hub.database.read(read)
 
 
-@router.get("/tasks/{task_id}/", summary="Show a task")
-async def show_task(task_id: int, hub: Hub) -> Task:
+@router.get("/tasks/{task_id:int}/", summary="Show a task")
+async def show_task(task_id: Number, hub: Hub) -> Task:
     """How a task stands."""
     task = await hub.database.read(lambda conn: views.find_task(conn, task_id))
     if task is None:

@@ -9,7 +9,8 @@ from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
 from towpath.api.context import Caller, Hub
-from towpath.api.pages import Asked, Listing, Page, page_of, stream_of
+from towpath.api.forms import Flag
+from towpath.api.pages import AS_LINES, Asked, Listing, Page, page_of, stream_of
 from towpath.api.times import at, maybe_at
 from towpath.domain.rights import Role
 from towpath.engine import people, sign_in
@@ -58,7 +59,7 @@ class UserChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     role: Role | None = None
-    disabled: bool | None = None
+    disabled: Flag | None = None
 
 
 class Link(BaseModel):
@@ -75,7 +76,7 @@ def _read(conn: Connection, cursor: str | None, limit: int, skip: int) -> Sequen
 USERS: Listing[UserView, User] = Listing(_read, lambda user: user.name, User.of)
 
 
-@router.get("/", response_model=Page[User], summary="List users")
+@router.get("/", response_model=Page[User], responses=AS_LINES, summary="List users")
 async def list_users(request: Request, hub: Hub, paging: Asked) -> Page[User] | Response:
     """All users by name."""
     if paging.lines:

@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
 from towpath.api.context import Caller, Hub
-from towpath.api.pages import Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.forms import EXACT, Flag, Number
+from towpath.api.pages import AS_LINES, Asked, Listing, Page, numbers_of, page_of, stream_of
 from towpath.api.times import at, maybe_at
 from towpath.domain.webhooks import shown_secret
 from towpath.engine import webhooks
@@ -78,7 +79,7 @@ class WebhookChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    disabled: bool
+    disabled: Flag
 
 
 class Delivery(BaseModel):
@@ -121,7 +122,9 @@ class ReplayAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    since: int = Field(ge=1, le=LARGEST, description="The number of the first event.", examples=[4711])
+    since: Annotated[int, Field(ge=1, le=LARGEST), EXACT] = Field(
+        description="The number of the first event.", examples=[4711]
+    )
 
 
 class Replayed(BaseModel):
@@ -154,14 +157,14 @@ async def add_webhook(body: NewWebhook, hub: Hub, caller: Caller) -> MadeWebhook
     return await hub.write(write)
 
 
-@router.get("/{webhook_id}/", summary="Show a webhook")
-async def show_webhook(webhook_id: int, hub: Hub) -> Webhook:
+@router.get("/{webhook_id:int}/", summary="Show a webhook")
+async def show_webhook(webhook_id: Number, hub: Hub) -> Webhook:
     """A webhook, without its secret."""
     return await hub.database.read(lambda conn: _get(webhook_id, conn))
 
 
-@router.patch("/{webhook_id}/", summary="Disable a webhook, or enable it again")
-async def change_webhook(webhook_id: int, body: WebhookChange, hub: Hub) -> Webhook:
+@router.patch("/{webhook_id:int}/", summary="Disable a webhook, or enable it again")
+async def change_webhook(webhook_id: Number, body: WebhookChange, hub: Hub) -> Webhook:
     """What came while it was disabled is sent once it is enabled."""
 
     def write(tx: Tx) -> Webhook:
@@ -171,21 +174,21 @@ async def change_webhook(webhook_id: int, body: WebhookChange, hub: Hub) -> Webh
     return await hub.write(write)
 
 
-@router.delete("/{webhook_id}/", status_code=HTTPStatus.NO_CONTENT, summary="Remove a webhook")
-async def remove_webhook(webhook_id: int, hub: Hub) -> Response:
+@router.delete("/{webhook_id:int}/", status_code=HTTPStatus.NO_CONTENT, summary="Remove a webhook")
+async def remove_webhook(webhook_id: Number, hub: Hub) -> Response:
     """With all its deliveries."""
     await hub.write(lambda tx: webhooks.remove_webhook(tx, webhook_id))
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-@router.post("/{webhook_id}/test/", status_code=HTTPStatus.ACCEPTED, summary="Try a webhook")
-async def try_webhook(webhook_id: int, hub: Hub) -> Tested:
+@router.post("/{webhook_id:int}/test/", status_code=HTTPStatus.ACCEPTED, summary="Try a webhook")
+async def try_webhook(webhook_id: Number, hub: Hub) -> Tested:
     """An event `webhook.test` is sent at once and only once, also where it is disabled."""
     return Tested(delivery=await hub.write(lambda tx: webhooks.send_test(tx, webhook_id)))
 
 
-@router.post("/{webhook_id}/replay/", status_code=HTTPStatus.ACCEPTED, summary="Send events again")
-async def replay_webhook(webhook_id: int, body: ReplayAsked, hub: Hub) -> Replayed:
+@router.post("/{webhook_id:int}/replay/", status_code=HTTPStatus.ACCEPTED, summary="Send events again")
+async def replay_webhook(webhook_id: Number, body: ReplayAsked, hub: Hub) -> Replayed:
     """All that the webhook wants from that number on, as far as it is kept; 10,000 events at most."""
     return Replayed(events=await hub.write(lambda tx: webhooks.replay(tx, webhook_id, body.since)))
 
@@ -200,9 +203,14 @@ def _listing(webhook_id: int, state: State | None) -> Listing[DeliveryView, Deli
     return Listing(read, lambda one: str(one.id), Delivery.of)
 
 
-@router.get("/{webhook_id}/deliveries/", response_model=Page[Delivery], summary="List a webhook's deliveries")
+@router.get(
+    "/{webhook_id:int}/deliveries/",
+    response_model=Page[Delivery],
+    responses=AS_LINES,
+    summary="List a webhook's deliveries",
+)
 async def list_deliveries(
-    webhook_id: int,
+    webhook_id: Number,
     request: Request,
     hub: Hub,
     paging: Asked,

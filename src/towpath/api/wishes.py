@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from towpath.api.context import Hub
+from towpath.api.forms import Flag, Moment
 from towpath.api.times import microseconds
 from towpath.domain.states import Wanted
 from towpath.domain.wishes import Wish
@@ -30,13 +31,13 @@ class PauseAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    now: bool = Field(
+    now: Flag = Field(
         default=False,
         description="Running tasks stop at their next path, or at the next part of a large file, and hand back the"
         " rest; else they finish.",
     )
     reason: str = Field(default="", max_length=1000, examples=["tape library down"])
-    resume_at: AwareDatetime | None = Field(
+    resume_at: Moment | None = Field(
         default=None,
         description="When it is resumed by itself; null: when somebody does.",
         examples=["2026-11-24T14:00:00Z"],

@@ -80,7 +80,7 @@ async def list_workflows(hub: Hub) -> Workflows:
 async def check_workflow(document: Document, hub: Hub) -> Check:
     """Everything that is wrong with a document, each thing with its place."""
     faults = await hub.database.read(lambda conn: registry.check_workflow(conn, document))
-    problems = [Fault(place=fault.place, text=fault.text) for fault in faults]
+    problems = [Fault.of(fault) for fault in faults]
     return Check(valid=not problems, problems=problems)
 
 

@@ -86,7 +86,7 @@ def add(
 ) -> None:
     """Make a key, and print it this once."""
     body = {"label": label, "scopes": scope or None, "expires_at": asked_moment("--expires", expires)}
-    path = "/api/auth/clientkeys/" + (f"all/{segment(user)}/" if user else "")
+    path = "/api/auth/clientkeys/" + (f"of/{segment(user)}/" if user else "")
     with open_hub() as hub:
         document = hub.post(path, body)
     if as_json:

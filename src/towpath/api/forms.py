@@ -1,0 +1,44 @@
+"""How callers spell numbers, flags and times: exactly as the contract says, and in no other way."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import Path
+from pydantic import AwareDatetime, BeforeValidator, Field, Strict
+
+from towpath.domain.fairness import HIGHEST, LOWEST, MOST_TASKS
+from towpath.domain.values import LARGEST
+
+Number = Annotated[int, Path(ge=0, le=LARGEST)]
+"""The id of a thing in a URL: no row has a larger one."""
+Share = Annotated[float, Strict()]
+"""A number in a body."""
+Flag = Annotated[bool, Strict()]
+"""true or false in a body, which 1 and "yes" are not."""
+
+
+def _number(given: object) -> object:
+    if type(given) in (bool, str):
+        raise ValueError("expected a whole number, found text or a flag")
+    return given
+
+
+EXACT = BeforeValidator(_number)
+"""Makes a type of whole numbers one for bodies: `true` and "5" are none, and 5.0 is 5. It stands behind the bounds."""
+Priority = Annotated[int, Field(ge=LOWEST, le=HIGHEST), EXACT]
+"""A job's place in line."""
+MaxTasks = Annotated[int, Field(ge=1, le=MOST_TASKS), EXACT]
+"""How many tasks may run at once."""
+
+
+def _spelled_out(given: object) -> object:
+    """Dates and times are ISO 8601; a bare number would be taken for seconds since 1970."""
+    if "-" not in str(given)[1:]:
+        raise ValueError("expected a time as ISO 8601 writes it, found something else")
+    return given
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_spelled_out)]
+"""A time with its offset from UTC."""
+Day = Annotated[date, BeforeValidator(_spelled_out)]
+"""A day."""
