@@ -32,7 +32,7 @@ def test_a_file_has_no_name_until_it_takes_its_place(root: Root, tmp_path: Path)
     file = nameless.begin(root, b"a", SITE_KEY, is_new=False)
     os.write(file.fd, b"all of it")
     assert os.listdir(tmp_path) == []
-    file.take_place()
+    file.take_place(root)
     os.close(file.fd)
     assert os.listdir(tmp_path) == ["a"]
     assert (tmp_path / "a").read_bytes() == b"all of it"
@@ -47,7 +47,7 @@ def test_a_file_never_takes_the_place_of_another(root: Root, tmp_path: Path) -> 
     file = nameless.begin(root, b"a", SITE_KEY, is_new=False)
     (tmp_path / "a").write_bytes(b"another")
     with pytest.raises(FileExistsError):
-        file.take_place()
+        file.take_place(root)
     file.abandon()
     assert (tmp_path / "a").read_bytes() == b"another"
 

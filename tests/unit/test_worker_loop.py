@@ -63,6 +63,19 @@ async def test_a_claim_whose_answer_was_lost_is_asked_again_under_its_number(
 
 
 @in_a_loop
+async def test_a_hint_that_overtakes_the_answer_to_a_claim_is_not_lost(
+    tmp_path: Path, hub: SiteHub, clock: HandClock
+) -> None:
+    hub.faults.gates["claim"] = asyncio.Event()
+    async with Node(tmp_path, hub, clock).alive():
+        await until(lambda: hub.of(wire.Claim), "the hub has found nothing to grant")
+        hub.add("noop")
+        hub.wake()
+        hub.faults.gates["claim"].set()
+        await until(lambda: hub.ended, "the task has ended, though the clock stands still")
+
+
+@in_a_loop
 async def test_a_question_that_never_came_to_the_hub_is_asked_again(
     tmp_path: Path, hub: SiteHub, clock: HandClock
 ) -> None:

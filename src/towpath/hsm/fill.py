@@ -20,7 +20,7 @@ from towpath.hsm.metadata import AS_RECORDED, Owners, allowed_mode, set_attribut
 from towpath.hsm.record import Record, is_signed
 from towpath.hsm.stub import CAPABILITY, has_bytes_from
 from towpath.storage.protocol import Corrupt, GivenUp, Storage, StorageError
-from towpath.storage.roots import Root
+from towpath.storage.roots import Holds, Root
 
 _PIECE: Final = 1024 * 1024
 
@@ -122,11 +122,11 @@ def prepare(
     return NotFilled.EDITED
 
 
-def finish(filled: Filled) -> NotFilled | None:
+def finish(filled: Filled, parents: Holds | None = None) -> NotFilled | None:
     """The last part of `fill`: let the file, which is on disk by now, take the stub's place, and close it."""
     placed = False
     try:
-        refused = _take_place(filled.root, filled.path, filled.found, filled.fd, filled.how)
+        refused = _take_place(parents or filled.root, filled)
         placed = refused is None
         if placed and filled.how.forget:
             erase_mark(filled.fd, filled.mode)
@@ -200,7 +200,7 @@ def share(root: Root, path: bytes, found: Look, whole: Look, how: Filling) -> No
     except private.NotOurs:
         return NotFilled.NOT_OURS
     try:
-        return _take_place(root, path, found, whole.fd, how)
+        return _take_place(root, Filled(root, path, found, whole.fd, 0, how))
     finally:
         private.abandon(root, path, os.dup(whole.fd))
 
@@ -267,15 +267,16 @@ def _lost_rights(found: Look, record: Record, key: bytes) -> Attributes:
     return lost if lost and is_signed(record, key) else ()
 
 
-def _take_place(root: Root, path: bytes, found: Look, whole: int, how: Filling) -> NotFilled | None:
+def _take_place(parents: Holds, filled: Filled) -> NotFilled | None:
+    root, path, found, how = filled.root, filled.path, filled.found, filled.how
     with leased(found.fd, NO_WRITER) if how.lease else nullcontext(Answer.HELD) as answer:
         if answer is not Answer.HELD:
             return NotFilled.IN_USE if answer is Answer.IN_USE else NotFilled.NO_LEASES
         try:
-            if not _is_as_it_was(root, path, found, whole, how.key):
+            if not _is_as_it_was(root, path, found, filled.fd, how.key):
                 return NotFilled.CHANGED
             how.confirm()
-            swapped = private.swap(root, path, found.stat.st_ino)
+            swapped = private.swap(parents, path, found.stat.st_ino)
         except FileNotFoundError:
             return NotFilled.GONE
     return None if swapped is private.Swapped.DONE else NotFilled.CHANGED

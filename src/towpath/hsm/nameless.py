@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from towpath.hsm import private
-from towpath.storage.roots import Root
+from towpath.storage.roots import Holds, Root
 
 _HAS_NONE: Final = (errno.EOPNOTSUPP, errno.EISDIR)
 """What a file system says that knows no files without a name, and a kernel that does not."""
@@ -25,12 +25,12 @@ class Nascent:
     fd: int
     named: bool
 
-    def take_place(self) -> None:
+    def take_place(self, root: Holds) -> None:
         """Let it stand at its path, where nothing else does, in one move; raises FileExistsError."""
         if self.named:
-            private.place(self.root, self.path)
+            private.place(root, self.path)
         else:
-            private.name_again(self.root, self.path, self.fd)
+            private.name_again(root, self.path, self.fd)
 
     def abandon(self) -> None:
         """Let go of it, and close it."""

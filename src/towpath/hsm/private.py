@@ -14,7 +14,7 @@ from towpath.hsm import mark as marks
 from towpath.hsm.look import Look, NotRegular, look
 from towpath.hsm.mark import Mark, Reference, Standing, State
 from towpath.storage.renames import EXCHANGE, NO_REPLACE, rename
-from towpath.storage.roots import Root
+from towpath.storage.roots import Holds, Root
 
 _NAME: Final = re.compile(rb"(?:.*/)?\.towpath-[0-9a-f]{16}\.part", re.DOTALL)
 NOTHING: Final = Reference(bytes(4), bytes(10), 0)
@@ -132,7 +132,7 @@ def link(root: Root, path: bytes, source: int, key: bytes) -> None:
         raise Busy from None
 
 
-def name_again(root: Root, path: bytes, source: int) -> None:
+def name_again(root: Holds, path: bytes, source: int) -> None:
     """Give the open file `source` one more name, where nothing stands; raises FileExistsError and other OSErrors."""
     with root.holding(path) as (directory, name):
         os.link(f"/proc/self/fd/{source}", name, dst_dir_fd=directory, follow_symlinks=True)
@@ -176,7 +176,7 @@ def _is_ours(found: os.stat_result, packed: bytes | None, key: bytes) -> bool:
         return False
 
 
-def swap(root: Root, path: bytes, expected: int) -> Swapped:
+def swap(root: Holds, path: bytes, expected: int) -> Swapped:
     """Let the private file beside `path` take its place, where the file of that inode stands; that one goes.
 
     The two change places, and only then the old one is removed: if somebody put another file there in the last
@@ -205,7 +205,7 @@ def doom(found: Look, key: bytes) -> None:
         found.set_mark(Mark.of(State.PRIVATE, NOTHING, found.stat).pack(key))
 
 
-def place(root: Root, path: bytes) -> None:
+def place(root: Holds, path: bytes) -> None:
     """Let the private file beside `path` take its place, where nothing stands; raises FileExistsError."""
     with root.holding(path) as (directory, name):
         beside = name_beside(name)

@@ -3,7 +3,6 @@
 import errno
 import os
 import stat as modes
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -20,7 +19,7 @@ from towpath.hsm.mark import Standing
 from towpath.hsm.metadata import Owners, directory_record, link_record
 from towpath.hsm.nameless import Nascent
 from towpath.steps.files import closed, edited
-from towpath.steps.groups import Groups, room_for
+from towpath.steps.groups import Groups, Room
 from towpath.steps.names import Names, link_to
 from towpath.steps.outcomes import (
     GONE,
@@ -38,6 +37,7 @@ from towpath.steps.protocol import Context, Item
 from towpath.steps.reading import settle
 from towpath.storage.durable import Durable
 from towpath.storage.protocol import StorageError
+from towpath.storage.roots import Parents
 
 GROUP: Final = 1000
 """How many copies are synced, and take their places, together: each keeps a descriptor open until then."""
@@ -76,7 +76,7 @@ class Copy:
     spec: ClassVar[StepSpec] = COPY
 
     def __init__(self) -> None:
-        self._names, self._room = Names(), room_for(1)
+        self._names, self._room = Names(), Room(1, GROUP)
 
     def run(self, context: Context) -> Iterator[PathOutcome]:
         """Copy the paths, directories last and deepest first, so that their times stay; see the class."""
@@ -87,7 +87,7 @@ class Copy:
             return
         with closing(Durable(placing.root)) as durable:
             run = _Run(context, placing, durable, _Shared(self._names, self._room))
-            groups = Groups(run.commit, most=GROUP, longest=LONGEST, abandon=run.abandon)
+            groups = Groups(run.commit, most=self._room.most, longest=LONGEST, abandon=run.abandon)
             directories = [item for item in context.items if item.kind is Kind.DIRECTORY]
             others = [item for item in context.items if item.kind is not Kind.DIRECTORY]
             yield from groups.outcomes(context, lambda item: run.work(item, groups), others)
@@ -101,7 +101,7 @@ class _Shared:
     """What all tasks share; each copy that is open takes a place of `room`."""
 
     names: Names
-    room: threading.Semaphore
+    room: Room
 
 
 class _Run:
@@ -146,10 +146,10 @@ class _Run:
         return outcome
 
     def _has_room(self, groups: Groups[Made]) -> bool:
-        if self._room.acquire(blocking=False):
+        if self._room.take():
             return True
         groups.flush()
-        return self._room.acquire(blocking=False)
+        return self._room.take()
 
     def _is_itself(self, path: bytes, place: bytes) -> bool:
         return self._root is self._placing.root and path == place
@@ -294,26 +294,26 @@ class _Run:
         try:
             return self._commit(group)
         finally:
-            for _ in group:
-                self._room.release()
+            self._room.give_back(len(group))
 
     def _commit_alone(self, made: Made) -> Iterable[PathOutcome]:
         return self._commit([made])
 
     def abandon(self, made: Made) -> None:
         """Let go of a copy whose group is not to be."""
-        self._room.release()
+        self._room.give_back()
         made.file.abandon()
 
     def _commit(self, group: list[Made]) -> Iterable[PathOutcome]:
         outcomes: list[PathOutcome] = []
-        open_ones = deque(group)
+        open_ones = deque(sorted(group, key=lambda made: made.file.path))
         try:
             self._durable.sync_content({made.file.path: made.file.fd for made in group})
             placed = []
-            while open_ones:
-                if self._placed(made := open_ones.popleft(), outcomes):
-                    placed.append(made)
+            with Parents(self._placing.root) as parents:
+                while open_ones:
+                    if self._placed(made := open_ones.popleft(), parents, outcomes):
+                        placed.append(made)
             self._durable.sync(made.file.path for made in placed)
         except OSError as error:
             told = {outcome.index for outcome in outcomes}
@@ -324,13 +324,13 @@ class _Run:
                 made.file.abandon()
         return outcomes + [processed(made.item, made.size) for made in placed]
 
-    def _placed(self, made: Made, outcomes: list[PathOutcome]) -> bool:
+    def _placed(self, made: Made, parents: Parents, outcomes: list[PathOutcome]) -> bool:
         """Whether a copy has taken its place; else its outcome is told."""
         file, placed = made.file, False
         try:
             self._context.confirm()
             if made.there is None:
-                file.take_place()
+                file.take_place(parents)
             else:
                 self._swap(file.path, made.there)
             placed = True

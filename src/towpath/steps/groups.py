@@ -18,16 +18,33 @@ LONGEST: Final = 1.0
 """Seconds after which a group is committed when something joins it, however small it is."""
 
 
-SHARE: Final = 8
+SHARE: Final = 4
 """One in so many of the descriptors that the process may have is for the members of a step's groups."""
 _ENOUGH: Final = 65_536
+_TASKS: Final = 8
+"""So many tasks have groups at once, usually."""
 
 
-def room_for(each: int) -> threading.Semaphore:
-    """Room for the members of a step's groups, in all tasks, that keep `each` descriptors open until their commit."""
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    descriptors = _ENOUGH if limit == resource.RLIM_INFINITY else min(_ENOUGH, limit)
-    return threading.Semaphore(descriptors // SHARE // each)
+class Room:
+    """Room for the members of a step's groups, in all tasks, that keep `each` descriptors open until their commit.
+
+    `most` is how large a group of `wanted` may be, so that the usual number of tasks has room enough.
+    """
+
+    def __init__(self, each: int, wanted: int) -> None:
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        descriptors = _ENOUGH if limit == resource.RLIM_INFINITY else min(_ENOUGH, limit)
+        places = descriptors // SHARE // each
+        self.most = max(1, min(wanted, places // _TASKS))
+        self._free = threading.Semaphore(places)
+
+    def take(self) -> bool:
+        """Take a place, if one is free."""
+        return self._free.acquire(blocking=False)
+
+    def give_back(self, places: int = 1) -> None:
+        """Let so many places be free again."""
+        self._free.release(places)
 
 
 class Groups(Generic[Begun]):

@@ -1,7 +1,6 @@
 """The step that brings the data of stubs back from their target."""
 
 import stat as modes
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -18,15 +17,16 @@ from towpath.hsm.mark import Standing
 from towpath.hsm.metadata import Owners
 from towpath.hsm.shelf import Shelf
 from towpath.steps.files import already_whole, clear_private, edited, foreign, not_filled
-from towpath.steps.groups import Groups, room_for
+from towpath.steps.groups import Groups, Room
 from towpath.steps.names import Names, bring_together
 from towpath.steps.outcomes import GONE, kind_in_words, missing, processed, refused, skipped
 from towpath.steps.protocol import Context, Item
 from towpath.storage.durable import Durable
+from towpath.storage.roots import Parents
 
 SMALL: Final = 1024 * 1024
 """Files up to this size are brought in groups, each of which is synced at once."""
-GROUP: Final = 64
+GROUP: Final = 256
 """How many stubs change places with their files together: each keeps two descriptors open until then."""
 
 
@@ -56,7 +56,7 @@ class Recall:
 
     def __init__(self, ranges: Ranges = USUAL) -> None:
         self._shelf, self._names, self._ranges = Shelf(), Names(), ranges
-        self._room = room_for(2)
+        self._room = Room(2, GROUP)
 
     def run(self, context: Context) -> Iterator[PathOutcome]:
         """Fill the stubs among the paths, the large ones after the small ones, which wait for each other; see the
@@ -73,7 +73,7 @@ class _Shared:
 
     shelf: Shelf
     names: Names
-    room: threading.Semaphore
+    room: Room
 
 
 class _Run:
@@ -82,7 +82,7 @@ class _Run:
     def __init__(self, context: Context, shared: _Shared, durable: Durable, ranges: Ranges) -> None:
         arguments = context.arguments
         self._context, self._shared, self._durable = context, shared, durable
-        self.groups = Groups(self._commit, most=GROUP, abandon=self._abandon)
+        self.groups = Groups(self._commit, most=shared.room.most, abandon=self._abandon)
         self._abort_missing: bool = arguments["abort_missing"]
         self._how = Filling(
             context.site.key,
@@ -137,14 +137,14 @@ class _Run:
 
     def _bring(self, item: Item, found: Look) -> PathOutcome | Brought:
         shared = self._shared
-        if self._waits_for_others(found) and shared.room.acquire(blocking=False):
+        if self._waits_for_others(found) and shared.room.take():
             try:
                 given = self._prepare(item, found)
             except BaseException:
-                shared.room.release()
+                shared.room.give_back()
                 raise
             if not isinstance(given, Brought):
-                shared.room.release()
+                shared.room.give_back()
             return given
         root = self._context.root
         not_brought = bring_together(self._context, item, found, shared.shelf, self._how, shared.names, root)
@@ -171,11 +171,12 @@ class _Run:
 
     def _commit(self, group: list[Brought]) -> Iterable[PathOutcome]:
         """Sync the files of a group, then let each take its place."""
-        left, outcomes = deque(group), list[PathOutcome]()
+        left, outcomes = deque(sorted(group, key=lambda brought: brought.item.path)), list[PathOutcome]()
         try:
             self._durable.sync_content({brought.item.path: brought.filled.fd for brought in group})
-            while left:
-                outcomes.append(self._place(left.popleft()))
+            with Parents(self._context.root) as parents:
+                while left:
+                    outcomes.append(self._place(left.popleft(), parents))
         except OSError as error:
             outcomes += [refused(brought.item, error, "sync its data") for brought in left]
         finally:
@@ -183,10 +184,10 @@ class _Run:
                 self._abandon(brought)
         return outcomes
 
-    def _place(self, brought: Brought) -> PathOutcome:
+    def _place(self, brought: Brought, parents: Parents) -> PathOutcome:
         item, found = brought.item, brought.filled.found
         try:
-            why = finish(brought.filled)
+            why = finish(brought.filled, parents)
         except OSError as error:
             return refused(item, error, "put it in place")
         finally:
@@ -201,7 +202,7 @@ class _Run:
 
     def _let_go(self, brought: Brought) -> None:
         brought.filled.found.close()
-        self._shared.room.release()
+        self._shared.room.give_back()
 
     # The rest -------------------------------------------------------------------------------------------------
 

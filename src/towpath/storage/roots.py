@@ -5,10 +5,10 @@ import errno
 import os
 import stat as modes
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import lru_cache
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Final, Protocol, Self, TypeAlias
 
 from towpath.domain.errors import NotFound, did_you_mean
 from towpath.domain.paths import is_clean, printable
@@ -201,6 +201,48 @@ class Root:
 
     def __repr__(self) -> str:
         return f"Root({self.name!r}, {self.path!r})"
+
+
+class Holds(Protocol):
+    """A root, or what stands for one while many of its paths are renamed."""
+
+    def holding(self, rel: bytes) -> AbstractContextManager[tuple[int, bytes]]:
+        """`with …holding(path) as (directory, name)`."""
+
+
+class Parents:
+    """Holds the directories above paths that are renamed one after the other, and opens one anew only where it is not
+    the last one's: for a moment, such as a group's; `with` it."""
+
+    __slots__ = ("_directory", "_held", "_parent", "_root")
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._parent, self._directory = b"", -1
+        self._held = ExitStack()
+
+    def holding(self, rel: bytes) -> AbstractContextManager[tuple[int, bytes]]:
+        """As `Root.holding`; the descriptor is good until the next call."""
+        parent, slash, name = rel.rpartition(b"/")
+        if not slash:
+            return self._root.holding(rel)
+        if parent != self._parent:
+            self._held.close()
+            self._parent = b""
+            self._directory = self._held.enter_context(self._root.holding(rel))[0]
+            self._parent = parent
+        elif not is_clean(rel):
+            raise OutsideRoot(self._root.name, rel)
+        return nullcontext((self._directory, name))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._held.close()
+        self._parent = b""
 
 
 class Roots(Mapping[str, Root]):

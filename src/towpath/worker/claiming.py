@@ -33,7 +33,7 @@ class Claiming:
         self._persistent, self._clock, self._random = persistent, clock, random
         self._slots, self._incarnation = slots, incarnation
         self._bell = asyncio.Event()
-        self._number = 0
+        self._number = self._hints = 0
         self._over = False
         self.asking = False
         """A claim is under way."""
@@ -44,6 +44,7 @@ class Claiming:
 
     def hint(self) -> None:
         """There may be work, also where there was none the last time."""
+        self._hints += 1
         for slots in self._slots.values():
             slots.hint()
         self._bell.set()
@@ -73,7 +74,7 @@ class Claiming:
         ]
         self._number += 1
         claim = wire.Claim(self._incarnation, self._number, wants)
-        sent_at = self._clock.now()
+        sent_at, hints = self._clock.now(), self._hints
         self.asking = True
         answer = await self._persistent.ask(Verb.CLAIM, claim, wire.Grants)
         self.asking = False
@@ -81,3 +82,5 @@ class Claiming:
         got = Counter((grant.queue, grant.function) for grant in answer.grants)
         for lane, asked in wanted.items():
             self._slots[lane].answered(asked, got[lane], answer.more)
+        if hints != self._hints:  # It may have overtaken the answer, and be of work that this does not know.
+            self.hint()
