@@ -42,13 +42,15 @@ class Ground:
         return done.stdout
 
     def finish(self, job_id: int, seconds: float = 600, apart: float = 0.1) -> dict[str, Any]:
-        """The job once it is over, read from the API, which is asked every `apart` seconds."""
-        until = time.monotonic() + seconds
+        """The job once it is over, read from the API, which is asked every `apart` seconds, and less often a job that
+        takes long: each answer costs the hub some milliseconds."""
+        began = time.monotonic()
+        until = began + seconds
         while time.monotonic() < until:
             job: dict[str, Any] = self.api.get(f"/api/jobs/{job_id}/").raise_for_status().json()
             if job["ended_at"] is not None:
                 return job
-            time.sleep(apart)
+            time.sleep(max(apart, (time.monotonic() - began) / 50))
         raise RuntimeError(f"job {job_id} is {job['state']} after {seconds:.0f} s: {job}")
 
     def submit(self, workflow: str, *paths: Path) -> int:

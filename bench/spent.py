@@ -20,6 +20,8 @@ class Spent:
 
     seconds: float = 0.0
     cpu: float = 0.0
+    store: float = 0.0
+    """CPU of the store that was talked to meanwhile, where there is one: it shares the machine."""
 
 
 @contextmanager
@@ -37,6 +39,14 @@ def by_towpath(ground: Ground) -> Iterator[Spent]:
     return_to = Spent()
     with _measured(return_to, lambda: sum(map(_of_process, pids))):
         yield return_to
+
+
+@contextmanager
+def beside(pid: int, spent: Spent) -> Iterator[None]:
+    """Tell in `spent` what the store's process spends meanwhile."""
+    before = _of_process(pid)
+    yield
+    spent.store = _of_process(pid) - before
 
 
 @contextmanager

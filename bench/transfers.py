@@ -16,7 +16,7 @@ from tests.fixtures_seaweed import Seaweed
 
 from bench.figure import Line
 from bench.ground import Ground
-from bench.spent import Spent, by_children, by_towpath
+from bench.spent import Spent, beside, by_children, by_towpath
 
 FLAGS = ("--transfers", "16", "--checkers", "16", "--checksum", "--s3-no-check-bucket")
 
@@ -30,6 +30,9 @@ class Way:
     peer_seconds: float
     peer_cpu: float
     ratio: float
+    store_cpu: float
+    """Of the store, for what was sent to it by us, and by the peer."""
+    peer_store_cpu: float
 
     @classmethod
     def of(cls, rounds: list[tuple[Spent, Spent]]) -> "Way":
@@ -41,12 +44,16 @@ class Way:
             median(one.seconds for one in peers),
             median(one.cpu for one in peers),
             median(peer.seconds / own.seconds for own, peer in rounds),
+            median(one.store for one in ours),
+            median(one.store for one in peers),
         )
 
     def line(self, what: str, speed: Callable[[float], str], bar: float) -> Line:
         """For people: `speed` tells what a number of seconds means."""
-        ours = f"{speed(self.seconds)}, {self.cpu:.1f} CPU s"
-        peer = f"rclone {speed(self.peer_seconds)}, {self.peer_cpu:.1f} CPU s"
+        ours = f"{speed(self.seconds)}, {self.cpu:.1f} CPU s, store {self.store_cpu:.1f}"
+        peer = (
+            f"rclone {speed(self.peer_seconds)}, {self.peer_cpu:.1f} CPU s, store {self.peer_store_cpu:.1f}"
+        )
         return Line(what, ours, peer, f"{self.ratio:.2f}", f">= {bar:g} x", self.ratio >= bar)
 
 
@@ -68,7 +75,7 @@ class Ferry:
         """A job over a directory, from the call that starts it to the answer that says SUCCESS."""
         body: dict[str, Any] = {"workflow": workflow, "site": "oslo", "paths": [str(directory)]}
         body |= {"fields": {"endpoint": target}} if target else {}
-        with by_towpath(self.ground) as spent:
+        with by_towpath(self.ground) as spent, beside(self.seaweed.pid, spent):
             job = self.ground.api.post("/api/file/workflow/", json=body).raise_for_status().json()
             ended = self.ground.finish(job["id"], seconds=3600)
         if ended["state"] != "SUCCESS" or ended["totals"]["done"] != files:
@@ -88,7 +95,7 @@ class Ferry:
         environment = {**os.environ, **{f"RCLONE_CONFIG_S_{name}": value for name, value in place.items()}}
         program = str(Path(sysconfig.get_path("scripts")) / "rclone")
         command = [program, "copy", "--config", os.devnull, *FLAGS, source, to]
-        with by_children() as spent:
+        with by_children() as spent, beside(self.seaweed.pid, spent):
             subprocess.run(command, env=environment, check=True)
         return spent
 
