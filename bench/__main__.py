@@ -13,7 +13,20 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import copies, large, latency, lists, memory, poisoned, premigrate, recall, tasks, walk, wishes
+from bench import (
+    copies,
+    large,
+    latency,
+    listeners,
+    lists,
+    memory,
+    poisoned,
+    premigrate,
+    recall,
+    tasks,
+    walk,
+    wishes,
+)
 from bench.figure import Line
 
 RESULTS = Path(__file__).parent / "results"
@@ -39,6 +52,7 @@ SHORT: dict[str, Measure] = {
 }
 LONG: dict[str, Measure] = {
     "wishes": _of(wishes),
+    "listeners": _of(listeners),
     "lists": _of(lists),
     "memory": _of(memory),
     "poisoned": _of(poisoned),

@@ -192,7 +192,7 @@ def test_a_revoked_key_hears_no_more(api: Api, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_many_listeners_each_hear_all(api: Api) -> None:
-    """Two hundred here, through one client thread each a tenth of them; bench/listeners.py has a thousand."""
+    """Two hundred here, twenty to a thread; bench/listeners.py has a thousand."""
     found: list[list[int]] = []
     ready = threading.Barrier(11)
     first = newest(api)

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from tests.site_node import Plain
 
+from towpath import descriptors
 from towpath.domain.catalogue import StepSpec
 from towpath.domain.errors import Mistake
-from towpath.worker import keys, plugins, serve
+from towpath.worker import keys, plugins
 from towpath.worker.settings import WorkerSettings
 
 GOOD: Mapping[str, Any] = {
@@ -118,8 +119,10 @@ def test_a_node_may_open_as_many_files_as_its_user_may() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, hard), hard))
     try:
-        serve._raise_descriptors()
+        descriptors.raise_descriptors()
         raised, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert raised == (serve.DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, serve.DESCRIPTORS))
+    assert raised == (
+        descriptors.DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, descriptors.DESCRIPTORS)
+    )

@@ -19,6 +19,7 @@ from towpath.cli.alone import alone
 from towpath.cli.certificate import Certificate
 from towpath.cli.keyfile import load_hub_key
 from towpath.config import Front, HubSettings
+from towpath.descriptors import raise_descriptors
 from towpath.domain.errors import Mistake
 from towpath.hub.desk import Desk
 from towpath.store import schema
@@ -37,6 +38,7 @@ def now() -> int:
 
 async def serve_hub(settings: HubSettings, sockets: list[socket.socket]) -> None:
     """Serve until SIGTERM or SIGINT, then end in good order."""
+    raise_descriptors()
     certificate = _certificate(settings.front)
     with alone(settings):
         hub_key = load_hub_key(settings.key_file, settings.given_key)

@@ -4,7 +4,6 @@ import asyncio
 import fcntl
 import os
 import random
-import resource
 import secrets
 import signal
 import threading
@@ -22,6 +21,7 @@ from towpath import __version__, wire
 from towpath.bus.connection import NodeLink
 from towpath.bus.keys import load_seed
 from towpath.bus.settings import BusSettings
+from towpath.descriptors import raise_descriptors
 from towpath.domain.errors import Mistake
 from towpath.domain.paths import ErrorClass
 from towpath.hsm import mark as marks
@@ -52,8 +52,6 @@ from towpath.worker.unfinished import GiveUp, UnfinishedFile
 LEFT_BEHIND = 1
 """The exit code of a node that left tasks behind: told twice to stop, or they did not end in time."""
 
-DESCRIPTORS = 65_536
-"""As many a node asks for, where it may have them."""
 
 log = structlog.get_logger()
 
@@ -65,7 +63,7 @@ async def serve(settings: WorkerSettings) -> int:
     """
     # A file whose lease is broken by somebody's open sends SIGIO, which would end the process by default.
     signal.signal(signal.SIGIO, signal.SIG_IGN)
-    _raise_descriptors()
+    raise_descriptors()
     seed = _seed(settings.seed_file)
     with _home(settings.home), _roots(settings) as roots:
         incarnation = secrets.token_bytes(16)
@@ -80,14 +78,6 @@ async def serve(settings: WorkerSettings) -> int:
                     return 0 if await worker.run() else LEFT_BEHIND
         finally:
             outbox.close()
-
-
-def _raise_descriptors() -> None:
-    """Have as many descriptors as this user may: the usual limit is for programs of long ago."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _worker(
