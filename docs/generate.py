@@ -13,6 +13,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "fidelity.md": fidelity.page,
     "steps.md": steps.page,
     "openapi.json": contract.page,
+    "workflow.schema.json": contract.schema,
 }
 """File in this directory → what it is to hold."""
 

@@ -24,7 +24,21 @@ from towpath.domain.paths import Code, ErrorClass
 from towpath.engine import grant, nodes, receive, registry, workflows
 from towpath.store import schema
 from towpath.store.database import Database
-from towpath.wire import Batch, Claim, Ended, Event, Grant, Hello, Note, Report, Want, compress, pack, unpack
+from towpath.wire import (
+    Batch,
+    Claim,
+    Ended,
+    Event,
+    Grant,
+    Hello,
+    Note,
+    Report,
+    Want,
+    compress,
+    decompress,
+    pack,
+    unpack,
+)
 
 SITE, NODE, ROOT = "oslo", "n1", "/mnt/oslo"
 INCARNATION = b"i" * 16
@@ -65,7 +79,8 @@ class Api:
     def report(self, granted: Grant, failed: dict[bytes, str] | None = None) -> None:
         """A task has ended: these paths failed, with their reasons; the others were processed."""
         paths = unpack(granted.batch, Batch).paths
-        mine = [not granted.mask or bool(unmasked) for unmasked in granted.mask or b"\1" * len(paths)]
+        mask = decompress(granted.mask, len(paths)) if granted.mask else b"\1" * len(paths)
+        mine = [bool(unmasked) for unmasked in mask]
         reasons = failed or {}
         codes = bytes(
             (Code.FAILED if path in reasons else Code.PROCESSED) if own else Code.NONE

@@ -50,10 +50,10 @@ def _faults_of(body: bytes) -> list[Problem]:
     except (ValueError, RecursionError):
         # Told as no JSON, by whoever reads it.
         return []
-    return list(_look(found))
+    return list(faults_in(found))
 
 
-def _look(found: object) -> Iterator[Problem]:
+def faults_in(found: object) -> Iterator[Problem]:
     """Each fault of a body, or its being nested too deeply, which is looked into no further."""
     below: list[tuple[str, int, object]] = [("body", 0, found)]
     while below:

@@ -39,6 +39,7 @@ SESSION = APIKeyCookie(
 
 READING = (
     "list_jobs show_job list_steps list_wishes list_paths list_tasks show_task list_workflows show_workflow"
+    " export_workflow list_versions show_version diff_versions show_schema"
     " list_sites show_site list_nodes show_node list_limits list_errors list_buckets show_bucket list_targets"
     " show_target list_objects list_orphans show_orphan list_sweeps show_sweep"
     " list_spaces show_space download_report list_events stream_events show_metrics"
@@ -49,7 +50,7 @@ RUNNING = (
     " check_workflow start_sweep stop_sweep"
 )
 ADMINISTERING = (
-    "prune define_workflow delete_workflow change_site set_limit lift_limit add_bucket set_credentials"
+    "prune define_workflow import_workflow delete_workflow change_site set_limit lift_limit add_bucket set_credentials"
     " remove_bucket add_target delete_target list_users show_user add_user change_user remove_user unlock_user"
     " make_link list_all_keys make_key_for revoke_any_key list_deeds collect_orphans set_grace"
     " list_webhooks add_webhook show_webhook change_webhook remove_webhook"

@@ -51,7 +51,7 @@ THINGS: Mapping[str, Find] = {
 NARROWED = frozenset(["list_jobs", "list_spaces", "submit"])
 """Operations that look themselves at where the caller may see or do anything."""
 
-COMMON = frozenset(["list_workflows", "show_workflow", "list_errors"])
+COMMON = frozenset(["list_workflows", "show_workflow", "show_schema", "list_errors"])
 """What whoever has that right in any space needs to know."""
 
 

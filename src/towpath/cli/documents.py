@@ -1,11 +1,11 @@
 """Documents that commands read: workflow definitions, and the credentials of targets."""
 
-import datetime
 import json
 import sys
 from pathlib import Path
 
 from towpath.domain.errors import Mistake
+from towpath.domain.reading import as_json
 
 
 def read_text(name: str, option: str) -> str:
@@ -31,25 +31,12 @@ def read_document(name: str) -> object:
     import yaml  # noqa: PLC0415
 
     try:
-        return _plain(yaml.safe_load(text))
+        return as_json(yaml.safe_load(text))
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise Mistake(f"FILE {name}: {line}{error.problem or error.context}") from None
     except yaml.YAMLError as error:
         raise Mistake(f"FILE {name}: {error}") from None
-
-
-def _plain(value: object) -> object:
-    """YAML's value as JSON has it: YAML also has dates, and keys that are no strings."""
-    if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise Mistake(f"expected what JSON can say, found {type(value).__name__}")
 
 
 def read_credentials(name: str) -> dict[str, str]:

@@ -49,6 +49,32 @@ WORKFLOWS = Rows(
 )
 
 
+class Version(msgspec.Struct, frozen=True):
+    """A version of a workflow."""
+
+    version: int
+    current: bool
+    created_at: str
+    definition: dict[str, object]
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """What differs between two versions of a workflow."""
+
+    lines: list[str]
+
+
+VERSIONS = Rows(
+    Version,
+    (
+        Column("version", 7, lambda v: str(v.version), right=True),
+        Column("", 9, lambda v: "current" if v.current else ""),
+        Column("made", 0, lambda v: v.created_at),
+    ),
+    "no versions",
+)
+
+
 class Language(StrEnum):
     """How a definition is written."""
 
@@ -109,6 +135,7 @@ def import_workflow(file: File, as_json: Json = False) -> None:
 @app.command("export")
 def export_workflow(
     name: Name,
+    version: Annotated[int | None, typer.Option(metavar="N", help="The current one if left out.")] = None,
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE")] = "-",
     language: Annotated[
         Language | None, typer.Option("--format", help="By the file's name, else YAML, where left out.")
@@ -116,9 +143,13 @@ def export_workflow(
 ) -> None:
     """Write a workflow's definition, as `import` takes it."""
     with open_hub() as hub:
-        workflow = msgspec.json.decode(hub.get(f"/api/workflows/{segment(name)}/"), type=Workflow)
+        if version is None:
+            found = msgspec.json.decode(hub.get(f"/api/workflows/{segment(name)}/"), type=Workflow).definition
+        else:
+            kept = hub.get(f"/api/workflows/{segment(name)}/versions/{version}/")
+            found = msgspec.json.decode(kept, type=Version).definition
     as_json = language is Language.JSON or (language is None and output.endswith(".json"))
-    text = json.dumps(workflow.definition, indent=2) + "\n" if as_json else _as_yaml(workflow.definition)
+    text = json.dumps(found, indent=2) + "\n" if as_json else _as_yaml(found)
     if output == "-":
         print(text, end="")
         return
@@ -126,6 +157,31 @@ def export_workflow(
         Path(output).write_text(text, "utf-8")
     except OSError as error:
         raise Mistake(f"--output {output}: {error.strerror}") from None
+
+
+@app.command()
+def versions(name: Name, as_json: Json = False, as_lines: Jsonl = False, limit: Limit = None) -> None:
+    """List the versions of a workflow, the newest first; each job keeps the one that it runs with."""
+    with open_hub() as hub:
+        found = rows_of(hub.get(f"/api/workflows/{segment(name)}/versions/"))
+    print_list(found, VERSIONS, Format(as_json, as_lines, limit))
+
+
+@app.command()
+def diff(
+    name: Name,
+    old: Annotated[int | None, typer.Argument(metavar="OLD", help="The one before NEW.")] = None,
+    new: Annotated[int | None, typer.Argument(metavar="NEW", help="The current one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what differs between two versions of a workflow."""
+    said = {key: str(value) for key, value in (("old", old), ("new", new)) if value is not None}
+    with open_hub() as hub:
+        document = hub.get(f"/api/workflows/{segment(name)}/diff/", said)
+    if as_json:
+        print_document(document)
+        return
+    print("".join(f"{line}\n" for line in msgspec.json.decode(document, type=Difference).lines), end="")
 
 
 @app.command()

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
-from towpath.domain.errors import did_you_mean
+from towpath.domain.errors import Mistake, did_you_mean
 
 SHOWN = 60
 """Characters of a value that an error shows."""
@@ -136,3 +137,16 @@ class Entries:
     def items(self, key: str) -> Iterator[tuple[str, object]]:
         """The members of a list, each with its place; none where the key is absent."""
         return self.reading.items(self.found.get(key, ()), self.at(key))
+
+
+def as_json(value: object) -> object:
+    """YAML's value as JSON has it: YAML also has dates, and keys that are no strings; raises `Mistake`."""
+    if isinstance(value, dict):
+        return {str(key): as_json(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [as_json(entry) for entry in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise Mistake(f"expected what JSON can say, found {type(value).__name__}")

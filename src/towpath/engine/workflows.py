@@ -17,6 +17,8 @@ from towpath.domain.workflow import Definition, InvalidDefinition, parse_definit
 from towpath.store.database import Tx
 from towpath.store.tables import sites, targets, workflows
 
+LARGEST_VERSION = 2**31 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class WorkflowView:
@@ -30,6 +32,17 @@ class WorkflowView:
     installed: bool
     definition: dict[str, Any]
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """A version of a workflow as it was kept; `created_at` in microseconds since 1970."""
+
+    version: int
+    current: bool
+    installed: bool
+    created_at: int
+    definition: dict[str, Any]
 
 
 def catalogue(conn: Connection) -> Catalogue:
@@ -104,6 +117,33 @@ def find_workflow(conn: Connection, name: str) -> WorkflowView | None:
     w = workflows.c
     row = conn.execute(sa.select(workflows).where(w.current, w.name == name)).first()
     return None if row is None else _view(row, catalogue(conn))
+
+
+def list_versions(conn: Connection, name: str) -> list[VersionView]:
+    """All versions of a workflow, the newest first, also of one that was deleted; raises `NotFound`."""
+    w = workflows.c
+    rows = conn.execute(sa.select(workflows).where(w.name == name).order_by(w.version.desc())).all()
+    if not rows:
+        raise NotFound(f"no workflow '{name}'{did_you_mean(name, names(conn))}")
+    return [_version(row) for row in rows]
+
+
+def get_version(conn: Connection, name: str, version: int | None = None) -> VersionView:
+    """A version of a workflow, or the current one; raises `NotFound`."""
+    w = workflows.c
+    which = w.current if version is None else w.version == min(version, LARGEST_VERSION)
+    row = conn.execute(sa.select(workflows).where(w.name == name, which)).first()
+    if row is None:
+        known = list_versions(conn, name)
+        wanted = (
+            "is deleted" if version is None else f"has no version {version}; the newest is {known[0].version}"
+        )
+        raise NotFound(f"workflow '{name}' {wanted}")
+    return _version(row)
+
+
+def _version(row: Any) -> VersionView:
+    return VersionView(row.version, row.current, row.installed, row.created_at, row.definition)
 
 
 def _view(row: Any, known: Catalogue) -> WorkflowView:
