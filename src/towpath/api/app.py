@@ -1,7 +1,7 @@
 """The API as an ASGI application."""
 
 from collections.abc import Awaitable, Callable
-from importlib.resources import files
+from importlib import resources
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -17,6 +17,7 @@ from towpath.api import (
     definitions,
     errors,
     events,
+    files,
     groups,
     health,
     jobs,
@@ -75,6 +76,7 @@ FOR_CALLERS = (
     definitions.router,
     workflows.router,
     sites.router,
+    files.router,
     spaces.router,
     nodes.router,
     limits.router,
@@ -155,14 +157,14 @@ def create_app(
 
 
 def _add_pages(app: FastAPI) -> None:
-    page = files("towpath.api").joinpath("docs.html").read_text("utf-8")
+    page = resources.files("towpath.api").joinpath("docs.html").read_text("utf-8")
 
     @app.get("/api/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
         """The reference of the API, from this host alone."""
         return HTMLResponse(page, headers=PAGE_POLICY)
 
-    welcome = files("towpath.api").joinpath("welcome.html").read_text("utf-8")
+    welcome = resources.files("towpath.api").joinpath("welcome.html").read_text("utf-8")
 
     @app.get("/welcome", include_in_schema=False)
     async def set_password_page() -> HTMLResponse:

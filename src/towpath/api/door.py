@@ -42,7 +42,7 @@ READING = (
     " export_workflow list_versions show_version diff_versions show_schema"
     " list_sites show_site list_nodes show_node list_limits list_errors list_buckets show_bucket list_targets"
     " show_target list_objects list_orphans show_orphan list_sweeps show_sweep"
-    " list_spaces show_space download_report list_events stream_events show_metrics"
+    " list_spaces show_space download_report list_files list_events stream_events show_metrics"
 )
 RUNNING = (
     "submit change_turn pause resume cancel retry drain_site undrain_site pause_site resume_site cancel_site"

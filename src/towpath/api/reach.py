@@ -48,7 +48,7 @@ THINGS: Mapping[str, Find] = {
 }
 """Operations on one thing, for which a right in its space is enough."""
 
-NARROWED = frozenset(["list_jobs", "list_spaces", "submit"])
+NARROWED = frozenset({"list_jobs", "list_spaces", "list_files", "submit"})
 """Operations that look themselves at where the caller may see or do anything."""
 
 COMMON = frozenset(["list_workflows", "show_workflow", "show_schema", "list_errors"])

@@ -1,28 +1,20 @@
 """What a node is asked of a target while the caller waits: how it is, and what stands there."""
 
-import asyncio
-import time
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from towpath.api.asking import M, ask
 from towpath.api.context import Hub
-from towpath.api.problems import SiteSilent
-from towpath.domain.errors import Conflict
-from towpath.engine import questions, registry
-from towpath.wire import Checked, Listed, Message, Question, unpack
+from towpath.engine import registry
+from towpath.wire import Checked, Listed, Question
 
 router = APIRouter(prefix="/api/targets", tags=["targets"])
 
-LOOK_EVERY = 0.05
-"""Seconds between two looks for it."""
-
 LARGEST_PAGE = 1000
 SECOND = 1_000_000
-
-M = TypeVar("M", bound=Message)
 
 Site = Annotated[
     str | None, Query(description="Which site's node to ask; else one whose default it is, or any.")
@@ -104,31 +96,5 @@ async def list_objects(
 
 
 async def _ask(hub: Hub, question: Question, site: str | None, kind: type[M]) -> tuple[str, str, M]:
-    """The site and the node that answered, and the answer; raises `Conflict` where it could give none."""
-    database, name = hub.database, question.target
-    patience = hub.context.settings.answer_seconds
-    await database.read(lambda conn: registry.find_target(conn, name))
-    place = await database.read(lambda conn: questions.site_for(conn, name, site))
-    number = await database.write(lambda tx: questions.ask(tx, place, question, patience))
-    try:
-        answer = await _answer(hub, number, patience)
-    finally:
-        await database.write(lambda tx: questions.forget(tx, number))
-    if answer is None:
-        raise SiteSilent(
-            f"site {place}: none of its nodes answered within {patience:g} s; are they of this release?"
-        )
-    if answer.said.trouble:
-        raise Conflict(f"node {place}/{answer.node}: {answer.said.trouble}")
-    return place, answer.node, unpack(answer.said.answer, kind)
-
-
-async def _answer(hub: Hub, number: int, patience: float) -> questions.Answer | None:
-    """The answer, once it is there; None where it does not come in time."""
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        found = await hub.database.read(lambda conn: questions.find_answer(conn, number))
-        if found is not None:
-            return found
-        await asyncio.sleep(LOOK_EVERY)
-    return None
+    await hub.database.read(lambda conn: registry.find_target(conn, question.target))
+    return await ask(hub, question, site, kind)

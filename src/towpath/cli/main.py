@@ -14,6 +14,7 @@ from towpath.cli import (
     bucket,
     error_table,
     events,
+    files,
     group,
     hub_command,
     job,
@@ -73,6 +74,7 @@ app.command("hub")(hub_command.hub)
 app.command("worker")(worker_command.worker)
 app.command("supervise", hidden=True)(supervise.supervise)
 app.command("run")(run.run)
+app.command("ls")(files.ls)
 app.command("undelete")(undelete.undelete)
 app.command("errors")(error_table.errors)
 app.add_typer(job.app, name="job")

@@ -288,6 +288,21 @@ class Object(msgspec.Struct, frozen=True):
     modified_at: str
 
 
+class File(msgspec.Struct, frozen=True):
+    """A path of a site."""
+
+    path: str
+    type: str
+    size: int
+    allocated: int
+    modified_at: str
+    mode: str
+    uid: int
+    gid: int
+    state: str | None = None
+    target: str | None = None
+
+
 class Group(msgspec.Struct, frozen=True):
     """A group of users."""
 

@@ -41,13 +41,9 @@ def add_space(tx: Tx, space: Space) -> None:
     """Give a directory of a site a name, and a default target if one is said."""
     if problem := name_fault(space.name):
         raise Mistake(f"space name: {problem}")
-    roots = tx.conn.execute(sa.select(sites.c.roots).where(sites.c.name == space.site)).scalar()
-    if roots is None:
-        raise NotFound(
-            f"no site '{space.site}'{did_you_mean(space.site, tx.conn.scalars(sa.select(sites.c.name)))}"
-        )
+    roots = roots_of(tx.conn, space.site)
     (where,) = place([Asked(space.path.encode())], space.site, roots)
-    path = os.fsdecode(_absolute(where, roots)) or "/"
+    path = os.fsdecode(absolute(where, roots)) or "/"
     if space.default_target is not None:
         find_target(tx.conn, space.default_target)
     for other in list_spaces(tx.conn):
@@ -59,6 +55,16 @@ def add_space(tx: Tx, space: Space) -> None:
             )
     row = {"name": space.name, "site": space.site, "path": path, "default_target": space.default_target}
     tx.conn.execute(sa.insert(spaces).values(row | {"created_at": tx.now}))
+
+
+def roots_of(conn: Connection, site: str) -> Mapping[str, str]:
+    """The roots of a site, each with its directory; raises `NotFound` for a site that is none."""
+    roots: Mapping[str, str] | None = conn.execute(
+        sa.select(sites.c.roots).where(sites.c.name == site)
+    ).scalar()
+    if roots is None:
+        raise NotFound(f"no site '{site}'{did_you_mean(site, conn.scalars(sa.select(sites.c.name)))}")
+    return roots
 
 
 def list_spaces(conn: Connection) -> list[Space]:
@@ -102,7 +108,7 @@ def space_of(conn: Connection, site: str, inputs: Sequence[Input]) -> str:
     if not here:
         return ""
     roots = conn.execute(sa.select(sites.c.roots).where(sites.c.name == site)).scalar_one()
-    paths = [_absolute(given, roots) for given in inputs]
+    paths = [absolute(given, roots) for given in inputs]
     holding = [space for space in here if all(is_beneath(path, _beginning(space)) for path in paths)]
     return max(holding, key=lambda space: len(space.path)).name if holding else ""
 
@@ -131,7 +137,7 @@ def default_target(conn: Connection, site: str, inputs: Sequence[Input]) -> Defa
     own = row.default_target or workflows.only_target(conn) or ""
     told = [space for space in list_spaces(conn) if space.site == site and space.default_target]
     found: dict[str, str] = {}
-    for path in (_absolute(given, row.roots) for given in inputs):
+    for path in (absolute(given, row.roots) for given in inputs):
         holding = [space for space in told if is_beneath(path, _beginning(space))]
         deepest = max(
             holding, key=lambda space: len(space.path), default=Space(f"site {site}", site, "", own)
@@ -145,7 +151,8 @@ def default_target(conn: Connection, site: str, inputs: Sequence[Input]) -> Defa
     return Default("", f"the paths lie in places with different default targets ({each})")
 
 
-def _absolute(given: Input, roots: Mapping[str, str]) -> bytes:
+def absolute(given: Input, roots: Mapping[str, str]) -> bytes:
+    """An input as an absolute path of its site."""
     root = os.fsencode(roots[given.root]).rstrip(b"/")
     return root + b"/" + given.path if given.path else root
 

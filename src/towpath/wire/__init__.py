@@ -49,7 +49,7 @@ from towpath.wire.packing import (
     pack,
     unpack,
 )
-from towpath.wire.questions import Answered, Checked, Finding, Heard, Listed, Question
+from towpath.wire.questions import Answered, Checked, Entry, Finding, Heard, Listed, Question, Seen
 
 __all__ = [
     "COMPRESS_FROM",
@@ -65,6 +65,7 @@ __all__ = [
     "Checked",
     "Claim",
     "Ended",
+    "Entry",
     "Event",
     "Failed",
     "Finding",
@@ -87,6 +88,7 @@ __all__ = [
     "Question",
     "Refusal",
     "Report",
+    "Seen",
     "TargetAsked",
     "TargetTold",
     "Trouble",

@@ -4,10 +4,12 @@ from towpath.wire.message import Message
 
 
 class Question(Message, frozen=True):
-    """A question to a node: to check a target (`kind` "check") or to list what stands there ("browse").
+    """A question to a node: to check a target (`kind` "check"), to list what stands there ("browse"), or to look at a
+    path of the site ("files").
 
-    `prefix` is a directory of it ("" = all), `after` the last key of the answer before, `limit` how many objects
-    to list at most.
+    `prefix` is a directory of the target ("" = all), `after` the last key of the answer before, `limit` how many
+    objects or entries to list at most. `path` lies beneath the root `root`, and `after_name` is the last name of the
+    answer before.
     """
 
     id: int
@@ -16,10 +18,13 @@ class Question(Message, frozen=True):
     prefix: str = ""
     after: str = ""
     limit: int = 0
+    root: str = ""
+    path: bytes = b""
+    after_name: bytes = b""
 
 
 class Answered(Message, frozen=True):
-    """A node's answer to a question: `answer` is a packed `Checked` or `Listed`, or `trouble` says why none is."""
+    """A node's answer to a question: a packed `Checked`, `Listed` or `Seen`, or `trouble` says why there is none."""
 
     question: int
     answer: bytes = b""
@@ -52,4 +57,32 @@ class Listed(Message, frozen=True):
     sizes: list[int]
     modified: list[int]
     """Microseconds since 1970."""
+    more: bool = False
+
+
+class Entry(Message, frozen=True, array_like=True):
+    """A path of a site as a node sees it, by its name in its directory.
+
+    `type` is file, directory, symlink or other; `standing` is how a regular file stands ("" = not told); `size` and
+    `allocated` are bytes; `mtime` is microseconds since 1970; `tag` is that of the target where its copy is (b"" =
+    none).
+    """
+
+    name: bytes
+    type: str
+    size: int
+    allocated: int
+    mtime: int
+    mode: int
+    uid: int
+    gid: int
+    standing: str = ""
+    tag: bytes = b""
+
+
+class Seen(Message, frozen=True):
+    """A path of a site (None: nothing is there), and some of its entries by their names; `more` follow."""
+
+    here: Entry | None
+    entries: list[Entry]
     more: bool = False

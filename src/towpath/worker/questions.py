@@ -1,4 +1,4 @@
-"""What people ask a node at once, in the midst of its work: how a target is, and what stands there."""
+"""What people ask a node at once, in the midst of its work: how a target is, what stands there, what lies at a path."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -8,6 +8,8 @@ import structlog
 
 from towpath import wire
 from towpath.storage.protocol import StorageError, is_safe_key
+from towpath.storage.roots import Roots
+from towpath.worker import files
 from towpath.worker.backoff import Persistent
 from towpath.worker.link import Verb
 from towpath.worker.pool import Hands
@@ -25,10 +27,10 @@ log = structlog.get_logger()
 
 
 class Responder:
-    """Answers questions about targets, each on the thread that asks."""
+    """Answers questions about targets and about paths of the site, each on the thread that asks."""
 
-    def __init__(self, targets: Targets, check: Checker) -> None:
-        self._targets, self._check = targets, check
+    def __init__(self, targets: Targets, check: Checker, roots: Roots, key: bytes) -> None:
+        self._targets, self._check, self._roots, self._key = targets, check, roots, key
 
     def __call__(self, question: wire.Question) -> wire.Answered:
         """The answer; what cannot be answered is told with the reason."""
@@ -36,21 +38,23 @@ class Responder:
             return wire.Answered(question.id, wire.pack(self._answer(question)))
         except StorageError as error:
             return wire.Answered(question.id, trouble=error.reason)
+        except files.Unseen as error:
+            return wire.Answered(question.id, trouble=str(error))
         except Exception as error:  # Whoever asked waits: a bug is an answer too, and the node goes on.
             log.exception("a question could not be answered", kind=question.kind, target=question.target)
             return wire.Answered(question.id, trouble=f"{type(error).__name__}; see the node's log")
 
-    def _answer(self, question: wire.Question) -> wire.Checked | wire.Listed:
+    def _answer(self, question: wire.Question) -> wire.Checked | wire.Listed | wire.Seen:
         match question.kind:
             case "check":
                 found = self._targets.check(question.target, self._check)
                 return wire.Checked([wire.Finding(f.what, f.well, f.says, f.hint) for f in found])
             case "browse":
                 return self._browse(question)
+            case "files":
+                return files.see(self._roots, self._key, question, LISTED_BYTES)
             case kind:
-                return wire.Checked(
-                    [wire.Finding(kind, False, "this node cannot answer that; it is too old")]
-                )
+                raise files.Unseen(f"this node cannot answer a question of the kind '{kind}'; it is too old")
 
     def _browse(self, question: wire.Question) -> wire.Listed:
         for key in (question.prefix, question.after):

@@ -87,11 +87,10 @@ def _worker(
     box_key = keys.load_or_make(settings.home / "box.key")
     ask = hub_asker(link, asyncio.get_running_loop())
     steps = plugins.installed_steps()
+    site_key = keys.load_or_make(settings.home / "site.key")
     targets = Targets(ask, box_key, opener(settings.allowed, settings.site), clock.now)
     means = Means(
-        Site(
-            settings.site, keys.load_or_make(settings.home / "site.key"), settings.unguarded, settings.steps
-        ),
+        Site(settings.site, site_key, settings.unguarded, settings.steps),
         roots,
         steps,
         plugins.installed_discoveries(),
@@ -99,7 +98,7 @@ def _worker(
         Crew(Pool("path", settings.io_threads), settings.io_threads),
         clock.now,
         UnfinishedFile(settings.home / "unfinished.db", giver_up(targets, clock)),
-        Responder(targets, checker(settings.allowed)),
+        Responder(targets, checker(settings.allowed), roots, site_key),
     )
     hello = wire.Hello(
         version=wire.VERSION,
