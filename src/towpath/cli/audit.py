@@ -6,7 +6,7 @@ import typer
 
 from towpath.cli.hubs import open_hub
 from towpath.cli.output import Column, Format, Json, Jsonl, Limit, Rows, moment, print_list
-from towpath.cli.shapes import Deed
+from towpath.cli.people_shapes import Deed
 from towpath.cli.until import asked_moment
 
 DEEDS = Rows(

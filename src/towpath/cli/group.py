@@ -7,7 +7,7 @@ import typer
 
 from towpath.cli.hubs import open_hub, segment
 from towpath.cli.output import Column, Format, Json, Jsonl, Limit, Rows, print_document, print_list
-from towpath.cli.shapes import Group
+from towpath.cli.people_shapes import Group
 from towpath.domain.rights import Grant
 
 app = typer.Typer(help="Put users into groups, and say what these may do in spaces.", no_args_is_help=True)

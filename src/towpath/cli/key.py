@@ -18,7 +18,7 @@ from towpath.cli.output import (
     print_list,
     say,
 )
-from towpath.cli.shapes import Key, MadeKey
+from towpath.cli.people_shapes import Key, MadeKey
 from towpath.cli.until import asked_moment
 
 app = typer.Typer(help="Make, list and revoke keys of the API.", no_args_is_help=True)

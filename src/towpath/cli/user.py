@@ -18,7 +18,7 @@ from towpath.cli.output import (
     print_list,
     say,
 )
-from towpath.cli.shapes import Link, User
+from towpath.cli.people_shapes import Link, User
 from towpath.domain.rights import Role
 
 app = typer.Typer(help="Add people, say what they may do, and let them set passwords.", no_args_is_help=True)
