@@ -1,5 +1,6 @@
 """The audit: everything that the database says of a job, counted anew from its tasks, batches and notes."""
 
+import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,6 +70,7 @@ class Books:
 def audit(conn: Connection) -> None:
     """Raise AssertionError where anything that was kept differs from what is counted anew."""
     _audit_job_counts(conn)
+    _audit_events(conn)
     for books in _read(conn):
         name = f"job {books.job.id}"
         _audit_numbers(books, name)
@@ -77,6 +79,24 @@ def audit(conn: Connection) -> None:
         _audit_chains(books, name)
         _audit_walks(books, name)
         _audit_paths(books, name)
+
+
+def _audit_events(conn: Connection) -> None:
+    """Of each job the newest event tells the state that it has, and its end was told once if it has ended; unless its
+    events are not kept any more: the oldest go first."""
+    told: dict[int, list[Any]] = defaultdict(list)
+    of_jobs = tables.events.c.kind.like("job.%")
+    for row in conn.execute(sa.select(tables.events).where(of_jobs).order_by(tables.events.c.id)):
+        told[row.job].append(row)
+    newest = conn.execute(sa.select(sa.func.max(tables.event_cursors.c.number))).scalar_one()
+    kept = conn.execute(sa.select(sa.func.count(tables.events.c.number))).scalar_one()
+    forgotten = newest > kept
+    for job in conn.execute(sa.select(tables.jobs.c.id, tables.jobs.c.state)):
+        states = [json.loads(row.details)["state"] for row in told[job.id]]
+        if not states and forgotten:
+            continue
+        assert states[-1:] == [job.state], f"job {job.id}: its newest event"
+        assert sum(state in JOB_OVER for state in states) == (job.state in JOB_OVER), f"job {job.id}: its end"
 
 
 def _audit_job_counts(conn: Connection) -> None:
