@@ -23,7 +23,7 @@ ENDLESS = ["stream_events"]
 """Their answers have no end."""
 ASKING_A_SITE = ["check_target", "list_objects"]
 """They answer 503 where no node of a site answers, and here none does."""
-DEFINING = ["define_workflow", "import_workflow"]
+DEFINING = ["define_workflow", "import_workflow", "change_workflow"]
 """What a definition may name depends on what the hub knows, so that 422 tells more than spelling."""
 ASKER = "zz-the-contract-is-tried-as-this-user"
 """Nobody else is called so: no request is likely to remove them."""

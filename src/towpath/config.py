@@ -133,6 +133,8 @@ class HubSettings:
     """Bytes that the body of a request may have."""
     answer_seconds: float = 45.0
     """How long a node gets for the answer to what somebody waits for."""
+    requests_per_minute: int = 60_000
+    """How often a user may call within a minute; 0 = at will."""
     drain_seconds: float = 10.0
     """How long a stopping hub waits for requests under way."""
     keep_days: float = 90.0
@@ -177,6 +179,14 @@ def read_keep_days(env: Mapping[str, str]) -> float:
 def read_keep_events_days(env: Mapping[str, str]) -> float:
     """Days for which events are kept: `TOWPATH_KEEP_EVENTS_DAYS`, 30 by default; raises `Mistake`."""
     return _read_days(env, "TOWPATH_KEEP_EVENTS_DAYS", "30")
+
+
+def read_requests_per_minute(env: Mapping[str, str]) -> int:
+    """How often a user may call: `TOWPATH_REQUESTS_PER_MINUTE`, 60,000 by default, 0 at will; raises `Mistake`."""
+    text = env.get("TOWPATH_REQUESTS_PER_MINUTE", "60000")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise Mistake(f"TOWPATH_REQUESTS_PER_MINUTE: expected a whole number, 0 for any, found '{text}'")
+    return int(text)
 
 
 def _read_days(env: Mapping[str, str], name: str, usual: str) -> float:

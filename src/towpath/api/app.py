@@ -46,7 +46,9 @@ from towpath.api.context import Context
 from towpath.api.door import check_table, let_in
 from towpath.api.edge import Edge
 from towpath.api.feed import Feed
+from towpath.api.held import add_tag
 from towpath.api.measures import Measures, Timed
+from towpath.api.rates import Rates
 from towpath.api.tokens import Tokens
 from towpath.config import HubSettings
 from towpath.store.database import Database
@@ -140,7 +142,15 @@ def create_app(
     measures = Measures(clock, lambda: feed.listeners)
     database.on_counted = measures.count
     app.state.context = Context(
-        database, settings, hub_key, hears_bus, clock, Tokens(hub_key), feed, measures
+        database,
+        settings,
+        hub_key,
+        hears_bus,
+        clock,
+        Tokens(hub_key),
+        feed,
+        measures,
+        Rates(settings.requests_per_minute),
     )
     problems.install(app)
     app.add_middleware(LimitBodies, limit=settings.max_body)
@@ -149,7 +159,8 @@ def create_app(
     for router in OPEN_TO_ALL:
         app.include_router(router, dependencies=[Depends(refuse_broken)])
     for router in FOR_CALLERS:
-        app.include_router(router, dependencies=[Depends(let_in), Depends(refuse_broken)])
+        asked = [Depends(let_in), Depends(refuse_broken), Depends(add_tag)]
+        app.include_router(router, dependencies=asked)
         check_table(router.routes)
     _add_pages(app)
     app.state.verbs_at = verbs_at

@@ -6,12 +6,12 @@ from functools import partial
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Cookie, Request
+from fastapi import APIRouter, Cookie, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from starlette.responses import Response
 
 from towpath.api.context import Asking, Call, Hub, address_of, deed_of
-from towpath.api.door import COOKIE
+from towpath.api.door import COOKIE, slow_down
 from towpath.api.forms import Number
 from towpath.api.times import at
 from towpath.api.tokens import Kind, expires_at
@@ -24,7 +24,7 @@ from towpath.store.database import Tx
 
 log = structlog.get_logger()
 
-open_router = APIRouter(prefix="/api/auth", tags=["auth"])
+open_router = APIRouter(prefix="/api/auth", tags=["auth"], dependencies=[Depends(slow_down)])
 """What anybody may call: each of its routes asks for a secret itself."""
 router = APIRouter(prefix="/api/auth", tags=["auth"])
 

@@ -7,8 +7,10 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
+from towpath.api import held
 from towpath.api.feed import Feed
 from towpath.api.measures import Measures
+from towpath.api.rates import Rates
 from towpath.api.tokens import Tokens
 from towpath.config import HubSettings
 from towpath.domain.rights import Asker
@@ -37,6 +39,8 @@ class Context:
     feed: Feed
     """Live events, for all who listen at this hub."""
     measures: Measures
+    rates: Rates
+    """How often each caller has called."""
     looked: tuple[int, Standing] | None = None
     """How all stood when it was looked last, and when that was."""
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
@@ -105,6 +109,7 @@ class Call:
         deed = await deed_of(self.request, asker.user, asker.via)
 
         def recorded(tx: Tx) -> T:
+            held.check(self.request, tx)
             done = work(tx)
             audit.record(tx, deed)
             return done

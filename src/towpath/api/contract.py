@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from towpath.api.held import CHANGING, SHOWING
 from towpath.api.problems import MEDIA_TYPE, Problem
 
 VERBS = ("get", "post", "put", "patch", "delete")
@@ -50,7 +51,7 @@ REFUSALS: Mapping[HTTPStatus, tuple[str, str, str]] = {
     HTTPStatus.TOO_MANY_REQUESTS: (
         "So many requests of one user within a minute are refused.",
         "too-many-requests",
-        "expected at most 6000 requests within a minute, found more",
+        "expected at most 60000 requests within a minute, found more; wait 1 s",
     ),
     HTTPStatus.INTERNAL_SERVER_ERROR: (
         "The hub met a bug.",
@@ -106,6 +107,7 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     components.setdefault("schemas", {}).update(_problem())
     components["responses"] = {str(int(status)): _refusal(status) for status in REFUSALS}
     for path, operation in operations(whole):
+        _tag(operation)
         for status in _refused_with(path, operation):
             responses = operation.setdefault("responses", {})
             if status is HTTPStatus.UNPROCESSABLE_ENTITY or str(int(status)) not in responses:
@@ -173,6 +175,19 @@ def _refused_with(path: str, operation: dict[str, Any]) -> Iterator[HTTPStatus]:
         yield HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     if any(parameter["name"] == "If-Match" for parameter in parameters):
         yield HTTPStatus.PRECONDITION_FAILED
+
+
+def _tag(operation: dict[str, Any]) -> None:
+    """What has a tag says so, and what may be told of which."""
+    if operation["operationId"] in SHOWING:
+        about = "Of the thing as it is; a change sends it as `If-Match`."
+        operation["responses"]["200"]["headers"] = {
+            "ETag": {"description": about, "schema": {"type": "string"}}
+        }
+    if operation["operationId"] in CHANGING:
+        about = "The `ETag` of the thing as it was read: 412 where it is another by now."
+        header = {"name": "If-Match", "in": "header", "required": False, "description": about}
+        operation.setdefault("parameters", []).append({**header, "schema": {"type": "string"}})
 
 
 def _show(parameter: dict[str, Any], tag: str) -> None:

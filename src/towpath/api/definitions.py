@@ -135,6 +135,12 @@ async def import_workflow(request: Request, hub: Hub) -> Workflow:
     return Workflow.model_validate(await hub.write(lambda tx: registry.define_workflow(tx, document)))
 
 
+@router.patch("/{name}/", summary="Change some of a definition")
+async def change_workflow(name: str, changes: dict[str, object], hub: Hub) -> Workflow:
+    """Members that are given take the place of those there are, as a new version; the others stay."""
+    return Workflow.model_validate(await hub.write(lambda tx: workflows.change_workflow(tx, name, changes)))
+
+
 @router.get("/schema/", summary="The JSON Schema of definitions")
 async def show_schema(hub: Hub) -> dict[str, object]:
     """With the steps that this hub knows, those of its sites' plugins too."""

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.routing import BaseRoute
 
-from towpath.api.context import Context, context_of
+from towpath.api.context import Context, address_of, context_of
 from towpath.api.problems import Unauthenticated
 from towpath.api.reach import may_reach, with_reach
 from towpath.api.tokens import Kind
@@ -50,7 +50,8 @@ RUNNING = (
     " check_workflow start_sweep stop_sweep"
 )
 ADMINISTERING = (
-    "prune define_workflow import_workflow delete_workflow change_site set_limit lift_limit add_bucket set_credentials"
+    "prune define_workflow import_workflow change_workflow delete_workflow change_site set_limit lift_limit"
+    " add_bucket set_credentials"
     " remove_bucket add_target delete_target list_users show_user add_user change_user remove_user unlock_user"
     " make_link list_all_keys make_key_for revoke_any_key list_deeds collect_orphans set_grace"
     " list_webhooks add_webhook show_webhook change_webhook remove_webhook"
@@ -91,6 +92,7 @@ async def let_in(
     """Say who asks, in `request.state.asker`; raises `Unauthenticated` or `Forbidden`."""
     context = context_of(request)
     asker = await (_by_header(context, header) if header else _by_cookie(context, request, cookie))
+    context.rates.count(f"user {asker.user}")
     action = request.scope["route"].name
     needed = NEEDS[action]
     if needed not in asker.rights and may_reach(action):
@@ -98,6 +100,11 @@ async def let_in(
     if asker.reach is None:
         decide(asker, action, needed)
     request.state.asker = asker
+
+
+async def slow_down(request: Request) -> None:
+    """Raises `TooMany` for an address that calls too often what needs nobody to be let in."""
+    context_of(request).rates.count(f"address {address_of(request)}")
 
 
 async def _narrowed(context: Context, request: Request, asker: Asker, needed: Right) -> Asker:

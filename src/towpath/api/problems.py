@@ -15,6 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from towpath.api.feed import Full
+from towpath.api.held import ChangedSince
+from towpath.api.rates import TooMany
 from towpath.domain.errors import Conflict, Mistake, NotFound
 from towpath.domain.reading import Problem as Wrong
 from towpath.domain.rights import Forbidden
@@ -85,6 +87,8 @@ TABLE: tuple[tuple[type[Exception], Kind], ...] = (
     (NotFound, Kind(HTTPStatus.NOT_FOUND, "not-found")),
     (Conflict, Kind(HTTPStatus.CONFLICT, "conflict")),
     (IllegalWish, Kind(HTTPStatus.CONFLICT, "illegal-wish")),
+    (ChangedSince, Kind(HTTPStatus.PRECONDITION_FAILED, "changed-since")),
+    (TooMany, Kind(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests")),
     (Mistake, Kind(HTTPStatus.BAD_REQUEST, "mistake")),
     (Full, Kind(HTTPStatus.TOO_MANY_REQUESTS, "too-many-listeners")),
     (SiteSilent, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "site-silent")),
@@ -149,7 +153,10 @@ def tell(request: Request, error: Exception) -> Response:
         log.error("%s %s: %s", request.method, request.url.path, error)
         if not isinstance(error, Uncertain | SiteSilent):
             detail = "the hub's database does not answer; try again"
-    return respond(request, kind, detail, faults_of(error))
+    response = respond(request, kind, detail, faults_of(error))
+    if isinstance(error, TooMany):
+        response.headers["Retry-After"] = str(error.seconds)
+    return response
 
 
 def respond(request: Request, kind: Kind, detail: str, faults: Iterable[Wrong] = ()) -> Response:

@@ -10,7 +10,6 @@ from towpath.api.context import Caller, Hub
 from towpath.api.nodes import DrainAsked, Node
 from towpath.api.times import at, maybe_at
 from towpath.api.wishes import QueuePause, QueueWish, Wished, wish_all
-from towpath.domain.errors import NotFound, did_you_mean
 from towpath.domain.nodes import Health
 from towpath.domain.states import Wanted
 from towpath.engine import holds, node_wishes, registry
@@ -92,10 +91,7 @@ class SiteChange(BaseModel):
 
 
 async def _site(hub: Hub, name: str) -> Site:
-    sites = {site.name: site for site in await hub.database.read(registry.list_sites)}
-    if name not in sites:
-        raise NotFound(f"no site '{name}'{did_you_mean(name, sites)}")
-    return Site.of(sites[name])
+    return Site.of(await hub.database.read(lambda conn: registry.get_site(conn, name)))
 
 
 @router.get("/", summary="List sites")

@@ -11,7 +11,6 @@ from starlette.responses import Response
 from towpath.api.buckets import plain
 from towpath.api.context import Hub
 from towpath.api.times import at
-from towpath.domain.errors import NotFound, did_you_mean
 from towpath.domain.targets import URLS_FOR_PEOPLE, Traits
 from towpath.engine import registry
 from towpath.engine.registry import TargetView
@@ -111,10 +110,7 @@ class NewTarget(BaseModel):
 
 
 async def _target(hub: Hub, name: str) -> Target:
-    targets = {target.name: target for target in await hub.database.read(registry.list_targets)}
-    if name not in targets:
-        raise NotFound(f"no target '{name}'{did_you_mean(name, targets)}")
-    return Target.of(targets[name])
+    return Target.of(await hub.database.read(lambda conn: registry.get_target(conn, name)))
 
 
 @router.get("/", summary="List targets")

@@ -19,6 +19,7 @@ from towpath.config import (
     read_keep_days,
     read_keep_events_days,
     read_key_file,
+    read_requests_per_minute,
 )
 from towpath.domain.errors import Mistake
 
@@ -61,6 +62,7 @@ def hub(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
         front=front,
         heartbeat=read_heartbeat(os.environ),
         keep_days=read_keep_days(os.environ),
+        requests_per_minute=read_requests_per_minute(os.environ),
         keep_events_days=read_keep_events_days(os.environ),
         given_key=read_key_file(os.environ),
     )

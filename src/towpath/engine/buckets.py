@@ -185,6 +185,14 @@ def find_target(conn: Connection, name: str) -> None:
         raise NotFound(f"no target '{name}'{did_you_mean(name, known)}")
 
 
+def get_target(conn: Connection, name: str) -> TargetView:
+    """The target of that name; raises `NotFound`."""
+    known = {target.name: target for target in list_targets(conn)}
+    if name not in known:
+        raise NotFound(f"no target '{name}'{did_you_mean(name, known)}")
+    return known[name]
+
+
 def tell_target(tx: Tx, site: str, name: str, asked: TargetAsked, hub_key: bytes) -> TargetTold:
     """Describe a target to a node, its secret sealed to that node's key: nobody else on the bus can read it."""
     box_key = tx.conn.execute(

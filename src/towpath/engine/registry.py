@@ -20,6 +20,7 @@ from towpath.engine.buckets import (
     add_target_in,
     delete_target,
     find_target,
+    get_target,
     list_buckets,
     list_targets,
     remove_bucket,
@@ -54,6 +55,7 @@ __all__ = [
     "delete_workflow",
     "find_target",
     "find_workflow",
+    "get_target",
     "list_buckets",
     "list_targets",
     "list_workflows",
@@ -131,6 +133,14 @@ def list_sites(conn: Connection) -> list[SiteView]:
     rows = conn.execute(sa.select(sites).order_by(sites.c.name))
     standing = holds.list_all(conn)
     return [_site(row, tuple(members.get(row.name, ())), tuple(standing.get(row.name, ()))) for row in rows]
+
+
+def get_site(conn: Connection, name: str) -> SiteView:
+    """The site of that name; raises `NotFound`."""
+    known = {site.name: site for site in list_sites(conn)}
+    if name not in known:
+        raise NotFound(f"no site '{name}'{did_you_mean(name, known)}")
+    return known[name]
 
 
 def _site(row: Any, members: tuple[NodeView, ...], paused: tuple[Hold, ...]) -> SiteView:
