@@ -174,7 +174,7 @@ def test_what_cannot_be_meant_is_told(api: Api, query: str) -> None:
 
 def test_what_waits_for_a_slow_listener_is_bounded() -> None:
     slow = feed.Listener(EventFilter())
-    given = [slow.give(Event(number, "job.ended", 0)) for number in range(feed.BACKLOG + 1)]
+    given = [slow.give(b"id: %d" % number) for number in range(feed.BACKLOG + 1)]
     assert given == [True] * feed.BACKLOG + [False]
     slow.let_go()
     slow.let_go()

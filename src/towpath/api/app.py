@@ -138,7 +138,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    feed = Feed(database)
+    feed = Feed(database, events.frame)
     measures = Measures(clock, lambda: feed.listeners)
     database.on_counted = measures.count
     app.state.context = Context(

@@ -152,9 +152,9 @@ async def _told(
                 yield frame(missed)
         looked = asyncio.get_running_loop().time()
         while not listener.gone:
-            event = await _next(listener, looked + BEAT)
-            if event is not None:
-                yield frame(event)
+            told = await _next(listener, looked + BEAT)
+            if told is not None:
+                yield told
             if asyncio.get_running_loop().time() >= looked + BEAT:
                 await _ask_again(request)
                 looked = asyncio.get_running_loop().time()
@@ -166,7 +166,7 @@ async def _told(
         feed.leave(listener)
 
 
-async def _next(listener: Listener, until: float) -> Happened | None:
+async def _next(listener: Listener, until: float) -> bytes | None:
     """What waits for a listener; None at that time of the loop, or once they are let go."""
     if not listener.waiting.empty():
         return listener.waiting.get_nowait()

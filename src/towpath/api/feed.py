@@ -1,7 +1,7 @@
 """The feed of live events: one reader of the database for all who listen at this hub."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -37,14 +37,14 @@ class Listener:
 
     def __init__(self, wanted: EventFilter) -> None:
         self.wanted = wanted
-        self.waiting: asyncio.Queue[Event | None] = asyncio.Queue(BACKLOG + 1)
+        self.waiting: asyncio.Queue[bytes | None] = asyncio.Queue(BACKLOG + 1)
         self.gone = False
 
-    def give(self, event: Event) -> bool:
+    def give(self, frame: bytes) -> bool:
         """Have an event wait for them; False where too many do."""
         if self.waiting.qsize() >= BACKLOG:
             return False
-        self.waiting.put_nowait(event)
+        self.waiting.put_nowait(frame)
         return True
 
     def let_go(self) -> None:
@@ -55,10 +55,14 @@ class Listener:
 
 
 class Feed:
-    """What is told of, to all who listen; for one event loop. It reads only while somebody listens."""
+    """What is told of, to all who listen; for one event loop. It reads only while somebody listens.
 
-    def __init__(self, database: Database) -> None:
+    `framed` gives the bytes that an event is sent as: made once, however many listen.
+    """
+
+    def __init__(self, database: Database, framed: Callable[[Event], bytes]) -> None:
         self._database = database
+        self._framed = framed
         self._listeners: set[Listener] = set()
         self._reader: asyncio.Task[None] | None = None
         self._poked = asyncio.Event()
@@ -146,7 +150,8 @@ class Feed:
 
     def _tell(self, event: Event) -> None:
         self._last = event.number
+        frame = self._framed(event)
         for listener in [one for one in self._listeners if one.wanted.matches(event)]:
-            if not listener.give(event):
+            if not listener.give(frame):
                 self._listeners.discard(listener)
                 listener.let_go()

@@ -143,6 +143,6 @@ class Timed:
         finally:
             route = scope.get("route")
             if getattr(route, "name", "") not in ENDLESS:
-                template = getattr(route, "path", UNKNOWN)
+                template = getattr(route, "path_format", UNKNOWN)
                 method = scope["method"] if scope["method"] in METHODS else UNKNOWN
                 self._measures.time(method, template, f"{status // 100}xx", time.perf_counter() - began)
