@@ -26,8 +26,9 @@ MOST_ENTRIES: Final = 1024
 """In one answer."""
 MOST_ASKED: Final = 64
 """Directories asked for and not yet taken: with `MOST_ENTRIES` it bounds the memory."""
-MOST_ON_THE_WAY: Final = 8
-"""Of these, ones whose answers were not yet read: so few that the pipe always takes another request."""
+MOST_ON_THE_WAY: Final = 48
+"""Of these, ones whose answers were not yet read: so many that neither waits for the other on a busy machine. Where
+long paths fill the pipe, fewer are asked for."""
 LONGEST_ASKED: Final = 4000
 """Bytes of a path: a pipe takes so much whole or not at all."""
 READY: Final = b"ready"
