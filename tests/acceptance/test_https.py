@@ -58,6 +58,7 @@ def asked(connection: http.client.HTTPSConnection) -> int:
     answer = connection.getresponse()
     answer.read()
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
     return answer.status
 
 

@@ -7,6 +7,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 from tests.fixtures_api import Api, laid, proxied_api
 
+from towpath.api.app import PAGE_POLICY
 from towpath.api.edge import Edge
 from towpath.config import Front, Listen
 
@@ -90,6 +91,23 @@ def test_a_cookie_is_for_https_alone_where_the_browser_came_by_it(proxied_api: A
             answer = browser.post("/api/auth/session/", json=asked, headers={"X-Forwarded-Proto": scheme})
             assert ("; Secure" in answer.headers["set-cookie"]) is secure
             assert ("strict-transport-security" in answer.headers) is secure
+            name, _, value = answer.headers["set-cookie"].split(";")[0].partition("=")
+            assert name == ("__Host-towpath_session" if secure else "towpath_session")
+            for sent in ("__Host-towpath_session", "towpath_session"):
+                headers = {"X-Forwarded-Proto": scheme, "Cookie": f"{sent}={value}"}
+                opens = httpx.get(f"{proxied_api.url}/api/auth/session/", headers=headers, trust_env=False)
+                assert opens.is_success is (sent == name)
+
+
+def test_browsers_are_told_to_be_careful_with_every_answer(proxied_api: Api) -> None:
+    for url in ("/api/health", "/api/jobs/", "/api/jobs/999/", "/nowhere", "/api/openapi.json"):
+        headers = proxied_api.http.get(url).headers
+        assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert headers["cache-control"] == "no-store"
+        assert (headers["referrer-policy"], headers["x-content-type-options"]) == ("no-referrer", "nosniff")
+    for page in ("/api/docs", "/welcome"):
+        headers = proxied_api.http.get(page).headers
+        assert headers.get_list("content-security-policy") == [PAGE_POLICY["Content-Security-Policy"]]
 
 
 def _from(address: str, api: Api) -> httpx.Client:

@@ -3,15 +3,14 @@
 import asyncio
 from datetime import datetime
 from functools import partial
-from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Cookie, Depends, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from starlette.responses import Response
 
 from towpath.api.context import Asking, Call, Hub, address_of, deed_of
-from towpath.api.door import COOKIE, slow_down
+from towpath.api.door import cookie_name, cookie_of, slow_down
 from towpath.api.forms import Number
 from towpath.api.times import at
 from towpath.api.tokens import Kind, expires_at
@@ -179,7 +178,7 @@ async def begin_session(asked: SignIn, request: Request, response: Response, hub
     """Sets a cookie that scripts cannot read; five wrong passwords lock a user out for a quarter of an hour."""
     asker, secret = await _sign_in(hub, request, asked, Via.SESSION)
     response.set_cookie(
-        COOKIE,
+        cookie_name(request),
         secret,
         max_age=sign_in.SESSION_SECONDS,
         httponly=True,
@@ -232,21 +231,22 @@ async def set_password(asked: LinkUsed, request: Request, hub: Hub) -> UserNamed
 
 
 @router.get("/session/", summary="Ask who one is")
-async def show_session(
-    asker: Asking, secret: Annotated[str | None, Cookie(alias=COOKIE, include_in_schema=False)] = None
-) -> SessionNow:
+async def show_session(asker: Asking, request: Request) -> SessionNow:
     """Who the hub takes the caller for, and what they may do."""
+    secret = cookie_of(request)
     token = sign_in.csrf_token(secret) if secret and asker.via is Via.SESSION else None
     return SessionNow(**Me.of(asker).model_dump(), csrf_token=token)
 
 
 @router.delete("/session/", status_code=204, summary="Sign out")
-async def end_session(asker: Asking, hub: Hub, response: Response) -> None:
+async def end_session(asker: Asking, hub: Hub, request: Request, response: Response) -> None:
     """Ends the caller's session; a key stays."""
     if asker.via is Via.KEY:
         raise NotFound("expected a session or a token, found a key: revoke it instead")
     await hub.write(lambda tx: sign_in.end(tx, asker.credential))
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    secure = request.url.scheme == "https"
+    response.delete_cookie(cookie_name(request), httponly=True, samesite="strict", secure=secure)
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
 
 
 @router.get("/sessions/", summary="List one's own sessions")

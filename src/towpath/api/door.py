@@ -18,6 +18,8 @@ from towpath.engine import keys, sign_in
 
 KEY_SCHEME, TOKEN_SCHEME = "Api-Key", "Bearer"
 COOKIE = "towpath_session"
+SECURE_COOKIE = f"__Host-{COOKIE}"
+"""The cookie's name where it came by HTTPS: browsers let no other host, and no plain HTTP, set one of such a name."""
 CSRF_HEADER = "X-CSRF-Token"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -33,7 +35,8 @@ BEARER = HTTPBearer(
 SESSION = APIKeyCookie(
     name=COOKIE,
     scheme_name="Session",
-    description=f"The cookie of `POST /api/auth/session/`; calls that change something send `{CSRF_HEADER}` too",
+    description=f"The cookie of `POST /api/auth/session/` (`{SECURE_COOKIE}` over HTTPS); calls that change something"
+    f" send `{CSRF_HEADER}` too",
     auto_error=False,
 )
 
@@ -76,6 +79,16 @@ NEEDS: Mapping[str, Right] = {
 """The right that each operation needs: whatever is not named here is not served."""
 
 
+def cookie_name(request: Request) -> str:
+    """What the session's cookie is called on the way that a request came."""
+    return SECURE_COOKIE if request.url.scheme == "https" else COOKIE
+
+
+def cookie_of(request: Request) -> str | None:
+    """The session's cookie, if the request has one."""
+    return request.cookies.get(cookie_name(request))
+
+
 def check_table(routes: list[BaseRoute]) -> None:
     """Raises `LookupError` for an operation behind the door that the table does not name."""
     missing = [route.name for route in routes if isinstance(route, APIRoute) and route.name not in NEEDS]
@@ -87,11 +100,13 @@ async def let_in(
     request: Request,
     header: Annotated[str | None, Security(HEADER)],
     _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
-    cookie: Annotated[str | None, Security(SESSION)],
+    _cookie: Annotated[str | None, Security(SESSION)],
 ) -> None:
     """Say who asks, in `request.state.asker`; raises `Unauthenticated` or `Forbidden`."""
     context = context_of(request)
-    asker = await (_by_header(context, header) if header else _by_cookie(context, request, cookie))
+    asker = await (
+        _by_header(context, header) if header else _by_cookie(context, request, cookie_of(request))
+    )
     context.rates.count(f"user {asker.user}")
     action = request.scope["route"].name
     needed = NEEDS[action]

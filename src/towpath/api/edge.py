@@ -1,4 +1,4 @@
-"""The edge of the API: who is at the other end of a connection, and by which way they came."""
+"""The edge of the API: who is at the other end of a connection, by which way they came, and what browsers are told."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -14,9 +14,20 @@ from towpath.domain.rights import Forbidden
 HSTS = "max-age=31536000"
 """A browser that came by HTTPS once does not try anything else for a year."""
 
+CAREFUL = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""What every answer tells a browser, where it does not say otherwise itself: nothing here is a page, or kept."""
+
 
 class Edge:
-    """Believes what listed proxies say of whom they speak for, and refuses who comes around them in the clear."""
+    """Believes what listed proxies say of whom they speak for, and refuses who comes around them in the clear.
+
+    Tells browsers to be careful with every answer.
+    """
 
     def __init__(self, app: ASGIApp, front: Front) -> None:
         self._app = app
@@ -38,13 +49,17 @@ class Edge:
         await self._told(scope, receive, send)  # type: ignore[arg-type]
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["scheme"] != "https":
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["Strict-Transport-Security"] = HSTS
+                headers = MutableHeaders(scope=message)
+                for name, value in CAREFUL.items():
+                    headers.setdefault(name, value)
+                if scope["scheme"] == "https":
+                    headers["Strict-Transport-Security"] = HSTS
             await send(message)
 
         await self._app(scope, receive, answer)

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from starlette.responses import Response, StreamingResponse
 
 from towpath.api.context import Call, Hub
-from towpath.api.door import COOKIE, let_in
+from towpath.api.door import let_in
 from towpath.api.feed import Listener
 from towpath.api.pages import AS_LINES, Asked, Listing, Page, numbers_of, page_of, stream_of
 from towpath.api.times import at
@@ -195,4 +195,4 @@ async def _ask_again(request: Request) -> None:
     """Raises what the door raises for somebody who may not do that any more."""
     header = request.headers.get("authorization")
     none: HTTPAuthorizationCredentials | None = None
-    await let_in(request, header, none, request.cookies.get(COOKIE))
+    await let_in(request, header, none, None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
@@ -26,6 +27,7 @@ from towpath.engine.sign_in import Refused
 from towpath.store.engines import Away, Uncertain
 
 log = logging.getLogger("towpath.api")
+refused = structlog.get_logger("towpath.api")
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -211,6 +213,11 @@ async def _tell_http(request: Request, error: Exception) -> Response:
 
 
 async def _tell(request: Request, error: Exception) -> Response:
+    if isinstance(error, Forbidden | Unauthenticated):
+        address = request.client.host if request.client else ""
+        refused.warning(
+            "refused", method=request.method, url=request.url.path, address=address, why=str(error)
+        )
     return tell(request, error)
 
 
