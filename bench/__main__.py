@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import (
+    browse,
     copies,
     large,
     latency,
@@ -49,6 +50,7 @@ SHORT: dict[str, Measure] = {
     "premigrate": _of(premigrate),
     "recall": _of(recall),
     "copy": _of(copies),
+    "browse": _of(browse),
 }
 LONG: dict[str, Measure] = {
     "wishes": _of(wishes),
