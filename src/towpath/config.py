@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,13 +23,13 @@ class Listen:
     port: int = DEFAULT_PORT
 
     @classmethod
-    def parse(cls, text: str) -> "Listen":
+    def parse(cls, text: str, option: str = "--listen") -> "Listen":
         """`HOST:PORT`, `[IPv6]:PORT` or `:PORT`; raises `Mistake`."""
         host, colon, port = text.rpartition(":")
         number = int(port) if port.isascii() and port.isdigit() else -1
         if not colon or not 0 <= number < 65536:
             raise Mistake(
-                f"--listen: expected HOST:PORT such as {DEFAULT_HOST}:{DEFAULT_PORT}, found '{text}'"
+                f"{option}: expected HOST:PORT such as {DEFAULT_HOST}:{DEFAULT_PORT}, found '{text}'"
             )
         return cls(host.strip("[]") or DEFAULT_HOST, number)
 
@@ -49,7 +49,10 @@ class Listen:
 
 def is_loopback(host: str) -> bool:
     """Whether a host, as a URL names it, is this machine and nothing else."""
-    return host in LOOPBACK
+    try:
+        return host in LOOPBACK or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,12 @@ class HubSettings:
     """Where the truth is kept: `sqlite:///file` or `postgresql+psycopg://…`."""
     bus_url: str
     """The NATS server, or servers with commas between, that nodes and hub meet on."""
+    bus_ca: Path | None = None
+    """The authorities that may vouch for a `tls` bus; None = the usual ones."""
+    bus_name: str = ""
+    """What its certificate names, where that is not the URL's host."""
+    node_bus: str = ""
+    """Where nodes from elsewhere find the bus, where it is not `bus_url`; a host `*` is that of the hub's own URL."""
     front: Front = Front()
     """How the API is reached."""
     heartbeat: float = 5.0

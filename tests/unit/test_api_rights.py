@@ -17,7 +17,7 @@ from towpath.engine import keys, people, sign_in
 
 __all__ = ["api", "laid"]
 
-OPEN = {"show_health", "begin_session", "make_tokens", "refresh_token", "set_password"}
+OPEN = {"show_health", "begin_session", "make_tokens", "refresh_token", "set_password", "join"}
 """What anybody may call; each but health asks for a secret itself."""
 
 ENDLESS = {"stream_events"}

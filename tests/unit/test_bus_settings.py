@@ -19,7 +19,7 @@ def fresh_key() -> str:
 
 
 def test_several_servers_are_given_with_commas() -> None:
-    assert BusSettings.parse("nats://a:4222, tls://b").urls == ("nats://a:4222", "tls://b")
+    assert BusSettings.parse("nats://127.0.0.1:4222, tls://b").urls == ("nats://127.0.0.1:4222", "tls://b")
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,23 @@ def test_a_password_in_a_url_is_refused_and_not_shown() -> None:
     assert "secret" not in str(caught.value)
 
 
+def test_a_bus_elsewhere_is_not_talked_to_in_the_clear() -> None:
+    for url in ("nats://bus.example:4222", "nats://10.0.0.1:4222", "tls://a:1,nats://b:2"):
+        with pytest.raises(Mistake, match="expected tls://HOST:PORT for a server elsewhere"):
+            BusSettings.parse(url)
+    assert BusSettings.parse("nats://127.0.0.9:4222,nats://[::1]:1,nats://localhost:1").tls() is None
+
+
+def test_authorities_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("none")
+    for name in ("ca.pem", "nothing.pem"):
+        with pytest.raises(Mistake, match=rf"bus: expected certificates of authorities in .*{name}, found"):
+            BusSettings.parse("tls://a:1", ca=tmp_path / name).tls()
+
+
 def test_a_seed_does_not_show_where_settings_are_printed() -> None:
     seed = make_seed()
-    assert seed not in repr(BusSettings.parse("nats://a", seed))
+    assert seed not in repr(BusSettings.parse("tls://a", seed))
 
 
 def test_a_configuration_lets_a_node_do_its_own_and_nothing_more() -> None:

@@ -21,6 +21,7 @@ from towpath.api import (
     groups,
     health,
     jobs,
+    joining,
     keys,
     limits,
     metrics,
@@ -68,7 +69,7 @@ PAGE_POLICY = {
 }
 """Each page is whole in itself and talks to this host only."""
 
-OPEN_TO_ALL = (health.router, auth.open_router)
+OPEN_TO_ALL = (health.router, auth.open_router, joining.open_router)
 FOR_CALLERS = (
     submissions.router,
     jobs.router,
@@ -81,6 +82,7 @@ FOR_CALLERS = (
     files.router,
     spaces.router,
     nodes.router,
+    joining.router,
     limits.router,
     pruning.router,
     errors.router,
@@ -151,6 +153,7 @@ def create_app(
         feed,
         measures,
         Rates(settings.requests_per_minute),
+        Rates(joining.ATTEMPTS),
     )
     problems.install(app)
     app.add_middleware(LimitBodies, limit=settings.max_body)

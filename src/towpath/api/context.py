@@ -41,6 +41,8 @@ class Context:
     measures: Measures
     rates: Rates
     """How often each caller has called."""
+    joins: Rates
+    """How often each address has shown a join token."""
     looked: tuple[int, Standing] | None = None
     """How all stood when it was looked last, and when that was."""
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))

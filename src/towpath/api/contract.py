@@ -76,6 +76,7 @@ EXAMPLES: Mapping[str, object] = {
     "task_id": 31,
     "number": 3,
     "key_id": 4,
+    "token_id": 6,
     "session_id": 5,
     "webhook_id": 2,
     "version": 1,

@@ -61,6 +61,7 @@ ADMINISTERING = (
     " try_webhook replay_webhook list_deliveries"
     " add_space change_space remove_space list_groups add_group show_group remove_group add_member remove_member"
     " grant_space withdraw_space"
+    " add_site remove_node list_join_tokens make_join_token revoke_join_token"
 )
 OWNING = (
     "show_session end_session list_sessions end_other_session change_password list_keys make_key revoke_key"

@@ -124,6 +124,12 @@ async def undrain_node(site: str, name: str, hub: Hub) -> Node:
     return await _change(hub, site, name, lambda tx: node_wishes.undrain(tx, site, name))
 
 
+@router.delete("/{site}/{name}/", status_code=204, summary="Remove a node")
+async def remove_node(site: str, name: str, hub: Hub) -> None:
+    """It is let in no more, and its connection ends; what it holds runs elsewhere once its leases have run out."""
+    await hub.write(lambda tx: node_wishes.remove(tx, site, name))
+
+
 @router.patch("/{site}/{name}/", summary="Change a node's slots")
 async def change_slots(site: str, name: str, body: SlotsAsked, hub: Hub) -> Node:
     """The node hears of it with its next heartbeat; the wish stays when the node or the hub starts again."""

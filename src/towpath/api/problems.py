@@ -23,6 +23,7 @@ from towpath.domain.reading import Problem as Wrong
 from towpath.domain.rights import Forbidden
 from towpath.domain.states import IllegalWish
 from towpath.domain.workflow import InvalidDefinition
+from towpath.engine.joining import NotAdmitted
 from towpath.engine.sign_in import Refused
 from towpath.store.engines import Away, Uncertain
 
@@ -82,6 +83,8 @@ class Kind:
 TABLE: tuple[tuple[type[Exception], Kind], ...] = (
     (Unauthenticated, Kind(HTTPStatus.UNAUTHORIZED, "unauthenticated")),
     (Refused, Kind(HTTPStatus.UNAUTHORIZED, "sign-in-refused")),
+    (NotAdmitted, Kind(HTTPStatus.UNAUTHORIZED, "join-refused")),
+    (TooMany, Kind(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests")),
     (Forbidden, Kind(HTTPStatus.FORBIDDEN, "forbidden")),
     (TooLarge, Kind(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large")),
     (InvalidDefinition, Kind(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-definition")),
@@ -90,7 +93,6 @@ TABLE: tuple[tuple[type[Exception], Kind], ...] = (
     (Conflict, Kind(HTTPStatus.CONFLICT, "conflict")),
     (IllegalWish, Kind(HTTPStatus.CONFLICT, "illegal-wish")),
     (ChangedSince, Kind(HTTPStatus.PRECONDITION_FAILED, "changed-since")),
-    (TooMany, Kind(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests")),
     (Mistake, Kind(HTTPStatus.BAD_REQUEST, "mistake")),
     (Full, Kind(HTTPStatus.TOO_MANY_REQUESTS, "too-many-listeners")),
     (SiteSilent, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "site-silent")),

@@ -101,6 +101,21 @@ async def list_sites(hub: Hub) -> Sites:
     return Sites(count=len(found), results=found)
 
 
+class NewSite(BaseModel):
+    """A site to add."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(examples=["rome"])
+
+
+@router.post("/", status_code=201, summary="Add a site")
+async def add_site(body: NewSite, hub: Hub) -> Site:
+    """It has no nodes yet: each comes with a token of `POST /api/join/tokens/`."""
+    await hub.write(lambda tx: registry.add_new_site(tx, body.name))
+    return await _site(hub, body.name)
+
+
 @router.get("/{name}/", summary="Show a site")
 async def show_site(name: str, hub: Hub) -> Site:
     """A site and its nodes."""

@@ -53,6 +53,20 @@ class LinePlan:
     went: Callable[[], None]
 
 
+class EncryptedClient(Client):
+    """A client that does not sign in on a line that can be read.
+
+    The library goes on in the clear with a server that does not ask for TLS: whoever stands between could say so, and
+    have what the client signs for himself.
+    """
+
+    def _connect_command(self) -> bytes:
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is None or writer.get_extra_info("ssl_object") is None:
+            raise errors.SecureConnRequiredError
+        return super()._connect_command()
+
+
 class Line:
     """A connection to NATS that lasts until it is closed.
 
@@ -65,6 +79,7 @@ class Line:
         self._settings = settings
         self._plan = plan
         self._urls = settings.urls
+        self._tls = settings.tls()
         self._client: Client | None = None
         self._up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
@@ -114,7 +129,7 @@ class Line:
 
     async def _live(self) -> float:
         """One connection, from the first attempt to its loss; the seconds that it lasted, 0 where none came about."""
-        client, lost = Client(), asyncio.Event()
+        client, lost = Client() if self._tls is None else EncryptedClient(), asyncio.Event()
         subscriptions: list[Subscription] = []
         clock = asyncio.get_running_loop().time
         came_at = None
@@ -158,6 +173,10 @@ class Line:
             ping_interval=PING_SECONDS,
             max_outstanding_pings=MISSED_PINGS,
             pending_size=BUFFER,
+            tls=self._tls,
+            tls_hostname=self._settings.name or None,
+            # Whoever stands between could tell a client that waits for a greeting that none of this is needed.
+            tls_handshake_first=bool(self._settings.name),
         )
 
     async def _hear_error(self, error: Exception) -> None:

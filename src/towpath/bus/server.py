@@ -6,6 +6,7 @@ import secrets
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import sysconfig
@@ -13,11 +14,14 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 from towpath.bus import tether
+from towpath.bus.authority import SERVER_NAME, Authority
 from towpath.bus.ports import free_port
 from towpath.bus.server_config import NodeKey, ServerSettings, render_config
+from towpath.config import Listen
 from towpath.domain.errors import Mistake
 
 PROGRAM = "nats-server"
@@ -64,19 +68,34 @@ class NatsChild:
         hub_key: str,
         nodes: Sequence[NodeKey] = (),
         server: Path | None = None,
+        listen: Listen | None = None,
+        authority: Authority | None = None,
     ) -> None:
+        """`listen`: elsewhere than at a free port of the loopback; port 0 is any that is free. With an authority,
+        whose files are there, it speaks TLS."""
         self._directory = directory.absolute()
         self._hub_key = hub_key
         self._nodes = tuple(nodes)
         self._server = find_server(server)
         self._process: subprocess.Popen[bytes] | None = None
         self._name = ""
-        self._port = self._kept_port() or free_port()
+        self._listen = listen or Listen(HOST, 0)
+        self._authority = authority
+        self._port = self._listen.port or self._kept_port() or free_port(self._listen.host)
 
     @property
     def url(self) -> str:
         """Where it listens, or will."""
-        return f"nats://{HOST}:{self._port}"
+        return f"{'nats' if self._authority is None else 'tls'}://{self._here}"
+
+    @property
+    def port(self) -> int:
+        """The port that it listens at."""
+        return self._port
+
+    @property
+    def _here(self) -> Listen:
+        return Listen(self._listen.host, self._port).here
 
     @property
     def pid(self) -> int | None:
@@ -157,9 +176,9 @@ class NatsChild:
     def _answers(self) -> bool:
         """Whether it is this start of the server, and no other program, that greets on the port."""
         try:
-            with socket.create_connection((HOST, self._port), 1) as connection:
+            with socket.create_connection((self._here.host, self._port), 1) as connection:
                 connection.settimeout(1)
-                greeting = connection.makefile("rb").readline(65536)
+                greeting = self._greeting(connection)
         except OSError:
             return False
         if not greeting.startswith(b"INFO "):
@@ -169,6 +188,13 @@ class NatsChild:
             return False
         _check_version(str(info.get("version")))
         return True
+
+    def _greeting(self, connection: socket.socket) -> bytes:
+        if self._authority is None:
+            return connection.makefile("rb").readline(65536)
+        context = ssl.create_default_context(cafile=self._authority.ca)
+        with context.wrap_socket(connection, server_hostname=SERVER_NAME) as line:
+            return line.makefile("rb").readline(65536)
 
     def _last_words(self) -> str:
         """What this start of the server complained of, else its last lines."""
@@ -189,7 +215,15 @@ class NatsChild:
 
     def _write_files(self) -> None:
         # Relative paths: the directory may have a name that the server's syntax cannot quote.
-        settings = ServerSettings(self._port, store_dir=Path(), log_file=Path(LOG), name=self._name)
+        settings = ServerSettings(
+            self._port, store_dir=Path(), log_file=Path(LOG), name=self._name, host=self._listen.host
+        )
+        if self._authority is not None:
+            files = (
+                Path(os.path.relpath(f, self._directory)) for f in (self._authority.cert, self._authority.key)
+            )
+            cert, key = files
+            settings = replace(settings, cert=cert, cert_key=key)
         config = render_config(settings, self._hub_key, self._nodes)
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _replace(self._directory / CONFIG, config)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from towpath.bus.keys import is_public_key
 from towpath.bus.subjects import Permissions, permissions
+from towpath.config import Listen
 from towpath.domain.errors import Mistake
 
 MEBIBYTE = 1024 * 1024
@@ -33,6 +34,10 @@ class ServerSettings:
     """None: the log goes to standard error."""
     name: str = ""
     """What the server calls itself when it greets."""
+    host: str = "127.0.0.1"
+    cert: Path | None = None
+    """Its certificate; None = it speaks in the clear."""
+    cert_key: Path | None = None
     max_payload: int = MEBIBYTE
     event_log_memory: int = 64 * MEBIBYTE
     event_log_disk: int = 1024 * MEBIBYTE
@@ -72,18 +77,33 @@ def _check_keys(owners: Iterable[tuple[str, str]]) -> None:
 
 
 def _head(settings: ServerSettings) -> list[str]:
-    lines = [f'listen: "127.0.0.1:{settings.port}"', f"max_payload: {settings.max_payload}"]
+    listen = Listen(settings.host, settings.port)
+    lines = [f"listen: {json.dumps(str(listen))}", f"max_payload: {settings.max_payload}"]
     lines += [f'ping_interval: "{settings.ping_seconds}s"', f"ping_max: {settings.missed_pings}"]
     if settings.name:
         lines.append(f"server_name: {json.dumps(settings.name)}")
     if settings.log_file is not None:
         lines += [f"log_file: {_quoted(settings.log_file)}", f"log_size_limit: {settings.log_size}"]
+    if settings.cert is not None and settings.cert_key is not None:
+        lines += _tls(settings.cert, settings.cert_key, settings.auth_seconds)
     return [
         *lines,
         "jetstream {",
         f"  store_dir: {_quoted(settings.store_dir)}",
         f"  max_memory_store: {settings.event_log_memory}",
         f"  max_file_store: {settings.event_log_disk}",
+        "}",
+    ]
+
+
+def _tls(cert: Path, key: Path, seconds: int) -> list[str]:
+    # The greeting by TLS too: one in the clear could be forged, and would be lost to a client that is slow to begin.
+    return [
+        "tls {",
+        f"  cert_file: {_quoted(cert)}",
+        f"  key_file: {_quoted(key)}",
+        f"  timeout: {seconds}",
+        "  handshake_first: true",
         "}",
     ]
 

@@ -46,6 +46,16 @@ PlainOption = Annotated[
 ]
 
 
+BusListenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--bus-listen",
+        metavar="HOST:PORT",
+        help="Let nodes join from elsewhere, by TLS there; '' = none again.",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class FrontAsked:
     """What `up` is told of how the hub is reached; None = as before."""
@@ -56,6 +66,8 @@ class FrontAsked:
     proxies: list[str] | None = None
     url: str | None = None
     plain: bool = False
+    bus_listen: str | None = None
+    """Where the bus listens with TLS; empty: in the clear again, on the loopback."""
 
 
 def with_front(told: Remembered, before: Remembered, asked: FrontAsked) -> Remembered:
@@ -76,6 +88,9 @@ def with_front(told: Remembered, before: Remembered, asked: FrontAsked) -> Remem
         told = replace(told, proxies=tuple(asked.proxies))
     if asked.url is not None:
         told = replace(told, url=asked.url.rstrip("/"))
+    if asked.bus_listen is not None:
+        bus = str(Listen.parse(asked.bus_listen, "--bus-listen")) if asked.bus_listen else None
+        told = replace(told, bus_listen=bus)
     front_of(told)
     return told
 

@@ -66,7 +66,9 @@ class Ground:
     def nodes(self) -> list[NodeKey]:
         """Every node that may join the bus."""
         with self._database.reading() as conn:
-            return [NodeKey(node.site, node.name, node.public_key) for node in registry.list_nodes(conn)]
+            found = [NodeKey(node.site, node.name, node.public_key) for node in registry.list_nodes(conn)]
+        # The server takes no key twice: one that claims the hub's would keep everybody out.
+        return [node for node in found if node.key != self.hub_key]
 
 
 def _key_that_opens(tx: Tx, connection: Connection | None) -> str | None:

@@ -59,6 +59,11 @@ class Home:
         """The NATS server's own directory."""
         return self.root / "nats"
 
+    @property
+    def authority(self) -> Path:
+        """The bus's certificate authority."""
+        return self.root / "bus"
+
     def site(self, name: str, node: str = "") -> Path:
         """The home of the worker of a site, or of a further node of it."""
         return self.root / "sites" / (f"{name}.{node}" if node else name)
@@ -98,6 +103,8 @@ class Remembered(msgspec.Struct, frozen=True):
     proxies: tuple[str, ...] = ()
     url: str = ""
     """Under which others reach the hub."""
+    bus_listen: str | None = None
+    """Where the bus listens with TLS, for nodes from elsewhere too."""
 
     def places(self) -> dict[str, str]:
         """What workers run: site, or `SITE/NODE` of a further one, → directory."""

@@ -10,7 +10,7 @@ import typer
 
 from towpath.cli.database_option import read_database
 from towpath.cli.front import CertOption, KeyOption, ProxyOption, UrlOption, read_front
-from towpath.cli.home import home_of, replace_file
+from towpath.cli.home import Home, home_of, replace_file
 from towpath.cli.logs import log_as_json
 from towpath.config import (
     HubSettings,
@@ -28,10 +28,25 @@ HomeOption = Annotated[
 ]
 
 
+BusCaOption = Annotated[
+    Path | None,
+    typer.Option("--bus-ca", metavar="FILE", help="Authorities, PEM, that may vouch for the bus."),
+]
+BusNameOption = Annotated[
+    str, typer.Option("--bus-name", metavar="NAME", help="What its certificate names, if not the host.")
+]
+
+
 def hub(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     bus: Annotated[
-        str, typer.Option("--bus", metavar="URL", help="nats://HOST:PORT, several with commas between.")
+        str, typer.Option("--bus", metavar="URL", help="tls://HOST:PORT, several with commas between.")
     ],
+    bus_ca: BusCaOption = None,
+    bus_name: BusNameOption = "",
+    node_bus: Annotated[
+        str,
+        typer.Option("--node-bus", metavar="URL", help="Where nodes that join find the bus, if elsewhere."),
+    ] = "",
     database: Annotated[
         str | None,
         typer.Option(
@@ -59,6 +74,9 @@ def hub(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
         home=place.root,
         database_url=read_database(database, os.environ, place.database_url),
         bus_url=bus,
+        bus_ca=bus_ca,
+        bus_name=bus_name,
+        node_bus=node_bus,
         front=front,
         heartbeat=read_heartbeat(os.environ),
         keep_days=read_keep_days(os.environ),
@@ -66,8 +84,12 @@ def hub(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
         keep_events_days=read_keep_events_days(os.environ),
         given_key=read_key_file(os.environ),
     )
-    replace_file(place.url_file, front.url_here + "\n")
-    print(f"hub at {front.url_here}", flush=True)
+    return _serve(place, settings, sockets)
+
+
+def _serve(place: Home, settings: HubSettings, sockets: list[socket.socket]) -> int:
+    replace_file(place.url_file, settings.front.url_here + "\n")
+    print(f"hub at {settings.front.url_here}", flush=True)
     log_as_json()
     # Loaded only here: no other command needs the hub's rooms.
     import asyncio  # noqa: PLC0415

@@ -56,7 +56,8 @@ async def serve_hub(settings: HubSettings, sockets: list[socket.socket]) -> None
 @asynccontextmanager
 async def open_desk(database: Database, settings: HubSettings, hub_key: bytes) -> AsyncIterator[HubLink]:
     """The desk that answers nodes, on its link to the bus."""
-    link = HubLink(BusSettings.parse(settings.bus_url, load_or_make_seed(settings.seed_file)))
+    seed = load_or_make_seed(settings.seed_file)
+    link = HubLink(BusSettings.parse(settings.bus_url, seed, settings.bus_ca, settings.bus_name))
     desk = Desk(database, link, settings, hub_key)
     await desk.start()
     try:

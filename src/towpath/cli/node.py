@@ -86,6 +86,13 @@ def undrain(name: Named, as_json: Json = False) -> None:
 
 
 @app.command()
+def remove(name: Named) -> None:
+    """Let a node in no more: its connection ends, and what it holds runs elsewhere once its leases have run out."""
+    with open_hub() as hub:
+        hub.delete(_at(name))
+
+
+@app.command()
 def slots(
     name: Named,
     change: Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from towpath.cli import join_tokens
 from towpath.cli.hubs import open_hub, segment
 from towpath.cli.node import slots_of
 from towpath.cli.output import (
@@ -54,6 +55,14 @@ def list_sites(as_json: Json = False, as_lines: Jsonl = False, limit: Limit = No
     wanted = Format(as_json, as_lines, limit)
     with open_hub() as hub:
         print_list(rows_of(hub.get("/api/sites/")), SITES, wanted)
+
+
+@app.command()
+def add(name: Name, as_json: Json = False) -> None:
+    """Add a site, whose nodes join with tokens: `towpath site token`."""
+    with open_hub() as hub:
+        document = hub.post("/api/sites/", {"name": name})
+    print_document(document) if as_json else _print_site(document)
 
 
 @app.command()
@@ -135,6 +144,9 @@ def adopt(
 
 
 app.command("rebuild")(rebuild)
+app.command("token")(join_tokens.token)
+app.command("tokens")(join_tokens.tokens)
+app.command("revoke")(join_tokens.revoke)
 
 
 def _ask(name: str, verb: str, body: object, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
+from towpath.bus.authority import SERVER_NAME, Authority
 from towpath.bus.server import LOG as NATS_LOG
 from towpath.bus.server import NatsChild, ServerFailed
 from towpath.cli.children import DRAIN_SECONDS, GRACE_SECONDS, Command, Slot, environment, trim_log
@@ -19,7 +20,10 @@ from towpath.cli.errors import Exit
 from towpath.cli.front import arguments_of, front_of
 from towpath.cli.ground import Ground
 from towpath.cli.home import NODE, Home, read_remembered
+from towpath.cli.roll import Roll
 from towpath.cli.running import Child, Status, born_at, write_status
+from towpath.config import EVERYWHERE, Listen
+from towpath.domain.errors import Mistake
 
 TICK_SECONDS = 1.0
 
@@ -43,6 +47,11 @@ class Signals:
         if ready:
             self._reader.recv(4096)
 
+    def wake(self) -> None:
+        """End the wait, if there is one; any thread may."""
+        with suppress(OSError):  # Full of wake-ups, or closed: nobody waits.
+            self._writer.send(b"\0")
+
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if number in (signal.SIGTERM, signal.SIGINT):
             self.stops += 1
@@ -64,10 +73,9 @@ class Supervisor:
         self._ground.admit_client(self._front)
         for place in self._remembered.places():
             self._ground.admit(place)
-        server = self._remembered.nats_server
-        self._nats = NatsChild(
-            home.nats, self._ground.hub_key, self._ground.nodes(), Path(server) if server else None
-        )
+        self._roll = Roll(self._ground.nodes, self._signals.wake)
+        self._let_in = self._roll.nodes
+        self._nats = self._nats_child()
         self._nats_slot = Slot("nats", None, self._nats, home.nats / NATS_LOG)
         self._hub = self._command("hub", None, self._hub_arguments())
         self._workers = [self._worker(*place) for place in self._remembered.places().items()]
@@ -79,6 +87,7 @@ class Supervisor:
         try:
             self._nats_slot.start()
             self._nats.wait_ready()
+            self._roll.start()
             for slot in (self._hub, *self._workers):
                 slot.start()
             self._tell()
@@ -99,6 +108,7 @@ class Supervisor:
         if self._signals.reload:
             self._signals.reload = False
             self._take_up_sites()
+        self._call_the_roll()
         now = time.monotonic()
         news = [said for slot in self._slots if (said := slot.look(now))]
         for said in news:
@@ -123,7 +133,8 @@ class Supervisor:
             return
         for place in added:
             self._ground.admit(place)
-        self._nats.reload(self._ground.nodes())
+        self._roll.look()
+        self._call_the_roll()
         workers = [self._worker(*place) for place in added.items()]
         self._workers += workers
         for slot in workers:
@@ -131,8 +142,40 @@ class Supervisor:
             _log(f"{slot.name} was started")
         self._tell()
 
+    def _call_the_roll(self) -> None:
+        """Let in at the bus whoever has joined, and nobody who was removed."""
+        nodes = self._roll.nodes
+        if nodes == self._let_in:
+            return
+        try:
+            self._nats.reload(nodes)
+        except (Mistake, ServerFailed, OSError) as error:
+            # It is down, or the disk is full: its next start, or the next turn, brings the change.
+            _log(f"the bus could not be told who may join: {error}")
+        else:
+            self._let_in = nodes
+
+    def _nats_child(self) -> NatsChild:
+        told = self._remembered
+        server = Path(told.nats_server) if told.nats_server else None
+        nodes = self._roll.nodes
+        if told.bus_listen is None:
+            return NatsChild(self._home.nats, self._ground.hub_key, nodes, server)
+        authority = Authority(self._home.authority)
+        authority.prepare()
+        listen = Listen.parse(told.bus_listen, "--bus-listen")
+        return NatsChild(self._home.nats, self._ground.hub_key, nodes, server, listen, authority)
+
+    def _bus_arguments(self) -> tuple[str, ...]:
+        """The options of whoever joins the bus from here."""
+        if self._remembered.bus_listen is None:
+            return ("--bus", self._nats.url)
+        ca = str(Authority(self._home.authority).ca)
+        return ("--bus", self._nats.url, "--bus-ca", ca, "--bus-name", SERVER_NAME)
+
     def _stop(self) -> None:
         _log("stopping")
+        self._roll.stop()
         self._end(self._workers)
         self._end([self._hub])
         self._end([self._nats_slot])
@@ -180,18 +223,26 @@ class Supervisor:
     def _hub_arguments(self) -> tuple[str, ...]:
         home = self._home
         place = ("--home", str(home.root), "--database", self._database_url)
-        return ("hub", *place, "--bus", self._nats.url, *arguments_of(self._front))
+        told = self._remembered.bus_listen
+        node_bus = () if told is None else ("--node-bus", bus_for_nodes(told, self._nats.port))
+        return ("hub", *place, *self._bus_arguments(), *node_bus, *arguments_of(self._front))
 
     def _worker(self, place: str, directory: str) -> Slot:
         site, _, node = place.partition("/")
         seed = str(self._ground.seed_file(place))
         identity = ("--site", site, "--node", node or NODE, "--seed", seed)
         home = ("--home", str(self._home.site(site, node)))
-        where = ("--root", f"data={directory}", "--bus", self._nats.url)
+        where = ("--root", f"data={directory}", *self._bus_arguments())
         rights = ("--unguarded", "--allow-target", "/", "--grace", str(DRAIN_SECONDS))
         settings = self._home.settings(site)
         said = ("--settings", str(settings)) if settings.exists() else ()
         return self._command("worker", place, ("worker", *identity, *home, *where, *rights, *said))
+
+
+def bus_for_nodes(listen: str, port: int) -> str:
+    """Where nodes from elsewhere find a bus that listens there; a host `*` is that by which they find the hub."""
+    host = Listen.parse(listen, "--bus-listen").host
+    return f"tls://*:{port}" if host in EVERYWHERE else f"tls://{Listen(host, port)}"
 
 
 def _log(text: str) -> None:

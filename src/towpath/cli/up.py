@@ -19,6 +19,7 @@ from towpath.cli.children import GRACE_SECONDS, environment, spawn
 from towpath.cli.database_option import check_option, read_database, without_password
 from towpath.cli.errors import Exit
 from towpath.cli.front import (
+    BusListenOption,
     CertOption,
     FrontAsked,
     KeyOption,
@@ -64,6 +65,7 @@ def up(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     behind_proxy: ProxyOption = None,
     url: UrlOption = None,
     plain: PlainOption = False,
+    bus_listen: BusListenOption = None,
     site: Annotated[
         list[str] | None,
         typer.Option("--site", metavar="NAME=DIR", help="A site and its directory; repeatable; remembered."),
@@ -90,7 +92,7 @@ def up(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     before = read_remembered(place)
     named = without_password(read_database(database, os.environ, "")) or None
     remembered = with_database(merge(before, sites, nats_server), before, named)
-    asked = FrontAsked(listen, tls_cert, tls_key, behind_proxy, url, plain)
+    asked = FrontAsked(listen, tls_cert, tls_key, behind_proxy, url, plain, bus_listen)
     remembered = with_nodes(with_front(remembered, before, asked), node or [])
     lock = take_lock(place)
     if lock is None:
@@ -229,10 +231,10 @@ def _join(home: Home, remembered: Remembered, before: Remembered) -> int:
     front = front_of(remembered)
     if front.url_here != status_now.url:
         raise Mistake(f"--listen {remembered.listen}: the hub runs at {status_now.url}; `towpath down` first")
-    if front != front_of(before):
+    if front != front_of(before) or remembered.bus_listen != before.bus_listen:
         raise Mistake(
-            "expected --tls-cert, --tls-key, --behind-proxy and --url as the hub that runs was told, found others;"
-            " `towpath down` first"
+            "expected --tls-cert, --tls-key, --behind-proxy, --url and --bus-listen as the hub that runs was told,"
+            " found others; `towpath down` first"
         )
     write_remembered(home, remembered)
     os.kill(pid, signal.SIGHUP)

@@ -196,7 +196,9 @@ def get_target(conn: Connection, name: str) -> TargetView:
 def tell_target(tx: Tx, site: str, name: str, asked: TargetAsked, hub_key: bytes) -> TargetTold:
     """Describe a target to a node, its secret sealed to that node's key: nobody else on the bus can read it."""
     box_key = tx.conn.execute(
-        sa.select(nodes.c.box_key).where(nodes.c.site == site, nodes.c.name == name)
+        sa.select(nodes.c.box_key).where(
+            nodes.c.site == site, nodes.c.name == name, nodes.c.removed_at.is_(None)
+        )
     ).scalar()
     if box_key is None:
         raise Unknown(site, name)

@@ -57,7 +57,9 @@ def check_place(conn: Connection, site: str, queue: str) -> None:
     if site not in known:
         raise NotFound(f"no site '{site}'{did_you_mean(site, known)}")
     if queue != EVERY_QUEUE and not _is_used(conn, site, queue):
-        served = conn.scalars(sa.select(nodes.c.queues).where(nodes.c.site == site))
+        served = conn.scalars(
+            sa.select(nodes.c.queues).where(nodes.c.site == site, nodes.c.removed_at.is_(None))
+        )
         queues = {name for queues in served for name in queues}
         if queue not in queues:
             raise NotFound(f"site {site} has no queue '{queue}'{did_you_mean(queue, queues)}")

@@ -46,6 +46,7 @@ _HELD = (
 _VIEWS = (
     sa.select(nodes, sa.func.coalesce(_HELD.c.held, 0).label("held"))
     .join_from(nodes, _HELD, _HELD.c.node_id == nodes.c.id, isouter=True)
+    .where(nodes.c.removed_at.is_(None))
     .order_by(nodes.c.site, nodes.c.name)
 )
 
@@ -118,6 +119,15 @@ def undrain_site(tx: Tx, site: str) -> None:
     for node in list_nodes(tx.conn, site):
         if node.drain_at is not None:
             undrain(tx, site, node.name)
+
+
+def remove(tx: Tx, site: str, name: str) -> None:
+    """Let a node in no more: nothing that it says is heard from now on. Raises `NotFound`.
+
+    What it holds stays its own until its leases have run out, for it may not have heard of this, and go on as long.
+    """
+    get_node(tx.conn, site, name)
+    _wish(tx, site, name, {"removed_at": tx.now, "silent": True})
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,12 +69,13 @@ class Node:
 _FIND = (
     sa.select(*(nodes.c[column.name] for column in fields(Node)))
     .where(nodes.c.site == sa.bindparam("of_site"), nodes.c.name == sa.bindparam("of_name"))
+    .where(nodes.c.removed_at.is_(None))
     .with_for_update(key_share=True)
 )
 
 
 def find_node(tx: Tx, site: str, name: str) -> Node:
-    """The node of that name; raises `Unknown`."""
+    """The node of that name; raises `Unknown`, also for one that was removed."""
     row = tx.conn.execute(_FIND, {"of_site": site, "of_name": name}).first()
     if row is None:
         raise Unknown(site, name)

@@ -32,7 +32,11 @@ def site_for(conn: Connection, target: str, site: str | None) -> str:
     """The site whose nodes are asked of a target: the one named, else one that is heard, rather one whose default
     it is. Raises `NotFound` for a site that is none, `Conflict` where no node is heard."""
     heard = sa.select(nodes.c.id).where(
-        nodes.c.site == sites.c.name, nodes.c.incarnation.is_not(None), ~nodes.c.lost, ~nodes.c.silent
+        nodes.c.site == sites.c.name,
+        nodes.c.incarnation.is_not(None),
+        nodes.c.removed_at.is_(None),
+        ~nodes.c.lost,
+        ~nodes.c.silent,
     )
     rows = conn.execute(
         sa.select(sites.c.name, sites.c.default_target, sa.exists(heard)).order_by(sites.c.name)

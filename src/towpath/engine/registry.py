@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from towpath.domain.errors import Mistake, NotFound, did_you_mean
+from towpath.domain.errors import Conflict, Mistake, NotFound, did_you_mean
 from towpath.domain.nodes import Health, site_health
 from towpath.domain.rights import Role
 from towpath.domain.values import name_fault
@@ -104,11 +104,26 @@ def add_site(tx: Tx, name: str) -> None:
         tx.conn.execute(sa.insert(sites).values(name=name, roots={}, steps=[], created_at=tx.now))
 
 
+def add_new_site(tx: Tx, name: str) -> None:
+    """Make a site known; raises `Conflict` where it is."""
+    if name in list_site_names(tx.conn):
+        raise Conflict(f"site {name} is there already")
+    add_site(tx, name)
+
+
+def check_site(conn: Connection, name: str) -> None:
+    """Raise `NotFound` unless there is such a site."""
+    known = list_site_names(conn)
+    if name not in known:
+        raise NotFound(f"no site '{name}'{did_you_mean(name, known)}")
+
+
 def register_node(tx: Tx, site: str, node: str, public_key: str) -> None:
-    """Let a node join, under this key from now on."""
+    """Let a node join, under this key from now on; also one that was removed."""
     _check_name("node", node)
     mine = (nodes.c.site == site, nodes.c.name == node)
-    done = tx.conn.execute(sa.update(nodes).where(*mine).values(public_key=public_key))
+    change = {"public_key": public_key, "removed_at": None}
+    done = tx.conn.execute(sa.update(nodes).where(*mine).values(change))
     if done.rowcount == 0:
         row = {"site": site, "name": node, "public_key": public_key, "queues": {}, "lost": True}
         tx.conn.execute(sa.insert(nodes).values(row | {"created_at": tx.now}))
@@ -116,7 +131,8 @@ def register_node(tx: Tx, site: str, node: str, public_key: str) -> None:
 
 def list_nodes(conn: Connection) -> list[NodeName]:
     """Every node that may join the bus."""
-    query = sa.select(nodes.c.site, nodes.c.name, nodes.c.public_key).order_by(nodes.c.site, nodes.c.name)
+    query = sa.select(nodes.c.site, nodes.c.name, nodes.c.public_key).where(nodes.c.removed_at.is_(None))
+    query = query.order_by(nodes.c.site, nodes.c.name)
     return [NodeName(*row) for row in conn.execute(query)]
 
 

@@ -57,7 +57,8 @@ class Places:
     def read(cls, conn: Connection, sites: Collection[str]) -> "Places":
         """Those of some sites, in four statements."""
         members, standing = defaultdict(list), defaultdict(list)
-        for row in conn.execute(sa.select(nodes).where(nodes.c.site.in_(sites)).order_by(nodes.c.name)):
+        of_sites = sa.select(nodes).where(nodes.c.site.in_(sites), nodes.c.removed_at.is_(None))
+        for row in conn.execute(of_sites.order_by(nodes.c.name)):
             members[row.site].append(row)
         for hold in holds.list_standing(conn, sites):
             standing[hold.site].append(hold)

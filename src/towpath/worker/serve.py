@@ -68,7 +68,8 @@ async def serve(settings: WorkerSettings) -> int:
     with _home(settings.home), _roots(settings) as roots:
         incarnation = secrets.token_bytes(16)
         outbox = Outbox(settings.home / "outbox.db", incarnation)
-        bus = NodeLink(BusSettings.parse(settings.bus_url, seed), settings.site, settings.node)
+        place = BusSettings.parse(settings.bus_url, seed, settings.bus_ca, settings.bus_name)
+        bus = NodeLink(place, settings.site, settings.node)
         log.info("starting", site=settings.site, node=settings.node, waiting=outbox.waiting)
         try:
             with ThreadPoolExecutor(1, "outbox") as disk:

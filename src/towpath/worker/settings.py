@@ -33,6 +33,10 @@ class WorkerSettings:
     """Where the bus is: `nats://HOST:PORT`, `tls://…`, several with commas between them."""
     seed_file: Path
     """The file with the node's NKEY seed."""
+    bus_ca: Path | None = None
+    """The authorities that may vouch for a `tls` bus; None = the usual ones."""
+    bus_name: str = ""
+    """What its certificate names, where that is not the URL's host."""
     queues: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: DEFAULT_QUEUES)
     """Queue → function → how many tasks run at once."""
     unguarded: bool = False

@@ -41,14 +41,33 @@ nodes = sa.Table(
     sa.Column("drain_why", sa.Text),
     count("beats"),
     count("life"),
+    sa.Column("removed_at", Time),
     sa.UniqueConstraint("site", "name"),
 )
 """A node. `last_claim` is the highest claim number of its incarnation; `lost` is set when its leases are taken, and
 `silent` before that, when it missed so many heartbeats that it counts as offline.
 
 `life` counts its incarnations. `queues` and `draining` are what it said of itself; `slots` (in the form of `queues`)
-and `drain_…` what people wish.
+and `drain_…` what people wish. One that was removed (`removed_at`) keeps its row, which tasks name, and its name until
+it is given to another.
 """
+
+join_tokens = sa.Table(
+    "join_tokens",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("site", sa.ForeignKey("sites.name"), nullable=False),
+    sa.Column("node", sa.String(64)),
+    sa.Column("made_by", sa.String(100), nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("expires_at", Time, nullable=False),
+    sa.Column("revoked_at", Time),
+    sa.Column("used_at", Time),
+    sa.Column("used_by", sa.String(64)),
+)
+"""Tokens with which a node joins a site, once: only the SHA-256 of each is kept. `node` is the name that it must take,
+NULL = any; `used_by` the one that it took."""
 
 holds = sa.Table(
     "holds",

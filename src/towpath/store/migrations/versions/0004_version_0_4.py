@@ -23,6 +23,7 @@ def upgrade() -> None:
     _job_counts()
     _events()
     _webhooks()
+    _joining()
 
 
 def _users() -> None:
@@ -255,3 +256,24 @@ def _webhooks() -> None:
             name, "deliveries", columns, unique=False, sqlite_where=waiting, postgresql_where=waiting
         )
     op.create_index("ix_deliveries_list", "deliveries", ["webhook_id", "id"], unique=False)
+
+
+def _joining() -> None:
+    """Nodes come with a token, and can be removed."""
+    op.add_column("nodes", sa.Column("removed_at", sa.BigInteger(), nullable=True))
+    op.create_table(
+        "join_tokens",
+        sa.Column("id", NUMBER, autoincrement=True, nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("site", sa.String(length=64), nullable=False),
+        sa.Column("node", sa.String(length=64), nullable=True),
+        sa.Column("made_by", sa.String(length=100), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.Column("used_at", sa.BigInteger(), nullable=True),
+        sa.Column("used_by", sa.String(length=64), nullable=True),
+        sa.ForeignKeyConstraint(["site"], ["sites.name"], name=op.f("fk_join_tokens_site_sites")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_join_tokens")),
+        sa.UniqueConstraint("digest", name=op.f("uq_join_tokens_digest")),
+    )
