@@ -29,7 +29,7 @@ class BrowseFigure:
 
 
 def pages(ground: Ground, path: str, page: int, over: threading.Event | None = None) -> list[float]:
-    """Seconds of each page of a directory, from its first entry to its last, again and again until something is over."""
+    """Seconds of each page of a directory, from its first entry to its last, again and again until `over` is set."""
     seconds: list[float] = []
     while True:
         after: str | None = ""
