@@ -70,6 +70,7 @@ class Job(BaseModel):
     discovery: str | None = Field(examples=["recursive"])
     retry_of: int | None
     noop: bool = Field(description="It ended and found nothing to do.")
+    dry_run: bool = Field(description="Its steps only say what they would do.")
     totals: Totals
     unmatched: int = Field(description="Entries found that no rule of the workflow took.")
     bytes_found: int
@@ -103,6 +104,7 @@ class Job(BaseModel):
             discovery=job.discovery,
             retry_of=job.retry_of,
             noop=job.noop,
+            dry_run=job.dry_run,
             totals=Totals.model_validate(job.totals),
             unmatched=job.unmatched,
             bytes_found=job.bytes_found,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic.config import JsonDict
 
 from towpath.api.context import Asking, Hub
-from towpath.api.forms import EXACT, MaxTasks, Priority
+from towpath.api.forms import EXACT, Flag, MaxTasks, Priority
 from towpath.api.jobs import Job, job_after
 from towpath.domain.fairness import Turn
 from towpath.domain.patience import RATE_RULE, rate_of
@@ -118,6 +118,11 @@ class Submission(BaseModel):
         " null: as the workflow says.",
         examples=[0.5, "50 %"],
     )
+    dry_run: Flag = Field(
+        default=False,
+        description="Find and sort the paths as the job would, and have each step only say what it would do with them:"
+        " nothing is changed. The counts of `/api/jobs/{id}/steps/` are then those that the job would have.",
+    )
 
 
 REPEATED = "Idempotent-Replayed"
@@ -157,6 +162,7 @@ async def submit(
         turn=Turn(body.priority, body.max_tasks),
         stop_on_error_rate=body.stop_on_error_rate,
         idempotency_key=idempotency_key,
+        dry=body.dry_run,
         reach=asking.reach,
         body_digest=hashlib.sha256(body.model_dump_json().encode()).digest() if idempotency_key else b"",
     )

@@ -7,6 +7,11 @@ from rich.text import Text
 from towpath.cli.output import Column, Rows, console, moment, size, styled
 from towpath.cli.shapes import Job, Path, Step, Steps, Task, Totals
 
+
+def _remarks(job: Job) -> list[str]:
+    return ["dry run"] * job.dry_run + ["nothing to do"] * job.noop
+
+
 JOBS = Rows(
     Job,
     (
@@ -19,7 +24,7 @@ JOBS = Rows(
         Column("failed", 7, lambda job: str(job.totals.failed), right=True),
         Column("bytes", 9, lambda job: size(job.bytes_done), right=True),
         Column("started (UTC)", 19, lambda job: moment(job.started_at or job.created_at)),
-        Column("", 0, lambda job: job.waiting or ("nothing to do" if job.noop else "")),
+        Column("", 0, lambda job: job.waiting or ", ".join(_remarks(job))),
     ),
     "no jobs",
 )
@@ -82,6 +87,7 @@ def _facts(job: Job) -> list[tuple[str, str]]:
         ("retry of", f"job {job.retry_of}" if job.retry_of else ""),
         ("waiting", job.waiting or ""),
         ("note", "it found nothing to do" if job.noop else ""),
+        ("dry run", "nothing is changed: the counts are what its steps would do" if job.dry_run else ""),
     ]
     return [(head, text) for head, text in facts if text]
 

@@ -1,6 +1,7 @@
 """`towpath run`: start a job, and wait for it where asked."""
 
 import base64
+import json
 import os
 import sys
 import uuid
@@ -13,6 +14,7 @@ import typer
 
 from towpath.cli.errors import EXIT_OF, Exit
 from towpath.cli.hubs import open_hub
+from towpath.cli.job_tables import print_job
 from towpath.cli.output import Json, print_document, say
 from towpath.cli.progress import wait, watching
 from towpath.cli.shapes import Job
@@ -49,6 +51,12 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
             metavar="SHARE", help="Pause the job once so many of its newest paths failed: 0.5 or 50%."
         ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what each step would do with how many paths; nothing is changed."
+        ),
+    ] = False,
     wait_for_it: Wait = False,
     as_json: Json = False,
 ) -> int:
@@ -62,12 +70,15 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
         **({"priority": priority} if priority else {}),
         **({"max_tasks": max_tasks} if max_tasks else {}),
         **({"stop_on_error_rate": stop_on_error_rate} if stop_on_error_rate else {}),
+        **({"dry_run": True} if dry_run else {}),
     }
     with open_hub() as hub:
         document = hub.post("/api/file/workflow/", order, key=uuid.uuid4().hex)
         job = msgspec.json.decode(document, type=Job)
         if not as_json:
             print(job.id, flush=True)
+        if dry_run:
+            return foretell(hub, job.id, as_json)
         if wait_for_it:
             return wait_and_tell(hub, job.id, as_json)
     if as_json:
@@ -91,6 +102,19 @@ def wait_and_tell(hub: "Hub", job_id: int, as_json: bool) -> int:
     elif job.totals.failed:
         say(f"see why paths failed with: towpath job paths {job_id} --outcome failed")
     return EXIT_OF[JobState(job.state)]
+
+
+def foretell(hub: "Hub", job_id: int, as_json: bool) -> int:
+    """Wait for a dry run, and print what each step would do."""
+    with watching() as watcher:
+        document = wait(hub, job_id, watcher)
+    steps = hub.get(f"/api/jobs/{job_id}/steps/")
+    if as_json:
+        print_document(json.dumps({**json.loads(document), "steps": json.loads(steps)["results"]}).encode())
+    else:
+        print_job(document, steps)
+        say(f"nothing was changed; which paths, and why: towpath job paths {job_id}")
+    return EXIT_OF[JobState(msgspec.json.decode(document, type=Job).state)]
 
 
 def asked(path: str) -> str | dict[str, str]:

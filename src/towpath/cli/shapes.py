@@ -49,6 +49,7 @@ class Job(msgspec.Struct, frozen=True):
     resume_at: str | None = None
     retry_of: int | None = None
     noop: bool = False
+    dry_run: bool = False
     waiting: str | None = None
     waiting_for: WaitingFor | None = None
     priority: int = 0

@@ -69,6 +69,8 @@ class Plan:
     branches: tuple[Branch, ...]
     stop_on_error_rate: float | None = None
     """The job is paused once this share of its newest paths failed; None: never."""
+    dry: bool = False
+    """Each step only foresees what it would do."""
 
     @property
     def taking(self) -> tuple[Branch, ...]:
@@ -242,6 +244,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "values": dict(plan.values),
         "branches": [_branch_document(branch) for branch in plan.branches],
         "stop_on_error_rate": plan.stop_on_error_rate,
+        **({"dry": True} if plan.dry else {}),
     }
 
 
@@ -278,6 +281,7 @@ def plan_from_document(document: Mapping[str, Any]) -> Plan:
         values=document["values"],
         branches=tuple(_branch(branch) for branch in document["branches"]),
         stop_on_error_rate=document.get("stop_on_error_rate"),
+        dry=document.get("dry", False),
     )
 
 

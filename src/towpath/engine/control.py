@@ -68,6 +68,8 @@ class Submission:
     turn: Turn = ANY_TURN
     stop_on_error_rate: float | None = None
     """The job is paused once this share of its newest paths failed; None: as the workflow says."""
+    dry: bool = False
+    """Each step only foresees what it would do."""
     reach: frozenset[Place] | None = None
     """The spaces in one of which all its paths must lie, and which it must not leave; None: anywhere."""
 
@@ -152,7 +154,7 @@ def _prepare(tx: Tx, order: Submission) -> tuple[Plan, int, list[Input]]:
     if definition.discovery is not None and definition.discovery not in catalogue.discoveries:
         known_ones = did_you_mean(definition.discovery, catalogue.discoveries)
         raise NotFound(f"no discovery '{definition.discovery}'{known_ones}")
-    plan = resolve(definition, order.fields, catalogue, ground)
+    plan = replace(resolve(definition, order.fields, catalogue, ground), dry=order.dry)
     workflows.check_targets(tx.conn, plan)
     orphans.refuse_undelete(tx.conn, plan)
     room.check_plan(plan)

@@ -20,7 +20,7 @@ from towpath.store.ledger import Ledger
 from towpath.store.tables import IS_DUE, IS_STARTED, lanes, nodes
 from towpath.store.tables import tasks as task_rows
 from towpath.store.tasks import HUB, LANE, Task
-from towpath.wire import Claim, Grant, Grants, Walk, Want
+from towpath.wire import FORESEE, Claim, Grant, Grants, Walk, Want
 
 MOST = 256
 """Tasks in one answer."""
@@ -168,14 +168,17 @@ def _describe(ledger: Ledger, granted: Sequence[Task]) -> list[Grant]:
 
 def _grant_of(task: Task, job: Job, packed: Mapping[int, bytes], walk: Walk | None, now: int) -> Grant:
     call = None if task.is_discovery else job.plan.branches[task.rule].chain[task.position]
+    arguments = dict(call.arguments) if call else {}
+    dry = call is not None and job.plan.dry
     return Grant(
         task=task.id,
         run=task.run or b"",
         job=task.job_id,
         queue=task.queue,
         function=task.function,
-        step=task.step,
-        arguments=dict(call.arguments) if call else {},
+        # A node that is too old to foresee knows no step of that name, and so does nothing.
+        step=FORESEE if dry else task.step,
+        arguments={"step": task.step, "arguments": arguments} if dry else arguments,
         endpoint=(call.endpoint or "") if call else "",
         batch=packed[task.batch_id] if task.batch_id is not None else b"",
         mask=task.mask or b"",

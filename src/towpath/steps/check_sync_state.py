@@ -80,6 +80,10 @@ class CheckSyncState:
             return all_failed(context, error)
         return context.each(lambda item: _compare(context, item, placing, preference), context.items)
 
+    def foresee(self, context: Context) -> Iterator[PathOutcome]:
+        """It changes nothing anyway."""
+        return self.run(context)
+
 
 def _tell(context: Context, item: Item) -> PathOutcome:
     try:

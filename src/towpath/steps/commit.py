@@ -108,10 +108,20 @@ class Committer:
             found.set_mark(mark.refer(reference).pack(self._key))
         return processed(item, carry=reference.pack())
 
+    def foresee(self, item: Item, found: Look, moved: int) -> PathOutcome:
+        """What the end of a file would be, if nobody has it in use then."""
+        if found.stat.st_nlink > 1 and not self._stays(found, found.stat.st_size):
+            return skipped(item, f"premigrated, not freed: {stub.Kept.LINKED}", moved)
+        return processed(item, moved)
+
+    def _stays(self, found: Look, size: int) -> bool:
+        """Whether a file is to keep its data."""
+        return self._ending.keep or stub.is_all_head(size, self._ending.head, found.stat.st_blksize)
+
     def end(self, item: Item, found: Look, mark: Mark, moved: int) -> PathOutcome:
         """A premigrated file's end: it stays as it is, or its data is freed."""
         ending, carry = self._ending, mark.reference.pack()
-        if ending.keep or stub.is_all_head(mark.size, ending.head, found.stat.st_blksize):
+        if self._stays(found, mark.size):
             return processed(item, moved, carry)
         why = stub.free(found, mark, stub.Freeing(self._key, ending.head, self._context.confirm))
         match why:

@@ -78,6 +78,14 @@ class Copy:
     def __init__(self) -> None:
         self._names, self._room = Names(), Room(1, GROUP)
 
+    def foresee(self, context: Context) -> Iterator[PathOutcome]:
+        """What would be copied; whether something stands at the other place already is not looked at."""
+
+        def work(item: Item) -> PathOutcome:
+            return processed(item, item.size if item.kind is Kind.FILE else 0)
+
+        return context.each(work, context.items)
+
     def run(self, context: Context) -> Iterator[PathOutcome]:
         """Copy the paths, directories last and deepest first, so that their times stay; see the class."""
         try:

@@ -12,6 +12,9 @@ from towpath.domain.paths import ErrorClass, Kind, PathOutcome, printable
 from towpath.steps.outcomes import GONE, already, failed, missing, processed
 from towpath.steps.protocol import Context, Item
 
+ROOT = "it is the root of the site, which is never deleted"
+OTHER = "something else stands there now"
+
 
 class Crossing(Exception):
     """A directory in a tree is another file system's: nothing was deleted in it."""
@@ -37,6 +40,10 @@ class Delete:
         """Delete the paths; see the class."""
         return context.each(_Run(context).work, context.items)
 
+    def foresee(self, context: Context) -> Iterator[PathOutcome]:
+        """Which paths would go; a directory counts as one that is empty by then."""
+        return context.each(_Run(context).foresee, context.items)
+
 
 class _Run:
     """One task."""
@@ -49,7 +56,7 @@ class _Run:
     def work(self, item: Item) -> PathOutcome:
         """One path."""
         if not item.path:
-            return failed(item, "it is the root of the site, which is never deleted")
+            return failed(item, ROOT)
         try:
             return self._delete(item)
         except GONE:
@@ -58,11 +65,25 @@ class _Run:
         except Crossing as error:
             return failed(item, str(error))
 
+    def foresee(self, item: Item) -> PathOutcome:
+        """What would become of one path."""
+        if not item.path:
+            return failed(item, ROOT)
+        try:
+            found = self._context.root.stat(item.path)
+        except GONE:
+            return missing(item, abort=self._abort_missing)
+        return (
+            processed(item)
+            if _is_still(item.kind, found.st_mode)
+            else failed(item, OTHER, ErrorClass.TRANSIENT)
+        )
+
     def _delete(self, item: Item) -> PathOutcome:
         with self._context.root.holding(item.path) as (directory, name):
             found = os.stat(name, dir_fd=directory, follow_symlinks=False)
             if not _is_still(item.kind, found.st_mode):
-                return failed(item, "something else stands there now", ErrorClass.TRANSIENT)
+                return failed(item, OTHER, ErrorClass.TRANSIENT)
             if not modes.S_ISDIR(found.st_mode):
                 self._context.confirm()
                 os.unlink(name, dir_fd=directory)

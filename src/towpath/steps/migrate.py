@@ -30,11 +30,15 @@ from towpath.steps.outcomes import (
     failed,
     kind_in_words,
     missing,
+    processed,
     skipped,
 )
 from towpath.steps.protocol import Context, Item, Target
 from towpath.steps.reading import open_source, settle
 from towpath.storage.protocol import ObjectMissing, StorageError
+
+OWN_PLACE = "it lies in the target's own directory"
+ELSEWHERE = "its data, and so its record, is at another target"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +93,27 @@ class Migrate:
 
     def run(self, context: Context) -> Iterator[PathOutcome]:
         """Copy the paths in commit groups; see the class."""
+        try:
+            return self._begin(context).outcomes()
+        except StorageError as error:
+            return all_failed(context, error)
+
+    def foresee(self, context: Context) -> Iterator[PathOutcome]:
+        """Which files would be copied or freed."""
+        try:
+            run = self._begin(context)
+        except StorageError as error:
+            return all_failed(context, error)
+        return context.each(run.foresee, context.items)
+
+    def _begin(self, context: Context) -> "_Run":
         options = Options.of(context.arguments)
         wrong = check_head(options.head)
         if wrong is None and not options.premigrate and not context.site.unguarded:
             wrong = UNGUARDED
-        try:
-            if wrong is not None:
-                raise StorageError(wrong, ErrorClass.PERMANENT)
-            target = context.target()
-        except StorageError as error:
-            return all_failed(context, error)
-        return _Run(context, target, options, self._shelf).outcomes()
+        if wrong is not None:
+            raise StorageError(wrong, ErrorClass.PERMANENT)
+        return _Run(context, context.target(), options, self._shelf)
 
 
 class _Run:
@@ -114,6 +128,7 @@ class _Run:
         self._groups = Groups(self._committer.commit)
         self._names = Names()
         self._linked: dict[tuple[int, int], Copied] = {}
+        self._foreseen: set[tuple[int, int]] = set()
         self._own_place = _beneath(context.root.path, target.directory)
 
     def outcomes(self) -> Iterator[PathOutcome]:
@@ -121,7 +136,7 @@ class _Run:
 
     def _work(self, item: Item) -> PathOutcome:
         if self._own_place is not None and is_beneath(item.path, self._own_place):
-            return skipped(item, "it lies in the target's own directory")
+            return skipped(item, OWN_PLACE)
         if private.is_private(item.path):
             return clear_private(self._context, item)
         try:
@@ -144,22 +159,30 @@ class _Run:
     # Files ----------------------------------------------------------------------------------------------------
 
     def _file(self, item: Item, found: Look) -> PathOutcome | Copied:
+        if (given := self._refuse(item, found)) is not None:
+            return given
         judged = found.judged
         match judged.standing:
-            case Standing.FOREIGN:
-                return foreign(item, judged)
-            case Standing.EDITED:
-                return edited(item)
             case Standing.INTERRUPTED:
                 return self._resume(item, found)
             case Standing.OFFLINE:
                 return self._offline(item, found)
-            case Standing.MODIFIED if self._options.fail_on_mismatch:
-                return failed(item, "it differs from its record: it was edited since it was copied")
             case Standing.PREMIGRATED if not self._options.overwrite and self._is_here(judged):
                 return self._premigrated(item, found, judged.ours)
             case _:
                 return self._copy(item, found)
+
+    def _refuse(self, item: Item, found: Look) -> PathOutcome | None:
+        """What is never copied, as things stand."""
+        match found.judged.standing:
+            case Standing.FOREIGN:
+                return foreign(item, found.judged)
+            case Standing.EDITED:
+                return edited(item)
+            case Standing.MODIFIED if self._options.fail_on_mismatch:
+                return failed(item, "it differs from its record: it was edited since it was copied")
+            case _:
+                return None
 
     def _is_here(self, judged: Judged) -> bool:
         """Whether the copy that a mark tells of is at the target that the task names."""
@@ -188,7 +211,7 @@ class _Run:
         if not self._options.renew_stubs:
             return already(item, mark.reference.pack())
         if mark.reference.tag != self._target.tag:
-            return skipped(item, "its data, and so its record, is at another target")
+            return skipped(item, ELSEWHERE)
         old = self._shelf.find(self._target.storage, mark.reference)
         content = Content(old.key, old.checksum)
         new = file_record(item.path, found.stat, found.attributes, content, self._key)
@@ -258,6 +281,51 @@ class _Run:
         self._context.progress(size=size)
 
     # The rest -------------------------------------------------------------------------------------------------
+
+    # What would be done -----------------------------------------------------------------------------------------
+
+    def foresee(self, item: Item) -> PathOutcome:
+        """The outcome that a path would have; nothing is done to it."""
+        if self._own_place is not None and is_beneath(item.path, self._own_place):
+            return skipped(item, OWN_PLACE)
+        if private.is_private(item.path):
+            return skipped(item, "it is a private file, and would be removed where its run is over")
+        try:
+            if item.kind not in (Kind.FILE, Kind.MISSING):
+                return self._foresee_no_file(item)
+            with look(self._root, item.path, self._key) as found:
+                return self._refuse(item, found) or self._foresee_file(item, found)
+        except NotRegular:
+            return self._foresee_no_file(item)
+        except GONE:
+            return missing(item, abort=self._options.abort_missing)
+
+    def _foresee_file(self, item: Item, found: Look) -> PathOutcome:
+        options, judged = self._options, found.judged
+        match judged.standing:
+            case Standing.OFFLINE if options.renew_stubs and not self._is_here(judged):
+                return skipped(item, ELSEWHERE)
+            case Standing.OFFLINE:
+                return processed(item) if options.renew_stubs else already(item)
+            case Standing.INTERRUPTED:
+                return processed(item)
+            case Standing.PREMIGRATED if not options.overwrite and self._is_here(judged):
+                if options.premigrate or judged.ours.size == 0:
+                    return already(item)
+                if self._still_stands(judged.ours):
+                    return self._committer.foresee(item, found, 0)
+        if found.was_closed:
+            return closed(item)
+        inode = (found.stat.st_dev, found.stat.st_ino)
+        with self._names.turn(inode):
+            first = inode not in self._foreseen
+            if found.stat.st_nlink > 1:
+                self._foreseen.add(inode)
+        return self._committer.foresee(item, found, found.stat.st_size if first else 0)
+
+    def _foresee_no_file(self, item: Item) -> PathOutcome:
+        made = self._no_file(item)
+        return processed(item) if isinstance(made, Copied) else made
 
     def _no_file(self, item: Item) -> PathOutcome | Copied:
         mode = self._root.stat(item.path).st_mode

@@ -19,7 +19,7 @@ from towpath.hsm.shelf import Shelf
 from towpath.steps.files import already_whole, clear_private, edited, foreign, not_filled
 from towpath.steps.groups import Groups, Room
 from towpath.steps.names import Names, bring_together
-from towpath.steps.outcomes import GONE, kind_in_words, missing, processed, refused, skipped
+from towpath.steps.outcomes import GONE, already, kind_in_words, missing, processed, refused, skipped
 from towpath.steps.protocol import Context, Item
 from towpath.storage.durable import Durable
 from towpath.storage.roots import Parents
@@ -66,6 +66,51 @@ class Recall:
             yield from run.groups.outcomes(context, run.work, [i for i in context.items if i.size <= SMALL])
             yield from context.each(run.work, [item for item in context.items if item.size > SMALL])
 
+    def foresee(self, context: Context) -> Iterator[PathOutcome]:
+        """Which paths are stubs, and would be filled."""
+
+        def work(item: Item) -> PathOutcome:
+            return _foresee(context, item)
+
+        return context.each(work, context.items)
+
+
+def _refuse(item: Item, found: Look) -> PathOutcome | None:
+    """What is never filled, whatever is asked for."""
+    match found.judged.standing:
+        case Standing.FOREIGN:
+            return foreign(item, found.judged)
+        case Standing.EDITED:
+            return edited(item)
+        case _:
+            return None
+
+
+def _no_file(context: Context, item: Item) -> PathOutcome:
+    mode = context.root.stat(item.path).st_mode
+    kind = Kind.DIRECTORY if modes.S_ISDIR(mode) else Kind.SYMLINK if modes.S_ISLNK(mode) else Kind.OTHER
+    return skipped(item, f"it is {kind_in_words(kind)}, and has no data to bring")
+
+
+def _foresee(context: Context, item: Item) -> PathOutcome:
+    try:
+        if item.kind not in (Kind.FILE, Kind.MISSING):
+            return _no_file(context, item)
+        with look(context.root, item.path, context.site.key) as found:
+            if (given := _refuse(item, found)) is not None:
+                return given
+            match found.judged.standing:
+                case Standing.OFFLINE | Standing.INTERRUPTED:
+                    return processed(item, found.stat.st_size)
+                case Standing.PREMIGRATED if context.arguments["delete_remote"]:
+                    return processed(item)
+                case _:
+                    return already(item)
+    except NotRegular:
+        return _no_file(context, item)
+    except GONE:
+        return missing(item, abort=context.arguments["abort_missing"])
+
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
@@ -104,7 +149,7 @@ class _Run:
             return clear_private(self._context, item)
         try:
             if item.kind not in (Kind.FILE, Kind.MISSING):
-                return self._no_file(item)
+                return _no_file(self._context, item)
             found = look(self._context.root, item.path, self._context.site.key)
             try:
                 given = self._file(item, found)
@@ -116,17 +161,14 @@ class _Run:
             found.close()
             return given
         except NotRegular:
-            return self._no_file(item)
+            return _no_file(self._context, item)
         except GONE:
             return missing(item, abort=self._abort_missing)
 
     def _file(self, item: Item, found: Look) -> PathOutcome | Brought:
-        judged = found.judged
-        match judged.standing:
-            case Standing.FOREIGN:
-                return foreign(item, judged)
-            case Standing.EDITED:
-                return edited(item)
+        if (given := _refuse(item, found)) is not None:
+            return given
+        match found.judged.standing:
             case Standing.OFFLINE | Standing.INTERRUPTED:
                 return self._bring(item, found)
             case Standing.PREMIGRATED if self._how.forget:
@@ -205,11 +247,6 @@ class _Run:
         self._shared.room.give_back()
 
     # The rest -------------------------------------------------------------------------------------------------
-
-    def _no_file(self, item: Item) -> PathOutcome:
-        mode = self._context.root.stat(item.path).st_mode
-        kind = Kind.DIRECTORY if modes.S_ISDIR(mode) else Kind.SYMLINK if modes.S_ISLNK(mode) else Kind.OTHER
-        return skipped(item, f"it is {kind_in_words(kind)}, and has no data to bring")
 
     def _progress(self, size: int) -> None:
         self._context.progress(size=size)

@@ -29,12 +29,20 @@ class Unmanage:
         """Take the marks off; see the class."""
 
         def work(item: Item) -> PathOutcome:
-            return _unmanage(context, item)
+            return _unmanage(context, item, dry=False)
+
+        return context.each(work, context.items)
+
+    def foresee(self, context: Context) -> Iterator[PathOutcome]:
+        """Which marks would be taken off."""
+
+        def work(item: Item) -> PathOutcome:
+            return _unmanage(context, item, dry=True)
 
         return context.each(work, context.items)
 
 
-def _unmanage(context: Context, item: Item) -> PathOutcome:
+def _unmanage(context: Context, item: Item, *, dry: bool) -> PathOutcome:
     if item.kind not in (Kind.FILE, Kind.MISSING):
         return skipped(item, "it is no file, and is never managed")
     try:
@@ -45,8 +53,9 @@ def _unmanage(context: Context, item: Item) -> PathOutcome:
                 case Standing.FOREIGN:
                     return foreign(item, found.judged)
                 case Standing.PREMIGRATED | Standing.MODIFIED:
-                    context.confirm()
-                    found.erase_mark()
+                    if not dry:
+                        context.confirm()
+                        found.erase_mark()
                     return processed(item)
                 case _:
                     return skipped(item, STUB)

@@ -60,6 +60,7 @@ class JobView:
     noop: bool
     space: str
     """The deepest space that all its inputs lie in; "" = none."""
+    dry_run: bool
     totals: Mapping[str, int]
     """Distinct paths: discovered, done, failed, skipped, aborted, not_run, unknown."""
     unmatched: int
@@ -251,6 +252,7 @@ def _job(row: Any, why: Waiting | None) -> JobView:
         retry_of=row.retry_of,
         noop=row.state == JobState.SUCCESS and row.discovered == 0,
         space=row.space,
+        dry_run=row.plan.get("dry", False),
         totals={name: getattr(row, name) for name in TOTALS},
         unmatched=row.unmatched,
         bytes_found=row.bytes_found,

@@ -6,6 +6,7 @@ not see them. A message is at most `MAX_MESSAGE` bytes; its first byte says whet
 
 from towpath.wire.message import Message
 from towpath.wire.messages import (
+    FORESEE,
     MAX_MESSAGE,
     VERSION,
     Applied,
@@ -53,6 +54,7 @@ from towpath.wire.questions import Answered, Checked, Entry, Finding, Heard, Lis
 
 __all__ = [
     "COMPRESS_FROM",
+    "FORESEE",
     "MAX_MESSAGE",
     "PLAIN",
     "SMALL",

@@ -146,6 +146,10 @@ class Walk(Message, frozen=True):
     cursor: bytes = b""
 
 
+FORESEE = "foresee"
+"""In place of a step's name, for a task of a dry run: the arguments are the step's name and its own arguments."""
+
+
 class Grant(Message, frozen=True):
     """One task, granted: it is STARTED, under this `run` (16 bytes), until it is reported or its lease is lost.
 

@@ -13,6 +13,7 @@ from towpath import wire
 from towpath.discovery.protocol import Discovery
 from towpath.domain.errors import Mistake, did_you_mean
 from towpath.domain.paths import Kind, PathOutcome
+from towpath.steps.foresight import foresee
 from towpath.steps.protocol import HandedBack, Item, Site, Step, Stopped
 from towpath.storage.protocol import StorageError
 from towpath.storage.roots import Roots
@@ -79,21 +80,41 @@ def step_through(run: Run, means: Means) -> bytes:
     step, batch, context = _open(run, means)
     span = _unpack(run.grant, batch, step, context)
     tally = Tally(step.spec.name, span)
+    work = foresee if _asked_of(run.grant).dry else _in_earnest
     try:
-        _run(step, context, tally, run)
+        _run(work(step, context), tally, run)
     except HandedBack:
         return _report(run, tally)
     return _collect(run, context, tally)
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a grant asks for: a step with these arguments, in earnest or not."""
+
+    step: str
+    arguments: Mapping[str, Any]
+    dry: bool
+
+
+def _asked_of(grant: wire.Grant) -> Order:
+    if grant.step == wire.FORESEE:
+        return Order(grant.arguments["step"], grant.arguments["arguments"], True)
+    return Order(grant.step, grant.arguments, False)
+
+
+def _in_earnest(step: Step, context: TaskContext) -> Iterator[PathOutcome]:
+    return step.run(context)
+
+
 def _open(run: Run, means: Means) -> tuple[Step, wire.Batch, TaskContext]:
     """The step, the paths' batch, and what the step is given."""
-    name = run.grant.step
-    step = means.steps.get(name)
+    order = _asked_of(run.grant)
+    step = means.steps.get(order.step)
     if step is None:
-        raise Mistake(f"this node has no step '{name}'{did_you_mean(name, means.steps)}")
+        raise Mistake(f"this node has no step '{order.step}'{did_you_mean(order.step, means.steps)}")
     batch = wire.unpack(run.grant.batch, wire.Batch)
-    if not run.grant.arguments.get("to_root"):
+    if not order.arguments.get("to_root"):
         # Else the paths may come from a root that only another site has.
         means.roots.of(batch.root)
     aids = Aids(means.targets, means.crew, means.unfinished)
@@ -107,7 +128,7 @@ def _unpack(grant: wire.Grant, batch: wire.Batch, step: Step, context: TaskConte
         raise wire.Malformed(f"batch: expected a kind and a size for each of {length} paths")
     span = Span(length, _mask(grant.mask, length))
     context.items = _items(batch, span)
-    context.arguments = arguments_of(step, grant.arguments)
+    context.arguments = arguments_of(step, _asked_of(grant).arguments)
     context.carried = outcomes.carried_on(grant.carry)
     context.facts = grant.facts
     return span
@@ -136,9 +157,8 @@ def arguments_of(step: Step, given: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**step.spec.defaults(), **given}
 
 
-def _run(step: Step, context: TaskContext, tally: Tally, run: Run) -> None:
+def _run(given: Iterator[PathOutcome], tally: Tally, run: Run) -> None:
     """Take the step's outcomes as they come; whatever ends it, no thread of it works on when this returns."""
-    given = step.run(context)
     try:
         for outcome in given:
             tally.add(outcome)
