@@ -188,7 +188,7 @@ def test_a_workflow_makes_the_round_trip_through_a_file(cli: Cli, tmp_path: Path
     assert exported["filter_rules"] == cli.json("workflow", "show", "migrate")["definition"]["filter_rules"]
     assert "tidy" in [w["name"] for w in cli.json("workflow", "list")]
     cli.run("workflow", "delete", "tidy")
-    assert "no workflow 'tidy'" in cli.mistake("workflow", "show", "tidy")
+    assert "workflow 'tidy' is deleted" in cli.mistake("workflow", "show", "tidy")
 
 
 def test_a_definition_is_checked_with_each_problem_at_its_place(cli: Cli) -> None:

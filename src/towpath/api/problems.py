@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
@@ -28,7 +27,6 @@ from towpath.engine.sign_in import Refused
 from towpath.store.engines import Away, Uncertain
 
 log = logging.getLogger("towpath.api")
-refused = structlog.get_logger("towpath.api")
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -217,9 +215,7 @@ async def _tell_http(request: Request, error: Exception) -> Response:
 async def _tell(request: Request, error: Exception) -> Response:
     if isinstance(error, Forbidden | Unauthenticated):
         address = request.client.host if request.client else ""
-        refused.warning(
-            "refused", method=request.method, url=request.url.path, address=address, why=str(error)
-        )
+        log.warning("refused: %s %r from %s: %s", request.method, request.url.path, address, error)
     return tell(request, error)
 
 
