@@ -2,6 +2,8 @@
 
 import base64
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -157,3 +159,19 @@ def test_the_line_of_a_broken_definition_is_named(tmp_path: Path) -> None:
         read_document(str(other))
     with pytest.raises(Mistake, match=r"FILE .*none: No such file"):
         read_document(str(tmp_path / "none"))
+
+
+def test_a_shell_is_told_how_a_word_goes_on() -> None:
+    asking = {"_TOWPATH_COMPLETE": "complete_bash", "COMP_WORDS": "towpath job pa", "COMP_CWORD": "2"}
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; sys.argv = ['towpath']; from towpath.cli.main import main; main()",
+        ],
+        env={**os.environ, **asking},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["paths", "pause"], "")

@@ -39,7 +39,7 @@ from towpath.domain.errors import Mistake
 
 app = typer.Typer(
     help="Runs data workflows over many sites: start with `towpath up --site NAME=DIR`.",
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
 )
@@ -119,9 +119,9 @@ def _run(arguments: list[str]) -> int:
         return Exit.BUG
     except BrokenPipeError:
         return _close_pipe()
-    except SystemExit:
-        # Typer's own way to end a command whose output nobody reads any more.
-        return _close_pipe()
+    except SystemExit as end:
+        # Typer's own way to end: what completes words has done so, else nobody reads the output any more.
+        return Exit.OK if not end.code else _close_pipe()
     except (KeyboardInterrupt, typer.Abort):
         return Exit.INTERRUPTED
     except Exception:
