@@ -111,7 +111,7 @@ class Proxy:
                     body = b"" if line.startswith(b"HEAD ") else _body(answer, answering)
                     if self.weather.spoils(line):
                         self.flipped.append(line)
-                        body = _flipped(body)
+                        body = _flipped(body, IN_ANSWERS)
                     client.sendall(self._vouching(answer) + body)
                     if self.weather.brief:
                         break
@@ -124,7 +124,7 @@ class Proxy:
         if not body or not self.flips(line):
             return body
         self.flipped.append(line)
-        return _flipped(body)
+        return _flipped(body, IN_REQUESTS)
 
     def _creep(self, head: bytes, asking: BinaryIO, client: socket.socket) -> None:
         """Take a byte a second of what is sent, or, where nothing is, give one, until they have had enough."""
@@ -149,9 +149,13 @@ class Proxy:
         return _ETAG.sub(rb'\1"0x8DOPAQUE"', answer) if self.hides_etags else answer
 
 
-def _flipped(body: bytes) -> bytes:
+IN_REQUESTS, IN_ANSWERS = 0x10, 0x20
+"""Which bit flips: an object that went there with one wrong must not come back right by chance."""
+
+
+def _flipped(body: bytes, bit: int) -> bytes:
     middle = len(body) // 2
-    return body[:middle] + bytes([body[middle] ^ 0x10]) + body[middle + 1 :] if body else body
+    return body[:middle] + bytes([body[middle] ^ bit]) + body[middle + 1 :] if body else body
 
 
 def _head(stream: BinaryIO) -> bytes:
