@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from towpath.api.context import Hub
 from towpath.api.forms import Moment
-from towpath.api.pages import AS_LINES, Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with, numbers_of
 from towpath.api.times import at, microseconds
 from towpath.engine import audit
 from towpath.engine.audit import DeedFilter, DeedView
@@ -76,11 +76,6 @@ async def list_deeds(
 ) -> Page[Deed] | Response:
     """Every write, in whose name and from where; of more than 10,000 rows `count` says 10,000."""
     listing = _listing(wanted)
-    if paging.lines:
-        return await stream_of(hub.database, listing, paging)
-
-    def read(conn: Connection) -> Page[Deed]:
-        found = listing.read(conn, paging.cursor, paging.limit, paging.skip)
-        return page_of(request, paging, listing, found, audit.count_deeds(conn, wanted))
-
-    return await hub.database.read(read)
+    return await answer_with(
+        request, hub.database, paging, listing, lambda conn: audit.count_deeds(conn, wanted)
+    )

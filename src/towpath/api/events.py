@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from towpath.api.context import Call, Hub
 from towpath.api.door import let_in
 from towpath.api.feed import Listener
-from towpath.api.pages import AS_LINES, Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with, numbers_of
 from towpath.api.times import at
 from towpath.domain.errors import Mistake
 from towpath.domain.events import Event as Happened
@@ -92,14 +92,9 @@ async def list_events(request: Request, hub: Hub, paging: Asked, wanted: Wanted)
     Of more than 10,000 events `count` says 10,000.
     """
     listing = _listing(wanted)
-    if paging.lines:
-        return await stream_of(hub.database, listing, paging)
-
-    def read(conn: Connection) -> Page[Event]:
-        found = listing.read(conn, paging.cursor, paging.limit, paging.skip)
-        return page_of(request, paging, listing, found, events.count_events(conn, wanted, MOST_COUNTED))
-
-    return await hub.database.read(read)
+    return await answer_with(
+        request, hub.database, paging, listing, lambda conn: events.count_events(conn, wanted, MOST_COUNTED)
+    )
 
 
 @router.get(

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
 from towpath.api.context import Hub
-from towpath.api.pages import AS_LINES, Asked, Listing, Page, page_of, stream_of
+from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with
 from towpath.api.times import at
 from towpath.domain.rights import Grant
 from towpath.engine import groups
@@ -64,14 +64,7 @@ GROUPS: Listing[GroupView, Group] = Listing(_read, lambda group: group.name, Gro
 @router.get("/", response_model=Page[Group], responses=AS_LINES, summary="List groups")
 async def list_groups(request: Request, hub: Hub, paging: Asked) -> Page[Group] | Response:
     """All groups by name."""
-    if paging.lines:
-        return await stream_of(hub.database, GROUPS, paging)
-
-    def read(conn: Connection) -> Page[Group]:
-        found = GROUPS.read(conn, paging.cursor, paging.limit, paging.skip)
-        return page_of(request, paging, GROUPS, found, groups.count_groups(conn))
-
-    return await hub.database.read(read)
+    return await answer_with(request, hub.database, paging, GROUPS, groups.count_groups)
 
 
 @router.post("/", status_code=201, summary="Add a group")

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from towpath.api.context import Asking, Hub
 from towpath.api.forms import Moment, Number
-from towpath.api.pages import AS_LINES, Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with, numbers_of
 from towpath.api.times import at, maybe_at, microseconds
 from towpath.domain.rights import Asker, Forbidden, Right, rights_of
 from towpath.engine import keys
@@ -80,14 +80,7 @@ def _listing(user: str | None) -> Listing[KeyView, Key]:
 
 async def _list(request: Request, hub: Hub, paging: Asked, user: str | None) -> Page[Key] | Response:
     listing = _listing(user)
-    if paging.lines:
-        return await stream_of(hub.database, listing, paging)
-
-    def read(conn: Connection) -> Page[Key]:
-        found = listing.read(conn, paging.cursor, paging.limit, paging.skip)
-        return page_of(request, paging, listing, found, keys.count_keys(conn, user))
-
-    return await hub.database.read(read)
+    return await answer_with(request, hub.database, paging, listing, lambda conn: keys.count_keys(conn, user))
 
 
 async def _make(hub: Hub, user: str, body: NewKey) -> MadeKey:

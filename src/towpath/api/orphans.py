@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from towpath.api.context import Caller, Hub
 from towpath.api.forms import Flag, Number, Share
-from towpath.api.pages import AS_LINES, Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with, numbers_of
 from towpath.api.times import at
 from towpath.domain.lives import DAY, LONGEST_GRACE
 from towpath.domain.paths import as_base64, printable
@@ -122,14 +122,9 @@ async def list_orphans(
         return orphans.list_orphans(conn, which, numbers[0] if numbers else None, limit, skip)
 
     listing = Listing(read, lambda orphan: str(orphan.id), Orphan.of)
-    if paging.lines:
-        return await stream_of(hub.database, listing, paging)
-
-    def page(conn: Connection) -> tuple[Sequence[OrphanView], int]:
-        return read(conn, paging.cursor, paging.limit, paging.skip), orphans.count_orphans(conn, which)[0]
-
-    views, count = await hub.database.read(page)
-    return page_of(request, paging, listing, views, count)
+    return await answer_with(
+        request, hub.database, paging, listing, lambda conn: orphans.count_orphans(conn, which)[0]
+    )
 
 
 @router.get("/orphans/{number:int}/", summary="Show an orphan")
@@ -166,11 +161,9 @@ async def list_sweeps(
         return sweep_views.list_sweeps(conn, target, numbers[0] if numbers else None, limit + skip)[skip:]
 
     listing = Listing(read, lambda sweep: str(sweep.id), Sweep.of)
-    if paging.lines:
-        return await stream_of(hub.database, listing, paging)
-    views = await hub.database.read(lambda conn: read(conn, paging.cursor, paging.limit, paging.skip))
-    count = await hub.database.read(lambda conn: sweep_views.count_sweeps(conn, target))
-    return page_of(request, paging, listing, views, count)
+    return await answer_with(
+        request, hub.database, paging, listing, lambda conn: sweep_views.count_sweeps(conn, target)
+    )
 
 
 @router.get("/sweeps/{number:int}/", summary="Show a sweep")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from towpath.domain.errors import Mistake
 from towpath.store.database import Database
@@ -112,6 +112,24 @@ def page_of(
     if paging.page is not None and paging.page > 1:
         previous = _link(request, "cursor", page=paging.page - 1)
     return Page(count=count, next=following, previous=previous, results=[listing.row(view) for view in shown])
+
+
+async def answer_with(
+    request: Request,
+    database: Database,
+    paging: Paging,
+    listing: Listing[View, Row],
+    count: Callable[[Connection], int],
+) -> Page[Row] | Response:
+    """A list as it was asked for: every row as a line, or a page, read and counted in one transaction."""
+    if paging.lines:
+        return await stream_of(database, listing, paging)
+
+    def read(conn: Connection) -> Page[Row]:
+        found = listing.read(conn, paging.cursor, paging.limit, paging.skip)
+        return page_of(request, paging, listing, found, count(conn))
+
+    return await database.read(read)
 
 
 @dataclass(frozen=True, slots=True)

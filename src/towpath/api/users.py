@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from towpath.api.context import Caller, Hub
 from towpath.api.forms import Flag
-from towpath.api.pages import AS_LINES, Asked, Listing, Page, page_of, stream_of
+from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with
 from towpath.api.times import at, maybe_at
 from towpath.domain.rights import Role
 from towpath.engine import people, sign_in
@@ -79,14 +79,7 @@ USERS: Listing[UserView, User] = Listing(_read, lambda user: user.name, User.of)
 @router.get("/", response_model=Page[User], responses=AS_LINES, summary="List users")
 async def list_users(request: Request, hub: Hub, paging: Asked) -> Page[User] | Response:
     """All users by name."""
-    if paging.lines:
-        return await stream_of(hub.database, USERS, paging)
-
-    def read(conn: Connection) -> Page[User]:
-        found = USERS.read(conn, paging.cursor, paging.limit, paging.skip)
-        return page_of(request, paging, USERS, found, people.count_users(conn))
-
-    return await hub.database.read(read)
+    return await answer_with(request, hub.database, paging, USERS, people.count_users)
 
 
 @router.post("/", status_code=201, summary="Add a user")

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from towpath.api.context import Caller, Hub
 from towpath.api.forms import EXACT, Flag, Number
-from towpath.api.pages import AS_LINES, Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with, numbers_of
 from towpath.api.times import at, maybe_at
 from towpath.domain.webhooks import shown_secret
 from towpath.engine import webhooks
@@ -218,12 +218,10 @@ async def list_deliveries(
 ) -> Page[Delivery] | Response:
     """The newest first; of more than 10,000 `count` says 10,000."""
     listing = _listing(webhook_id, state)
-    if paging.lines:
-        return await stream_of(hub.database, listing, paging)
-
-    def read(conn: Connection) -> Page[Delivery]:
-        found = listing.read(conn, paging.cursor, paging.limit, paging.skip)
-        counted = webhooks.count_deliveries(conn, webhook_id, state, MOST_COUNTED)
-        return page_of(request, paging, listing, found, counted)
-
-    return await hub.database.read(read)
+    return await answer_with(
+        request,
+        hub.database,
+        paging,
+        listing,
+        lambda conn: webhooks.count_deliveries(conn, webhook_id, state, MOST_COUNTED),
+    )

@@ -88,11 +88,8 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
 
 def wait_and_tell(hub: "Hub", job_id: int, as_json: bool) -> int:
     """Wait for a job, print it where JSON is wanted, and give the exit status that says how it ended."""
-    try:
-        with watching() as watcher:
-            document = wait(hub, job_id, watcher)
-    except KeyboardInterrupt:
-        say(f"job {job_id} goes on; watch it with: towpath job wait {job_id}")
+    document = _waited_for(hub, job_id)
+    if document is None:
         return Exit.INTERRUPTED
     if as_json:
         print_document(document)
@@ -104,10 +101,21 @@ def wait_and_tell(hub: "Hub", job_id: int, as_json: bool) -> int:
     return EXIT_OF[JobState(job.state)]
 
 
+def _waited_for(hub: "Hub", job_id: int) -> bytes | None:
+    """The job once it is over, or paused; None where whoever waits has had enough."""
+    try:
+        with watching() as watcher:
+            return wait(hub, job_id, watcher)
+    except KeyboardInterrupt:
+        say(f"job {job_id} goes on; watch it with: towpath job wait {job_id}")
+        return None
+
+
 def foretell(hub: "Hub", job_id: int, as_json: bool) -> int:
     """Wait for a dry run, and print what each step would do."""
-    with watching() as watcher:
-        document = wait(hub, job_id, watcher)
+    document = _waited_for(hub, job_id)
+    if document is None:
+        return Exit.INTERRUPTED
     steps = hub.get(f"/api/jobs/{job_id}/steps/")
     if as_json:
         print_document(json.dumps({**json.loads(document), "steps": json.loads(steps)["results"]}).encode())

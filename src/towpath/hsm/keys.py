@@ -1,4 +1,4 @@
-"""The readable keys under which objects stand at a target: `site/root/path@instance`, made safe reversibly."""
+"""The readable keys under which objects stand at a target: `SITE/ROOT/PATH@INSTANCE`, made safe reversibly."""
 
 import re
 import struct

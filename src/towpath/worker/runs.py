@@ -77,12 +77,13 @@ def _untouched(grant: wire.Grant) -> bytes:
 
 def step_through(run: Run, means: Means) -> bytes:
     """The stages of a step's task; returns the packed event that ends it."""
-    step, batch, context = _open(run, means)
-    span = _unpack(run.grant, batch, step, context)
+    order = _order_of(run.grant)
+    step, batch, context = _open(run, order, means)
+    span = _unpack(run.grant, batch, context)
+    context.arguments = arguments_of(step, order.arguments)
     tally = Tally(step.spec.name, span)
-    work = foresee if _asked_of(run.grant).dry else _in_earnest
     try:
-        _run(work(step, context), tally, run)
+        _run(foresee(step, context) if order.dry else step.run(context), tally, run)
     except HandedBack:
         return _report(run, tally)
     return _collect(run, context, tally)
@@ -97,19 +98,14 @@ class Order:
     dry: bool
 
 
-def _asked_of(grant: wire.Grant) -> Order:
+def _order_of(grant: wire.Grant) -> Order:
     if grant.step == wire.FORESEE:
         return Order(grant.arguments["step"], grant.arguments["arguments"], True)
     return Order(grant.step, grant.arguments, False)
 
 
-def _in_earnest(step: Step, context: TaskContext) -> Iterator[PathOutcome]:
-    return step.run(context)
-
-
-def _open(run: Run, means: Means) -> tuple[Step, wire.Batch, TaskContext]:
+def _open(run: Run, order: Order, means: Means) -> tuple[Step, wire.Batch, TaskContext]:
     """The step, the paths' batch, and what the step is given."""
-    order = _asked_of(run.grant)
     step = means.steps.get(order.step)
     if step is None:
         raise Mistake(f"this node has no step '{order.step}'{did_you_mean(order.step, means.steps)}")
@@ -121,14 +117,13 @@ def _open(run: Run, means: Means) -> tuple[Step, wire.Batch, TaskContext]:
     return step, batch, TaskContext(run, means.site, Places(means.roots, batch.root), aids)
 
 
-def _unpack(grant: wire.Grant, batch: wire.Batch, step: Step, context: TaskContext) -> Span:
-    """Give the context the task's own paths, arguments, and what the step before handed on."""
+def _unpack(grant: wire.Grant, batch: wire.Batch, context: TaskContext) -> Span:
+    """Give the context the task's own paths, and what the step before handed on."""
     length = len(batch.paths)
     if not length == len(batch.kinds) == len(batch.sizes):
         raise wire.Malformed(f"batch: expected a kind and a size for each of {length} paths")
     span = Span(length, _mask(grant.mask, length))
     context.items = _items(batch, span)
-    context.arguments = arguments_of(step, _asked_of(grant).arguments)
     context.carried = outcomes.carried_on(grant.carry)
     context.facts = grant.facts
     return span
