@@ -21,7 +21,7 @@ REFUSED = ["2xx", "400", "401", "403", "404", "409", "412", "429"]
 """What a request that is as the contract says may be answered with: 400 is for rules that no schema can say."""
 ENDLESS = ["stream_events"]
 """Their answers have no end."""
-ASKING_A_SITE = ["check_target", "list_objects"]
+ASKING_A_SITE = ["check_target", "list_objects", "list_files"]
 """They answer 503 where no node of a site answers, and here none does."""
 DEFINING = ["define_workflow", "import_workflow", "change_workflow"]
 """What a definition may name depends on what the hub knows, so that 422 tells more than spelling."""

@@ -88,6 +88,9 @@ EXAMPLES: Mapping[str, object] = {
 }
 """What a parameter may be, by its name."""
 
+ASKING = frozenset({"list_objects", "list_files"})
+"""Operations that change nothing and ask a node: where none is heard, or it cannot answer, it cannot be done now."""
+
 NAMES: Mapping[str, str] = {
     "sites": "oslo",
     "nodes": "local",
@@ -170,7 +173,7 @@ def _refused_with(path: str, operation: dict[str, Any]) -> Iterator[HTTPStatus]:
         yield from (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
     if "{" in path or verb != "get":
         yield HTTPStatus.NOT_FOUND
-    if verb != "get":
+    if verb != "get" or operation["operationId"] in ASKING:
         yield HTTPStatus.CONFLICT
     if takes_body:
         yield HTTPStatus.REQUEST_ENTITY_TOO_LARGE
