@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from towpath.api.context import Call, Hub
 from towpath.api.door import let_in
 from towpath.api.feed import Listener
+from towpath.api.forms import MOST_EXACT
 from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with, numbers_of
 from towpath.api.times import at
 from towpath.domain.errors import Mistake
@@ -30,7 +31,6 @@ BEAT: Final = 15.0
 RETRY: Final = 2_000
 """Milliseconds after which a client that was cut off comes back."""
 EVENT_STREAM: Final = "text/event-stream"
-NO_NUMBER: Final = 2**62
 
 
 class Event(BaseModel):
@@ -66,7 +66,7 @@ def _wanted(
     kind: Annotated[
         list[str] | None, Query(description="`job.ended`, `job.*`; may be repeated, or have commas between.")
     ] = None,
-    job: Annotated[int | None, Query(ge=1, le=NO_NUMBER)] = None,
+    job: Annotated[int | None, Query(ge=1, le=MOST_EXACT)] = None,
     site: str | None = None,
     workflow: str | None = None,
 ) -> EventFilter:
@@ -128,7 +128,7 @@ def _number(text: str | None) -> int | None:
     if text is None or not text.strip():
         return None
     number = numbers_of(text.strip(), 1)
-    if number is None or number[0] > NO_NUMBER:
+    if number is None or number[0] > MOST_EXACT:
         raise Mistake(f"Last-Event-ID: expected the number of an event, found '{text}'")
     return number[0]
 

@@ -9,6 +9,8 @@ from pydantic import AwareDatetime, BeforeValidator, Field, Strict
 from towpath.domain.fairness import HIGHEST, LOWEST, MOST_TASKS
 from towpath.domain.values import LARGEST
 
+MOST_EXACT = 2**53 - 1
+"""The largest whole number that every reader of JSON keeps as it is."""
 Number = Annotated[int, Path(ge=0, le=LARGEST)]
 """The id of a thing in a URL: no row has a larger one."""
 Share = Annotated[float, Strict()]

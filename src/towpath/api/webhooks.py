@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
 from towpath.api.context import Caller, Hub
-from towpath.api.forms import EXACT, Flag, Number
+from towpath.api.forms import EXACT, MOST_EXACT, Flag, Number
 from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with, numbers_of
 from towpath.api.times import at, maybe_at
 from towpath.domain.webhooks import shown_secret
@@ -22,7 +22,6 @@ from towpath.store.database import Tx
 router = APIRouter(prefix="/api/webhooks", tags=["events"])
 
 MOST_COUNTED: Final = 10_000
-LARGEST: Final = 2**62
 
 
 class Webhook(BaseModel):
@@ -122,7 +121,7 @@ class ReplayAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    since: Annotated[int, Field(ge=1, le=LARGEST), EXACT] = Field(
+    since: Annotated[int, Field(ge=1, le=MOST_EXACT), EXACT] = Field(
         description="The number of the first event.", examples=[4711]
     )
 
