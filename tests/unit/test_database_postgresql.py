@@ -88,7 +88,8 @@ async def test_two_that_wait_for_each_other_are_both_written_in_the_end(database
 
     done = await asyncio.gather(database.write(crossing("a", "b")), database.write(crossing("b", "a")))
     assert list(done) == ["a", "b"]
-    assert len(tried) == 3, "one of them was run again"
+    # The one that is run again may be first at its row once more, before the other has woken up.
+    assert len(tried) >= 3, "one of them was run again"
 
 
 @in_a_loop

@@ -172,6 +172,38 @@ async def test_a_receiver_that_is_down_for_a_minute_and_a_hub_that_restarts_lose
 
 
 @in_a_loop
+async def test_what_lands_while_what_is_due_is_looked_for_is_not_sent_twice(hub: Hub) -> None:
+    await hub.begin()
+    with receiving() as (port, got):
+        number, _ = hub.add(port)
+        hub.happen(*of_job(1, "job.ended"))
+        may_land, look = asyncio.Event(), hub.office.do
+
+        async def landing(url: str, body: bytes, headers: Any) -> Any:
+            await may_land.wait()
+            return await post(url, body, headers)
+
+        async def looked(work: Callable[[Tx], Any]) -> Any:
+            found = await look(work)
+            if found and not got.got:
+                may_land.set()
+                while hub.deliveries(number)[0].state is not State.DELIVERED or hub.posting._flying:
+                    await asyncio.sleep(0.005)
+            return found
+
+        hub.posting = Posting(hub.database, hub.office, Postage(KEY, HUB_URL, landing))
+        hub.posting.nudge()
+        await hub.posting.deliver()
+        hub.office.do = looked  # type: ignore[method-assign]
+        hub.posting.nudge()
+        await hub.posting.deliver()
+        hub.happen(*of_job(2, "job.ended"))
+        await hub.deliver_until(lambda: hub.deliveries(number)[1].state is State.DELIVERED)
+    await hub.posting.close()
+    assert [one["data"]["job"] for one in messages(got)] == [1, 2]
+
+
+@in_a_loop
 async def test_what_was_under_way_when_the_hub_died_is_sent_again_under_the_same_id(hub: Hub) -> None:
     await hub.begin()
     with receiving() as (port, got):

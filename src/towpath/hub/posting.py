@@ -101,12 +101,14 @@ class Posting:
     async def _send_some(self, webhook_id: int, room: int) -> None:
         # Those under way are due too, and come first: they are asked for, and left out.
         take = partial(webhooks.due, webhook_id=webhook_id, hub_key=self._postage.hub_key, limit=2 * AT_ONCE)
+        # One that lands while the answer is on its way is told as due, and is not any more.
+        under_way = set(self._flying)
         try:
             found = await self._conductor.do(take)
         except Mistake as error:
             log.error("a webhook cannot be served", webhook=webhook_id, error=str(error))
             return
-        for one in [due for due in found if due.id not in self._flying][:room]:
+        for one in [due for due in found if due.id not in under_way][:room]:
             self._busy[webhook_id] += 1
             task = asyncio.create_task(self._send(one), name=f"delivery {one.id}")
             self._flying[one.id] = task
