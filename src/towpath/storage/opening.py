@@ -16,7 +16,8 @@ from towpath.domain.errors import Mistake
 from towpath.domain.paths import ErrorClass, printable, reason_of
 from towpath.domain.targets import TargetUrl, check_credentials, parse_target_url
 from towpath.storage.answers import OBSTORE_ERRORS
-from towpath.storage.azure import AzurePlace, AzureTiers
+from towpath.storage.azure import ARCHIVE, AzureCalls, AzurePlace, AzureTiers
+from towpath.storage.azure_blocks import AzureBlocks
 from towpath.storage.large import USUAL, Sizes
 from towpath.storage.objects import ObjectStorage
 from towpath.storage.posix import DirectoryStorage
@@ -91,9 +92,15 @@ def _open_objects(
 ) -> ObjectStorage:
     timeout = timeout_of(target)
     store = _opened(Access(target, credentials, _client(target, timeout), RETRIES))
+    if target.scheme == "az":
+        calls = _azure_calls(target, credentials, timeout)
+        # Others than these sign by a token that they fetch first, which obstore alone knows to do.
+        can_sign = not {"account_key", "sas_token"}.isdisjoint(credentials)
+        at_once = "" if storage_class == ARCHIVE else storage_class
+        blocks = AzureBlocks(calls, at_once) if can_sign else None
+        return ObjectStorage(store, blocks, sizes, storage_class, AzureTiers(calls))
     parts = _s3_parts(target, credentials, timeout, storage_class) if target.scheme == "s3" else None
-    tiers = _azure_tiers(target, credentials, timeout) if target.scheme == "az" else parts
-    return ObjectStorage(store, parts, sizes, storage_class, tiers)
+    return ObjectStorage(store, parts, sizes, storage_class, parts)
 
 
 def timeout_of(target: TargetUrl) -> timedelta:
@@ -102,11 +109,11 @@ def timeout_of(target: TargetUrl) -> timedelta:
     return DEFAULT_TIMEOUT if told is None else timedelta(seconds=int(told))
 
 
-def _azure_tiers(target: TargetUrl, credentials: Mapping[str, str], timeout: timedelta) -> AzureTiers:
+def _azure_calls(target: TargetUrl, credentials: Mapping[str, str], timeout: timedelta) -> AzureCalls:
     account = target.options.get("account", "")
     endpoint = target.options.get("endpoint", f"https://{account}.blob.core.windows.net")
     seconds = timeout.total_seconds()
-    return AzureTiers(AzurePlace(endpoint, account, target.bucket, target.prefix, credentials, seconds))
+    return AzureCalls(AzurePlace(endpoint, account, target.bucket, target.prefix, credentials, seconds))
 
 
 def open_bare(target: TargetUrl, credentials: Mapping[str, str]) -> ObjectStore:

@@ -34,6 +34,8 @@ class Whole:
     etag: str
     crc32c: int | None = None
     """Of the whole content, reckoned by the store; None where it does not say."""
+    vouched: str = ""
+    """Where the store makes an object of just the parts that it was told, or none, and has checked each: in words."""
 
 
 class UploadGone(Exception):
