@@ -5,8 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.fixtures_api import ROOT, SITE, Api, api, laid
+from tests.fixtures_api import NODE, ROOT, SITE, Api, api, laid
 
+from towpath.api.held import CHANGING, SHOWING
 from towpath.api.rates import MOST_KNOWN, Rates, TooMany
 
 __all__ = ["api", "laid"]
@@ -23,6 +24,11 @@ def lay(api: Api) -> None:
         "/api/spaces/", json={"name": "genomes", "site": SITE, "path": f"{ROOT}/genomes"}
     ).is_success
     assert api.http.post("/api/auth/users/", json={"name": "bea"}).is_success
+    assert api.http.post("/api/auth/groups/", json={"name": "crew"}).is_success
+    assert api.http.put("/api/auth/groups/crew/spaces/genomes/", json={"right": "view"}).is_success
+    assert api.http.put("/api/limits/ana/", json={"max_tasks": 5}).is_success
+    assert api.http.post("/api/webhooks/", json={"url": "http://127.0.0.1:9/"}).is_success
+    api.start("noop", [f"{ROOT}/a"])
 
 
 @pytest.mark.parametrize(
@@ -33,6 +39,11 @@ def lay(api: Api) -> None:
         ("/api/auth/users/bea/", {"role": "operator"}),
         (f"/api/sites/{SITE}/", {"default_target": "tape"}),
         ("/api/targets/disk/", None),
+        ("/api/auth/groups/crew/", None),
+        ("/api/limits/ana/", None),
+        (f"/api/nodes/{SITE}/{NODE}/", {"slots": 2}),
+        ("/api/webhooks/1/", {"disabled": True}),
+        ("/api/jobs/1/", {"priority": 3}),
     ],
 )
 def test_a_change_of_what_another_has_changed_meanwhile_is_refused(
@@ -54,6 +65,66 @@ def test_a_change_of_what_another_has_changed_meanwhile_is_refused(
     assert changed(first).status_code in {HTTPStatus.PRECONDITION_FAILED, HTTPStatus.NOT_FOUND}
     if change is not None:
         assert changed("*").is_success
+
+
+@pytest.mark.parametrize(
+    ("shown", "verb", "url", "body"),
+    [
+        ("auth/groups/crew/", "PUT", "auth/groups/crew/members/bea/", None),
+        ("auth/groups/crew/", "DELETE", "auth/groups/crew/spaces/genomes/", None),
+        ("auth/groups/crew/", "PUT", "auth/groups/crew/spaces/genomes/", {"right": "administer"}),
+        ("limits/ana/", "PUT", "limits/ana/", {"max_tasks": 7}),
+        (
+            "buckets/cloud/",
+            "PUT",
+            "buckets/cloud/credentials/",
+            {"access_key_id": "a", "secret_access_key": "b"},
+        ),
+        ("buckets/cloud/", "DELETE", "buckets/cloud/", None),
+        ("targets/tape/", "PUT", "targets/tape/grace/", {"days": 3}),
+    ],
+)
+def test_a_part_of_a_thing_is_changed_by_the_tag_of_the_whole(
+    api: Api, shown: str, verb: str, url: str, body: dict[str, Any] | None
+) -> None:
+    lay(api)
+    assert api.http.post(
+        "/api/buckets/", json={"name": "cloud", "url": "s3://archive?endpoint=https://s3.example.org"}
+    ).is_success
+    first = api.http.get(f"/api/{shown}").headers["etag"]
+    refused = api.http.request(verb, f"/api/{url}", json=body, headers={"If-Match": '"another"'})
+    assert refused.status_code == HTTPStatus.PRECONDITION_FAILED
+    assert api.http.get(f"/api/{shown}").headers["etag"] == first
+    assert api.http.request(verb, f"/api/{url}", json=body, headers={"If-Match": first}).is_success
+    again = api.http.request(verb, f"/api/{url}", json=body, headers={"If-Match": first})
+    assert again.status_code == HTTPStatus.PRECONDITION_FAILED
+
+
+def test_what_is_not_there_matches_no_tag_and_is_made_without_one(api: Api) -> None:
+    for tag in ("*", '"another"'):
+        answer = api.http.put("/api/limits/ana/", json={"max_tasks": 5}, headers={"If-Match": tag})
+        assert answer.status_code == HTTPStatus.PRECONDITION_FAILED
+        assert "no limit of user 'ana'" in answer.json()["detail"]
+    assert api.http.get("/api/limits/ana/").status_code == HTTPStatus.NOT_FOUND
+    assert api.http.put("/api/limits/ana/", json={"max_tasks": 5}).is_success
+    assert api.http.get("/api/limits/ana/").json()["max_tasks"] == 5
+
+
+def test_every_change_of_one_thing_that_is_shown_takes_a_tag(api: Api) -> None:
+    """What is left out cannot be changed in part: keys, tokens and sessions, which only end; a password."""
+    ends = {
+        "end_session",
+        "end_other_session",
+        "change_password",
+        "revoke_key",
+        "revoke_any_key",
+        "revoke_join_token",
+    }
+    changes = set()
+    for verbs in api.http.get("/api/openapi.json").json()["paths"].values():
+        changes |= {said["operationId"] for verb, said in verbs.items() if verb in {"patch", "put", "delete"}}
+    assert changes - ends == set(CHANGING)
+    assert set(CHANGING.values()) == set(SHOWING.values())
 
 
 def test_some_of_a_definition_is_changed_as_a_new_version(api: Api) -> None:

@@ -43,14 +43,14 @@ SESSION = APIKeyCookie(
 READING = (
     "list_jobs show_job list_steps list_wishes list_paths list_tasks show_task list_workflows show_workflow"
     " export_workflow list_versions show_version diff_versions show_schema"
-    " list_sites show_site list_nodes show_node list_limits list_errors list_buckets show_bucket list_targets"
-    " show_target list_objects list_orphans show_orphan list_sweeps show_sweep"
-    " list_spaces show_space download_report list_files list_events stream_events show_metrics"
+    " list_sites show_site list_nodes show_node list_limits show_limit list_errors list_buckets show_bucket"
+    " list_targets show_target list_objects list_orphans show_orphan list_sweeps show_sweep"
+    " list_spaces show_space show_usage download_report list_files list_events stream_events show_metrics"
 )
 RUNNING = (
     "submit change_turn pause resume cancel retry drain_site undrain_site pause_site resume_site cancel_site"
     " drain_node undrain_node change_slots pause_workflow resume_workflow cancel_workflow check_target"
-    " check_workflow start_sweep stop_sweep"
+    " check_workflow start_sweep stop_sweep measure_space"
 )
 ADMINISTERING = (
     "prune define_workflow import_workflow change_workflow delete_workflow change_site set_limit lift_limit"
@@ -115,7 +115,7 @@ async def let_in(
         asker = await _narrowed(context, request, asker, needed)
     if asker.reach is None:
         decide(asker, action, needed)
-    request.state.asker = asker
+    request.state.asker, request.state.needed = asker, needed
 
 
 async def slow_down(request: Request) -> None:
@@ -143,7 +143,7 @@ async def _by_header(context: Context, header: str) -> Asker:
 
 async def _by_key(context: Context, key: str) -> Asker:
     now = context.clock()
-    found = await context.database.read(lambda conn: keys.open_with_key(conn, key, now))
+    found = await context.database.glance(lambda conn: keys.open_with_key(conn, key, now))
     if found is None:
         raise Unauthenticated("the hub does not know that API key, or it has expired or was revoked")
     asker, note = found
@@ -179,7 +179,7 @@ async def _by_cookie(context: Context, request: Request, cookie: str | None) -> 
 
 async def _session(context: Context, via: Via, secret: str) -> Asker | None:
     now = context.clock()
-    found = await context.database.read(lambda conn: sign_in.open_with_secret(conn, via, secret, now))
+    found = await context.database.glance(lambda conn: sign_in.open_with_secret(conn, via, secret, now))
     if found is None:
         return None
     asker, note = found

@@ -2,14 +2,17 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
+import sqlalchemy as sa
 from fastapi import Request, Response
 from sqlalchemy.engine import Connection
 
-from towpath.domain.errors import Mistake
-from towpath.engine import people, registry, spaces, workflows
+from towpath.domain.errors import Mistake, NotFound, did_you_mean
+from towpath.engine import groups, node_wishes, people, registry, spaces, turns, webhooks, workflows
 from towpath.engine.turn_taking import one_at_a_time
 from towpath.store.database import Tx
+from towpath.store.tables import buckets, targets
 
 Given = Mapping[str, str]
 """The parameters of the URL."""
@@ -19,13 +22,42 @@ class ChangedSince(Mistake):
     """The thing is no more as the caller has read it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of thing that has a tag: which parameters of the URL name one, and what of it the tag stands for.
+
+    That is what people change, and not what changes by itself from one moment to the next. `see` raises `NotFound`.
+    """
+
+    kind: str
+    named: tuple[str, ...]
+    see: Callable[[Connection, Given], object]
+
+    def name(self, given: Given) -> str:
+        """What one of them is called among all."""
+        return "/".join((self.kind, *(str(given[name]) for name in self.named)))
+
+
 def _workflow(conn: Connection, given: Given) -> object:
     found = workflows.get_version(conn, given["name"])
     return found.version, found.created_at
 
 
+def _bucket(conn: Connection, given: Given) -> object:
+    row = conn.execute(sa.select(buckets).where(buckets.c.name == given["name"])).first()
+    if row is None:
+        raise NotFound(f"no bucket '{given['name']}'{did_you_mean(given['name'], conn.scalars(_BUCKETS))}")
+    # The secret as it is kept, encrypted anew whenever it is set: the tag is a hash, and tells nothing of it.
+    held = sorted(conn.scalars(sa.select(targets.c.name).where(targets.c.bucket == row.name)))
+    return row.url, row.secret, row.created_at, held
+
+
+_BUCKETS = sa.select(buckets.c.name)
+
+
 def _target(conn: Connection, given: Given) -> object:
-    return registry.get_target(conn, given["name"])
+    found = registry.get_target(conn, given["name"])
+    return found, conn.execute(sa.select(targets.c.grace).where(targets.c.name == found.name)).scalar()
 
 
 def _space(conn: Connection, given: Given) -> object:
@@ -37,30 +69,88 @@ def _user(conn: Connection, given: Given) -> object:
     return found.name, found.role, found.disabled, found.has_password, found.created_at
 
 
+def _group(conn: Connection, given: Given) -> object:
+    found = groups.find_group(conn, given["group"])
+    return found.members, sorted(found.spaces.items()), found.created_at
+
+
+def _limit(conn: Connection, given: Given) -> object:
+    found = turns.get_limit(conn, given["owner"])
+    return found.max_tasks, found.set_by, found.set_at
+
+
+def _webhook(conn: Connection, given: Given) -> object:
+    return webhooks.get_webhook(conn, int(given["webhook_id"]))
+
+
+def _job(conn: Connection, given: Given) -> object:
+    found = turns.get_turn(conn, int(given["job_id"]))
+    return found.priority, found.max_tasks
+
+
 def _site(conn: Connection, given: Given) -> object:
     # Not its nodes, which change from one heartbeat to the next.
     found = registry.get_site(conn, given["name"])
     return found.name, sorted(found.roots.items()), found.default_target, found.unguarded
 
 
-SHOWING: Mapping[str, Callable[[Connection, Given], object]] = {
-    "show_workflow": _workflow,
-    "show_target": _target,
-    "show_space": _space,
-    "show_user": _user,
-    "show_site": _site,
+def _node(conn: Connection, given: Given) -> object:
+    found = node_wishes.get_node(conn, given["site"], given["name"])
+    slots = sorted((queue, sorted(functions.items())) for queue, functions in found.queues.items())
+    return slots, found.drain_at, found.drain_by, found.drain_why
+
+
+WORKFLOW = Kind("workflow", ("name",), _workflow)
+BUCKET = Kind("bucket", ("name",), _bucket)
+TARGET = Kind("target", ("name",), _target)
+SPACE = Kind("space", ("name", "site"), _space)
+USER = Kind("user", ("name",), _user)
+GROUP = Kind("group", ("group",), _group)
+LIMIT = Kind("limit", ("owner",), _limit)
+WEBHOOK = Kind("webhook", ("webhook_id",), _webhook)
+JOB = Kind("job", ("job_id",), _job)
+SITE = Kind("site", ("name",), _site)
+NODE = Kind("node", ("site", "name"), _node)
+
+SHOWING: Mapping[str, Kind] = {
+    "show_workflow": WORKFLOW,
+    "show_bucket": BUCKET,
+    "show_target": TARGET,
+    "show_space": SPACE,
+    "show_user": USER,
+    "show_group": GROUP,
+    "show_limit": LIMIT,
+    "show_webhook": WEBHOOK,
+    "show_job": JOB,
+    "show_site": SITE,
+    "show_node": NODE,
 }
 """Operations that answer with a tag: what of the thing it stands for."""
 
-CHANGING: Mapping[str, Callable[[Connection, Given], object]] = {
-    "change_workflow": _workflow,
-    "delete_workflow": _workflow,
-    "delete_target": _target,
-    "change_space": _space,
-    "remove_space": _space,
-    "change_user": _user,
-    "remove_user": _user,
-    "change_site": _site,
+CHANGING: Mapping[str, Kind] = {
+    "change_workflow": WORKFLOW,
+    "delete_workflow": WORKFLOW,
+    "set_credentials": BUCKET,
+    "remove_bucket": BUCKET,
+    "delete_target": TARGET,
+    "set_grace": TARGET,
+    "change_space": SPACE,
+    "remove_space": SPACE,
+    "change_user": USER,
+    "remove_user": USER,
+    "remove_group": GROUP,
+    "add_member": GROUP,
+    "remove_member": GROUP,
+    "grant_space": GROUP,
+    "withdraw_space": GROUP,
+    "set_limit": LIMIT,
+    "lift_limit": LIMIT,
+    "change_webhook": WEBHOOK,
+    "remove_webhook": WEBHOOK,
+    "change_turn": JOB,
+    "change_site": SITE,
+    "change_slots": NODE,
+    "remove_node": NODE,
 }
 """Operations that take `If-Match`."""
 
@@ -72,18 +162,24 @@ def tag_of(seen: object) -> str:
 
 def tag(request: Request, conn: Connection) -> str | None:
     """The tag of what a request asks to be shown; None where it has none."""
-    seen = SHOWING.get(request.scope["route"].name)
-    return None if seen is None else tag_of(seen(conn, request.path_params))
+    kind = SHOWING.get(request.scope["route"].name)
+    return None if kind is None else tag_of(kind.see(conn, request.path_params))
 
 
 def check(request: Request, tx: Tx) -> None:
     """Raises `ChangedSince` for a change that is meant of the thing as it is no more; called before the change."""
-    seen = CHANGING.get(request.scope["route"].name)
-    if seen is None:
+    kind = CHANGING.get(request.scope["route"].name)
+    if kind is None:
         return
-    one_at_a_time(tx, request.url.path)
-    meant = [part.strip() for part in request.headers.get("if-match", "*").split(",")]
-    now = tag_of(seen(tx.conn, request.path_params))
+    one_at_a_time(tx, kind.name(request.path_params))
+    given = request.headers.get("if-match")
+    if given is None:
+        return
+    meant = [part.strip() for part in given.split(",")]
+    try:
+        now = tag_of(kind.see(tx.conn, request.path_params))
+    except NotFound as error:
+        raise ChangedSince(f"If-Match: expected a thing that is there, found none: {error}") from None
     if now not in meant and "*" not in meant:
         raise ChangedSince(f"If-Match: expected {now}, as the thing is now, found {', '.join(meant)[:200]}")
 

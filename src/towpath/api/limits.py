@@ -62,6 +62,12 @@ async def list_limits(hub: Hub) -> Limits:
     return await _limits(hub)
 
 
+@router.get("/{owner}/", summary="Show a user's limit")
+async def show_limit(owner: str, hub: Hub) -> Limit:
+    """How many tasks of the user may run at once, and how many do."""
+    return Limit.of(await hub.database.read(lambda conn: turns.get_limit(conn, owner)))
+
+
 @router.put("/{owner}/", summary="Limit a user")
 async def set_limit(owner: str, body: LimitAsked, hub: Hub, caller: Caller) -> Limits:
     """All jobs of the user together run no more tasks than that; what runs beyond it now ends in its own time."""

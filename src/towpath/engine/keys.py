@@ -122,19 +122,24 @@ def _scopes(text: str | None) -> frozenset[Right] | None:
     return None if text is None else frozenset(Right(name) for name in text.split())
 
 
+_OPENED = (
+    sa.select(
+        users.c.name,
+        users.c.role,
+        *(api_keys.c.id, api_keys.c.scopes, api_keys.c.expires_at, api_keys.c.used_at),
+    )
+    .join(users, users.c.name == api_keys.c.name)
+    .where(
+        api_keys.c.digest == sa.bindparam("of_digest"),
+        api_keys.c.revoked_at.is_(None),
+        users.c.disabled.is_(sa.false()),
+    )
+)
+
+
 def open_with_key(conn: Connection, key: str, now: int) -> tuple[Asker, bool] | None:
     """Who a key stands for, and whether it is time to note that it was used; None where it opens nothing."""
-    columns = (api_keys.c.id, api_keys.c.scopes, api_keys.c.expires_at, api_keys.c.used_at)
-    query = (
-        sa.select(users.c.name, users.c.role, *columns)
-        .join(users, users.c.name == api_keys.c.name)
-        .where(
-            api_keys.c.digest == digest(key),
-            api_keys.c.revoked_at.is_(None),
-            users.c.disabled.is_(sa.false()),
-        )
-    )
-    row = conn.execute(query).first()
+    row = conn.execute(_OPENED, {"of_digest": digest(key)}).first()
     if row is None or (row.expires_at is not None and row.expires_at <= now):
         return None
     role = Role(row.role)

@@ -49,6 +49,23 @@ def _open_job(ledger: Ledger, job_id: int) -> Job:
     return job
 
 
+@dataclass(frozen=True, slots=True)
+class TurnView:
+    """What was said of a job's turn."""
+
+    priority: int
+    max_tasks: int | None
+
+
+def get_turn(conn: Connection, job_id: int) -> TurnView:
+    """What was said of a job's turn; raises `NotFound`."""
+    query = sa.select(jobs.c.priority, jobs.c.max_tasks).where(jobs.c.id == job_id, sa.not_(jobs.c.pruned))
+    row = conn.execute(query).first()
+    if row is None:
+        raise NotFound(f"no job {job_id}")
+    return TurnView(*row)
+
+
 # Owners -------------------------------------------------------------------------------------------------------
 
 
@@ -63,10 +80,21 @@ class LimitView:
     set_at: int
 
 
+_LIMITS = sa.select(limits.c.owner, limits.c.max_tasks, RUNNING, limits.c.set_by, limits.c.set_at)
+
+
 def list_limits(conn: Connection) -> list[LimitView]:
     """All limits, by owner."""
-    columns = (limits.c.owner, limits.c.max_tasks, RUNNING, limits.c.set_by, limits.c.set_at)
-    return [LimitView(*row) for row in conn.execute(sa.select(*columns).order_by(limits.c.owner))]
+    return [LimitView(*row) for row in conn.execute(_LIMITS.order_by(limits.c.owner))]
+
+
+def get_limit(conn: Connection, owner: str) -> LimitView:
+    """The limit of an owner; raises `NotFound` where there is none."""
+    row = conn.execute(_LIMITS.where(limits.c.owner == owner)).first()
+    if row is None:
+        known = conn.scalars(sa.select(limits.c.owner))
+        raise NotFound(f"no limit of user '{owner}'{did_you_mean(owner, known)}")
+    return LimitView(*row)
 
 
 def set_limit(tx: Tx, owner: str, max_tasks: int, by: str) -> None:
