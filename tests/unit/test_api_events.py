@@ -1,5 +1,6 @@
 """Live events: each listener hears what happens once and in order, from the number on that they name."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -172,13 +173,39 @@ def test_what_cannot_be_meant_is_told(api: Api, query: str) -> None:
     assert api.http.get(f"/api/events/stream/{query}").status_code == HTTPStatus.BAD_REQUEST
 
 
+async def taken(listener: feed.Listener) -> bytes:
+    """What waits for a listener now."""
+    return await listener.take(asyncio.get_running_loop().time())
+
+
 def test_what_waits_for_a_slow_listener_is_bounded() -> None:
     slow = feed.Listener(EventFilter())
-    given = [slow.give(b"id: %d" % number) for number in range(feed.BACKLOG + 1)]
+    given = [slow.give(b"id: %d\n" % number, 1) for number in range(feed.BACKLOG + 1)]
     assert given == [True] * feed.BACKLOG + [False]
     slow.let_go()
     slow.let_go()
-    assert slow.waiting.qsize() == feed.BACKLOG + 1
+    assert slow.gone
+    assert asyncio.run(taken(slow)) == b""
+
+
+def test_who_has_heard_all_takes_whatever_one_reading_brings_in_one_piece() -> None:
+    listener = feed.Listener(EventFilter())
+    assert listener.give(b"many", 2 * feed.BACKLOG)
+    assert not listener.give(b"one more", 1)
+    assert asyncio.run(taken(listener)) == b"many"
+    assert listener.give(b"a", 1)
+    assert listener.give(b"b", feed.BACKLOG - 1)
+    assert asyncio.run(taken(listener)) == b"ab"
+    assert asyncio.run(taken(listener)) == b""
+
+
+def test_a_burst_of_more_events_than_may_wait_cuts_nobody_off(api: Api) -> None:
+    first = newest(api)
+    with listening(api) as heard:
+        happen(api, *["job.started"] * 600, job=1)
+        with api.database.writing() as tx:
+            telling.number(tx)
+        assert [number for number, _ in heard.kinds(600)] == list(range(first + 1, first + 601))
 
 
 def test_a_revoked_key_hears_no_more(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """Workflows, sites and targets over the API."""
 
+from typing import Any
+
 import pytest
 from tests.fixtures_api import NODE, ROOT, SITE, Api, api, laid
 
@@ -168,12 +170,20 @@ def test_the_table_of_errors_is_there_for_all_to_see(api: Api) -> None:
 
 def test_a_space_is_added_changed_and_removed(api: Api) -> None:
     api.http.post("/api/targets/", json={"name": "tape", "url": "file:///srv/tape"})
-    space = {"name": "films", "site": SITE, "path": f"{ROOT}/films", "default_target": None}
+    place = {"name": "films", "site": SITE, "path": f"{ROOT}/films", "default_target": None}
+    space: dict[str, Any] = {**place, "excluded": [], "usage_every": None}
     assert api.http.post("/api/spaces/", json=space).status_code == 201
     assert api.http.get("/api/spaces/").json() == {"count": 1, "results": [space]}
     where = f"/api/spaces/films/{SITE}/"
     changed = api.http.patch(where, json={"default_target": "tape"})
     assert changed.json() == space | {"default_target": "tape"} == api.http.get(where).json()
+    left_out = {"default_target": "tape", "excluded": ["*.tmp"]}
+    assert api.http.patch(where, json={"excluded": ["*.tmp", "*.tmp"]}).json() == space | left_out
+    assert api.http.patch(where, json={"usage_every": 7200}).json() == space | left_out | {
+        "usage_every": 7200
+    }
+    assert api.http.patch(where, json={"excluded": ["a/"]}).status_code == 400
+    assert api.http.patch(where, json={"usage_every": 5}).status_code == 422
     assert api.http.patch(where, json={"default_target": "tap"}).status_code == 404
     assert api.http.post("/api/spaces/", json=space).status_code == 409
     assert api.http.post("/api/spaces/", json=space | {"name": "f", "path": "films"}).status_code == 400

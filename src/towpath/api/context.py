@@ -13,13 +13,17 @@ from towpath.api.measures import Measures
 from towpath.api.rates import Rates
 from towpath.api.tokens import Tokens
 from towpath.config import HubSettings
-from towpath.domain.rights import Asker
+from towpath.domain.rights import Asker, Right
 from towpath.engine import audit
 from towpath.engine.audit import Deed
+from towpath.store import events
 from towpath.store.database import Database, Tx
 from towpath.store.standing import Standing
 
 T = TypeVar("T")
+
+CHANGES_RIGHTS = frozenset({Right.ADMINISTER, Right.OWN})
+"""What an operation needs that may change what somebody may do: people, groups, spaces, keys, sessions."""
 
 
 @dataclass(slots=True)
@@ -107,13 +111,15 @@ class Call:
         """Run a writer, as `Database.write` does; the first of a request is recorded, in its own transaction."""
         if self._recorded:
             return await self.database.write(work)
-        asker = asker_of(self.request)
+        asker, needed = asker_of(self.request), self.request.state.needed
         deed = await deed_of(self.request, asker.user, asker.via)
 
         def recorded(tx: Tx) -> T:
             held.check(self.request, tx)
             done = work(tx)
             audit.record(tx, deed)
+            if needed in CHANGES_RIGHTS:
+                events.doubt(tx)
             return done
 
         result = await self.database.write(recorded)

@@ -12,22 +12,26 @@ from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 from starlette.responses import Response, StreamingResponse
 
-from towpath.api.context import Call, Hub
+from towpath.api.context import Asking, Call, Hub, asker_of
 from towpath.api.door import let_in
-from towpath.api.feed import Listener
+from towpath.api.feed import Feed, Listener
 from towpath.api.forms import MOST_EXACT
 from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with, numbers_of
 from towpath.api.times import at
 from towpath.domain.errors import Mistake
 from towpath.domain.events import Event as Happened
-from towpath.domain.events import EventFilter, kinds_of
+from towpath.domain.events import EventFilter, kinds_of, place_of
+from towpath.domain.rights import Asker
 from towpath.store import events
 
 router = APIRouter(prefix="/api/events", tags=["events"])
 
 MOST_COUNTED: Final = 10_000
 BEAT: Final = 15.0
-"""Seconds after which a listener is sent a comment, and asked anew whether they may listen."""
+"""Seconds without an event after which a listener is sent a comment."""
+ASK_AGAIN: Final = 60.0
+"""Seconds after which a listener is asked anew whether they may listen, though nobody's rights have changed: keys and
+sessions have their end."""
 RETRY: Final = 2_000
 """Milliseconds after which a client that was cut off comes back."""
 EVENT_STREAM: Final = "text/event-stream"
@@ -62,7 +66,13 @@ class Event(BaseModel):
         )
 
 
+def places_of(asker: Asker) -> frozenset[str] | None:
+    """The spaces whose events somebody may see, as events bear them; None: they may see all, of jobs or not."""
+    return None if asker.reach is None else frozenset(place_of(*place) for place in asker.reach)
+
+
 def _wanted(
+    asking: Asking,
     kind: Annotated[
         list[str] | None, Query(description="`job.ended`, `job.*`; may be repeated, or have commas between.")
     ] = None,
@@ -71,7 +81,7 @@ def _wanted(
     workflow: str | None = None,
 ) -> EventFilter:
     patterns = [name.strip() for text in kind or () for name in text.split(",") if name.strip()]
-    return EventFilter(kinds_of(patterns), job, site, workflow)
+    return EventFilter(kinds_of(patterns), job, site, workflow, places_of(asking))
 
 
 Wanted = Annotated[EventFilter, Depends(_wanted)]
@@ -87,7 +97,8 @@ def _listing(wanted: EventFilter) -> Listing[Happened, Event]:
 
 @router.get("/", response_model=Page[Event], responses=AS_LINES, summary="List what has happened, in order")
 async def list_events(request: Request, hub: Hub, paging: Asked, wanted: Wanted) -> Page[Event] | Response:
-    """The events that are kept, the oldest first; `cursor=N` gives those behind number N.
+    """The events that are kept, the oldest first; `cursor=N` gives those behind number N. Who may see some spaces only
+    is told of the jobs that work in these.
 
     Of more than 10,000 events `count` says 10,000.
     """
@@ -114,7 +125,8 @@ async def stream_events(
 ) -> StreamingResponse:
     """Server-sent events: each has its number as `id`, its kind as `event`, and what the list shows as `data`.
 
-    Without a number it begins now. Whoever is too slow is cut off, and goes on where they were by `Last-Event-ID`.
+    Who may see some spaces only hears of the jobs that work in these. Without a number it begins now. Whoever is too
+    slow is cut off, and goes on where they were by `Last-Event-ID`; so is who may see more or less than before.
     An event `gap` says that some of what was asked for is not kept any more.
     """
     behind = _number(last_event_id if last_event_id is not None else after)
@@ -137,39 +149,57 @@ async def _told(
     request: Request, hub: Call, listener: Listener, behind: int | None, joined: int
 ) -> AsyncIterator[bytes]:
     """All that a listener is sent: what was missed, then what happens, with a comment where nothing does."""
-    feed = hub.context.feed
+    feed, door = hub.context.feed, _Door(request, hub.context.feed, listener)
     try:
         yield b"retry: %d\n\n" % RETRY
+        await door.pass_again()
         if behind is not None:
             if gap := await hub.database.read(partial(_gap, behind=behind, joined=joined)):
                 yield gap
-            async for missed in feed.kept(listener.wanted, behind, joined):
-                yield frame(missed)
-        looked = asyncio.get_running_loop().time()
+            async for missed in feed.kept(listener, behind, joined):
+                await door.look()
+                yield b"".join(map(frame, missed))
         while not listener.gone:
-            told = await _next(listener, looked + BEAT)
-            if told is not None:
-                yield told
-            if asyncio.get_running_loop().time() >= looked + BEAT:
-                await _ask_again(request)
-                looked = asyncio.get_running_loop().time()
-                yield b": still here\n\n"
-    except Mistake:
-        # They may not listen any more; the answer has begun, so that its end is all that can be told.
+            told = await listener.take(asyncio.get_running_loop().time() + BEAT)
+            await door.look()
+            if not listener.gone:
+                yield told or b": still here\n\n"
+    except (Mistake, _OtherView):
+        # They may not listen any more, or may see other things now; the answer has begun, so that its end is all that
+        # can be told. Whoever still may comes back, and is told the rest of what they may see.
         return
     finally:
         feed.leave(listener)
 
 
-async def _next(listener: Listener, until: float) -> bytes | None:
-    """What waits for a listener; None at that time of the loop, or once they are let go."""
-    if not listener.waiting.empty():
-        return listener.waiting.get_nowait()
-    try:
-        async with asyncio.timeout_at(until):
-            return await listener.waiting.get()
-    except TimeoutError:
-        return None
+class _OtherView(Exception):
+    """A listener may listen, and see other things than those that they were let in for."""
+
+
+class _Door:
+    """Has a listener asked anew whether they may listen, once anybody's rights have changed, and now and then."""
+
+    def __init__(self, request: Request, feed: Feed, listener: Listener) -> None:
+        self._request, self._feed, self._listener = request, feed, listener
+        self._asked_at = 0.0
+
+    async def look(self) -> None:
+        """Ask where it is time to. What is sent next was read no later than `feed.rights`."""
+        loop = asyncio.get_running_loop()
+        while self._listener.rights < self._feed.rights or loop.time() >= self._asked_at + ASK_AGAIN:
+            await self.pass_again()
+
+    async def pass_again(self) -> None:
+        """Raises what the door raises for somebody who may not do that any more, and `_OtherView`."""
+        rights = self._feed.rights
+        header = self._request.headers.get("authorization")
+        none: HTTPAuthorizationCredentials | None = None
+        async with self._feed.asking:
+            await let_in(self._request, header, none, None)
+        if places_of(asker_of(self._request)) != self._listener.wanted.places:
+            raise _OtherView
+        self._listener.rights = rights
+        self._asked_at = asyncio.get_running_loop().time()
 
 
 def _gap(conn: Connection, behind: int, joined: int) -> bytes:
@@ -184,10 +214,3 @@ def frame(event: Happened) -> bytes:
     """An event as the stream has it."""
     data = Event.of(event).model_dump_json()
     return f"id: {event.number}\nevent: {event.kind}\ndata: {data}\n\n".encode()
-
-
-async def _ask_again(request: Request) -> None:
-    """Raises what the door raises for somebody who may not do that any more."""
-    header = request.headers.get("authorization")
-    none: HTTPAuthorizationCredentials | None = None
-    await let_in(request, header, none, None)

@@ -14,10 +14,11 @@ from sqlalchemy.engine import Connection
 from towpath.api.asking import ask
 from towpath.api.context import Asking, Hub
 from towpath.domain.errors import Mistake, NotFound
+from towpath.domain.exclusions import Exclusions
 from towpath.domain.paths import printable
 from towpath.domain.rights import Asker, check_reach
-from towpath.engine import registry, spaces
-from towpath.engine.inputs import Asked, place
+from towpath.engine import exclusions, registry, spaces
+from towpath.engine.inputs import Asked, absolute, place, roots_of
 from towpath.wire import Entry, Input, Question, Seen
 
 router = APIRouter(prefix="/api/sites", tags=["files"])
@@ -78,9 +79,12 @@ async def list_files(
     after: Annotated[str, Query(description="A page's `next`.")] = "",
     page_size: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 500,
 ) -> Files:
-    """How the path stands, and what lies in it where it is a directory, as a node finds it now."""
+    """How the path stands, and what lies in it where it is a directory, as a node finds it now.
+
+    What a space excludes is left out, so that a page may have fewer entries than `page_size`, and yet not be the last.
+    """
     exact = _bytes("path_b64", path_b64) if path_b64 else path.encode()
-    given, clean = await hub.database.read(lambda conn: _placed(conn, site, exact, asking))
+    given, clean, left_out = await hub.database.read(lambda conn: _placed(conn, site, exact, asking))
     question = Question(
         0, "files", "", limit=page_size, root=given.root, path=given.path, after_name=_bytes("after", after)
     )
@@ -89,12 +93,13 @@ async def list_files(
         raise NotFound(f"site {site}: nothing is at '{printable(clean)}'")
     targets = await hub.database.read(_targets)
     following = base64.b64encode(seen.entries[-1].name).decode() if seen.more and seen.entries else None
+    found = [(clean.rstrip(b"/") + b"/" + entry.name, entry) for entry in seen.entries]
     return Files(
         site=site,
         node=node,
         here=_shown(clean, seen.here, targets),
         next=following,
-        results=[_shown(clean.rstrip(b"/") + b"/" + entry.name, entry, targets) for entry in seen.entries],
+        results=[_shown(path, entry, targets) for path, entry in found if not left_out.match(path)],
     )
 
 
@@ -105,13 +110,19 @@ def _bytes(name: str, given: str) -> bytes:
         raise Mistake(f"{name}: expected base64, found something else ({error})") from None
 
 
-def _placed(conn: Connection, site: str, exact: bytes, asking: Asker) -> tuple[Input, bytes]:
-    """The path beneath a root of the site, and absolute; raises `Forbidden` where the caller may not look there."""
-    roots = spaces.roots_of(conn, site)
+def _placed(conn: Connection, site: str, exact: bytes, asking: Asker) -> tuple[Input, bytes, Exclusions]:
+    """The path beneath a root of the site, and absolute, and what is left out there.
+
+    Raises `Forbidden` where the caller may not look there, and `NotFound` for what is left out.
+    """
+    roots = roots_of(conn, site)
     (given,) = place([Asked(exact)], site, roots)
     if asking.reach is not None:
         check_reach(asking, "list_files", (site, spaces.space_of(conn, site, [given])))
-    return given, spaces.absolute(given, roots)
+    clean, left_out = absolute(given, roots), Exclusions(exclusions.of_site(conn, site))
+    if by := left_out.find(clean):
+        raise NotFound(f"site {site}: '{printable(clean)}' is left out: space {by.space} excludes it")
+    return given, clean, left_out
 
 
 def _targets(conn: Connection) -> Mapping[bytes, str]:

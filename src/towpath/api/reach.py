@@ -44,11 +44,11 @@ OF_JOB = "show_job list_steps list_wishes list_paths list_tasks download_report 
 THINGS: Mapping[str, Find] = {
     **dict.fromkeys(OF_JOB.split(), _of_job),
     "show_task": _of_task,
-    "show_space": _of_space,
+    **dict.fromkeys(("show_space", "show_usage", "measure_space"), _of_space),
 }
 """Operations on one thing, for which a right in its space is enough."""
 
-NARROWED = frozenset({"list_jobs", "list_spaces", "list_files", "submit"})
+NARROWED = frozenset({"list_jobs", "list_spaces", "list_files", "list_events", "stream_events", "submit"})
 """Operations that look themselves at where the caller may see or do anything."""
 
 COMMON = frozenset(["list_workflows", "show_workflow", "show_schema", "list_errors"])

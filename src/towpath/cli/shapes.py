@@ -212,15 +212,6 @@ class Bucket(msgspec.Struct, frozen=True):
     created_at: str
 
 
-class Space(msgspec.Struct, frozen=True):
-    """A directory of a site that bears a name."""
-
-    name: str
-    site: str
-    path: str
-    default_target: str | None
-
-
 class Workflow(msgspec.Struct, frozen=True):
     """A workflow."""
 

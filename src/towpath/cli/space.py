@@ -1,21 +1,49 @@
-"""`towpath space`: directories of sites that bear a name, and where their data goes by default."""
+"""`towpath space`: directories of sites that bear a name, where their data goes, and what lies in them."""
 
+import time
 from typing import Annotated
 
 import msgspec
 import typer
 
+from towpath.cli.errors import Exit
 from towpath.cli.hubs import open_hub, segment
-from towpath.cli.output import Column, Format, Json, Jsonl, Limit, Rows, print_document, print_list, rows_of
-from towpath.cli.shapes import Space
+from towpath.cli.output import (
+    Column,
+    Format,
+    Json,
+    Jsonl,
+    Limit,
+    Rows,
+    moment,
+    print_document,
+    print_list,
+    rows_of,
+    say,
+    size,
+)
+from towpath.cli.space_shapes import Space, SpaceUsage
 from towpath.domain.errors import Mistake
 
-app = typer.Typer(help="Add, list, change and remove spaces.", no_args_is_help=True)
+HOUR = 3600
+LOOK_EVERY = 0.5
+"""Seconds between two looks at a count that is under way."""
+
+app = typer.Typer(
+    help="Add, list, change and remove spaces, and see what lies in them.", no_args_is_help=True
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 Site = Annotated[str, typer.Option("--site", metavar="SITE")]
 Target = Annotated[
     str | None, typer.Option("--default-target", metavar="TARGET", help="Where its data goes by default.")
+]
+
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude", metavar="GLOB", help="Leave alone what matches, and all beneath it; may be repeated."
+    ),
 ]
 
 SPACES = Rows(
@@ -36,10 +64,12 @@ def add(
     path: Annotated[str, typer.Argument(metavar="PATH", help="Absolute, beneath a root of the site.")],
     site: Site,
     target: Target = None,
+    excluded: Exclude = None,
     as_json: Json = False,
 ) -> None:
     """Give a directory of a site a name."""
-    space = {"name": name, "site": site, "path": path, "default_target": target}
+    place = {"name": name, "site": site, "path": path, "default_target": target}
+    space = {**place, "excluded": excluded or []}
     with open_hub() as hub:
         _print(hub.post("/api/spaces/", space), as_json)
 
@@ -63,8 +93,81 @@ def set_space(
     """Change where the data of a space goes by default."""
     if (target is None) == (not no_target):
         raise Mistake("expected either --default-target TARGET or --no-default-target")
+    _change(name, site, {"default_target": target}, as_json)
+
+
+@app.command()
+def exclude(
+    name: Name,
+    site: Site,
+    globs: Annotated[
+        list[str] | None, typer.Argument(metavar="[GLOB]...", help="All of them; none: leave nothing alone.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Leave alone what matches in a space, and all beneath it: no walk, no job and nobody's eyes come there."""
+    _change(name, site, {"excluded": globs or []}, as_json)
+
+
+@app.command()
+def every(
+    name: Name,
+    site: Site,
+    hours: Annotated[int, typer.Argument(metavar="HOURS", min=0, help="0: only when somebody asks.")],
+    as_json: Json = False,
+) -> None:
+    """Have what lies in a space counted so often."""
+    _change(name, site, {"usage_every": hours * HOUR or None}, as_json)
+
+
+def _change(name: str, site: str, change: dict[str, object], as_json: bool) -> None:
     with open_hub() as hub:
-        _print(hub.patch(_place(name, site), {"default_target": target}), as_json)
+        _print(hub.patch(_place(name, site), change), as_json)
+
+
+@app.command()
+def usage(
+    name: Name,
+    site: Site,
+    count: Annotated[bool, typer.Option("--count", help="Count anew, and wait for it.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Show what lies in a space, as it was last counted.
+
+    Ends with 3 where something was unreadable, or the count that was asked for told nothing.
+    """
+    place = f"{_place(name, site)}usage/"
+    with open_hub() as hub:
+        document = hub.post(place, {}) if count else hub.get(place)
+        known = msgspec.json.decode(document, type=SpaceUsage)
+        if count and known.job is not None:
+            say(f"job {known.job} counts what lies in space {name} of site {site}")
+        while count and known.job is not None:
+            time.sleep(LOOK_EVERY)
+            document = hub.get(place)
+            known = msgspec.json.decode(document, type=SpaceUsage)
+    if as_json:
+        print_document(document)
+    else:
+        _print_usage(f"space {name} of site {site}", known)
+    told_nothing = count and known.failure
+    return Exit.FAILURE if told_nothing or (known.usage is not None and not known.complete) else Exit.OK
+
+
+def _print_usage(what: str, known: SpaceUsage) -> None:
+    if known.failure:
+        say(f"the last count told nothing: {known.failure}")
+    if known.usage is None:
+        print(f"{what}: not counted yet; count it with --count")
+        return
+    found = known.usage
+    print(f"{what}, counted from {moment(known.began_at)} to {moment(known.ended_at)} UTC")
+    print(f"files: {found.files} ({size(found.bytes)}), on disk {size(found.allocated)}")
+    print(f"  here: {found.hydrated_files} ({size(found.hydrated_bytes)})")
+    print(f"  at a target only: {found.dehydrated_files} ({size(found.dehydrated_bytes)})")
+    print(f"folders: {found.folders}, others: {found.others}")
+    if found.unreadable:
+        print(f"not complete: {found.unreadable} paths could not be looked at")
 
 
 @app.command()
@@ -85,3 +188,7 @@ def _print(document: bytes, as_json: bool) -> None:
     space = msgspec.json.decode(document, type=Space)
     print(f"space {space.name} of site {space.site}: {space.path}")
     print(f"default target: {space.default_target or 'what the site says'}")
+    if space.excluded:
+        print(f"left alone: {' '.join(space.excluded)}")
+    if space.usage_every:
+        print(f"counted every {space.usage_every // HOUR} h")

@@ -121,7 +121,7 @@ class Descent:
     """The walk of one start: `begin` or `resume`, then `pieces`, then `close`."""
 
     def __init__(self, index: int, start: Start, means: Means) -> None:
-        self._root, self._start = start.root, start.path
+        self._root, self._start, self._left_out = start.root, start.path, start.left_out
         self._means = means
         self._told = Telling(index, start.state, means.clock)
         self._levels: list[Level] = []
@@ -222,7 +222,7 @@ class Descent:
                 del looked.ahead[0]
                 entries = scout.answer(path)
                 if entries is not None:
-                    self._go_on_in(Level(-1, path).given(*entries))
+                    self._go_on_in(Level(-1, path, left_out=self._left_out).given(*entries))
                     return
         if level.fd >= 0 or self._reopened(level):
             self._enter(level, name, path, None)
@@ -251,7 +251,7 @@ class Descent:
         except OSError as error:
             self._unreadable(self._start, "opening the directory", error)
             return
-        self._push(Level(fd, self._start, after))
+        self._push(Level(fd, self._start, after, self._left_out))
 
     def _enter(self, parent: Level, name: bytes, path: bytes, after: bytes | None) -> None:
         try:
@@ -259,7 +259,7 @@ class Descent:
         except OSError as error:
             self._unreadable(path, "opening the directory", error)
             return
-        self._push(Level(fd, path, after))
+        self._push(Level(fd, path, after, self._left_out))
 
     def _push(self, level: Level) -> None:
         try:

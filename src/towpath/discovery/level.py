@@ -4,8 +4,8 @@ import os
 import stat as modes
 import sys
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
+from itertools import compress, islice
 from typing import Final, Self
 
 from towpath.discovery.protocol import Unreadable
@@ -22,6 +22,7 @@ LOOK: Final = 256
 OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 """How a directory is opened."""
 PRIVATE: Final = b".towpath"
+LeftOut = Callable[[bytes], bool]
 _ENCODING: Final = sys.getfilesystemencoding()
 _ERRORS: Final = sys.getfilesystemencodeerrors()
 
@@ -67,12 +68,16 @@ class Looked:
 
 
 class Level:
-    """One directory. `fd` is -1 while it is closed; `after` is the name behind which the walk begins here."""
+    """One directory. `fd` is -1 while it is closed; `after` is the name behind which the walk begins here.
+
+    Entries whose paths `left_out` names are not looked at.
+    """
 
     __slots__ = (
         "_after",
         "_at",
         "_blocks",
+        "_left_out",
         "_names",
         "_spill",
         "_too_long",
@@ -83,8 +88,10 @@ class Level:
         "prefix",
     )
 
-    def __init__(self, fd: int, path: bytes, after: bytes | None = None) -> None:
-        self.fd, self.path, self._after = fd, path, after
+    def __init__(
+        self, fd: int, path: bytes, after: bytes | None = None, left_out: LeftOut | None = None
+    ) -> None:
+        self.fd, self.path, self._after, self._left_out = fd, path, after, left_out
         self.prefix = path + b"/" if path else b""
         self.held = 0
         """Names in memory."""
@@ -118,6 +125,10 @@ class Level:
 
     def given(self, names: list[bytes], kinds: bytes, sizes: list[int]) -> Self:
         """It, with all its entries as somebody else has looked at them."""
+        if self._left_out is not None:
+            kept = [not self._left_out(self.prefix + name) for name in names]
+            names, kinds = list(compress(names, kept)), bytes(compress(kinds, kept))
+            sizes = list(compress(sizes, kept))
         self.held = len(names)
         self.looked = Looked(self.prefix, names, kinds, sizes)
         return self
@@ -182,7 +193,8 @@ class Level:
         return looked
 
     def _sifted(self, names: list[bytes]) -> list[bytes]:
-        """Sorted names without those that are Towpath's own, make too long a path, or lie before the cursor."""
+        """Sorted names without those that are Towpath's own, make too long a path, lie before the cursor, or are left
+        out."""
         room = LONGEST_PATH - len(self.prefix)
         if room < LONGEST_NAME:
             self._too_long += [name for name in names if len(name) > room]
@@ -190,7 +202,11 @@ class Level:
         first = bisect_left(names, PRIVATE)
         if first < len(names) and names[first].startswith(PRIVATE):
             names = [name for name in names if not is_private(self.prefix + name)]
-        return names if self._after is None else names[bisect_right(names, self._after) :]
+        if self._after is not None:
+            names = names[bisect_right(names, self._after) :]
+        if self._left_out is not None:
+            names = [name for name in names if not self._left_out(self.prefix + name)]
+        return names
 
 
 def _encoded(names: list[str]) -> list[bytes]:

@@ -1,6 +1,6 @@
 """What a discovery is: a resumable walk that yields what it finds in a fixed order."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -12,11 +12,16 @@ from towpath.wire import Orphan
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a walk begins: a path beneath a root (b"" = the root itself), and the state the caller gave it."""
+    """Where a walk begins: a path beneath a root (b"" = the root itself), and the state the caller gave it.
+
+    `left_out` says of a path beneath the same root whether it is to be left alone, with all that lies beneath it;
+    None: nothing is. A discovery need not ask: what it tells of such paths is dropped. It saves the walk.
+    """
 
     root: Root
     path: bytes
     state: str = ""
+    left_out: Callable[[bytes], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,11 @@ TASKS_TOLD: Final = 100
 ALL: Final = "*"
 
 
+def place_of(site: str, space: str) -> str:
+    """A space at a site, as events bear it: names have no slash. "" where there is no space."""
+    return f"{site}/{space}" if space else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that has happened; `at` in microseconds since 1970, UTC."""
@@ -60,6 +65,8 @@ class Event:
     workflow: str = ""
     """That of its job."""
     details: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    place: str = ""
+    """The space that its job works in, as `place_of` writes it; "" where that is none, or there is no job."""
 
     @property
     def line(self) -> str:
@@ -75,6 +82,8 @@ class EventFilter:
     job: int | None = None
     site: str | None = None
     workflow: str | None = None
+    places: frozenset[str] | None = None
+    """Only those of jobs that work in these spaces, as `place_of` writes them; None = all, of jobs or not."""
 
     def matches(self, event: Event) -> bool:
         """Whether this one is wanted."""
@@ -83,6 +92,7 @@ class EventFilter:
             and (self.job is None or event.job == self.job)
             and (self.site is None or event.site == self.site)
             and (self.workflow is None or event.workflow == self.workflow)
+            and (self.places is None or event.place in self.places)
         )
 
 

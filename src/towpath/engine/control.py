@@ -24,7 +24,7 @@ from towpath.domain.states import (
     Wanted,
 )
 from towpath.domain.wishes import Wish, by_the_time_set
-from towpath.engine import finish, orphans, room, spaces, workflows
+from towpath.engine import exclusions, finish, orphans, room, spaces, workflows
 from towpath.engine.found import DISCOVERY_RULE, add_batches
 from towpath.engine.inputs import Asked, for_walk, place
 from towpath.store import job_events, tasks, walks
@@ -104,6 +104,8 @@ def submit(tx: Tx, order: Submission) -> Submitted:
 
 def _start(tx: Tx, order: Submission) -> int:
     plan, version, inputs = _prepare(tx, order)
+    excluded = exclusions.of_inputs(tx.conn, order.site, inputs)
+    exclusions.check_plan(plan, excluded)
     space = _space(tx, order, plan, inputs)
     job_id = insert_job(tx, NewJob(plan, version, order.owner, tuple(inputs), turn=order.turn, space=space))
     with Ledger(tx) as ledger:
@@ -112,7 +114,7 @@ def _start(tx: Tx, order: Submission) -> int:
         if plan.discovery is None:
             _take_as_given(ledger, job_id, plan, inputs, order.paths_per_task)
         else:
-            walk = WalkRow(0, for_walk(inputs), plan.discovery, plan.options, b"", 0)
+            walk = WalkRow(0, for_walk(inputs), plan.discovery, plan.options, b"", 0, excluded)
             add_walk(ledger, job_id, plan, walk, "discovery")
     return job_id
 
@@ -213,8 +215,7 @@ def insert_job(tx: Tx, new: NewJob) -> int:
     day = tx.now // DAY
     kind = JobKind(plan.workflow, plan.site, JobState.PENDING, False, plan.queue, new.owner, day, new.space)
     add_jobs(tx.conn, {kind: 1})
-    told = {"owner": new.owner, "queue": plan.queue} | ({"retry_of": new.retry_of} if new.retry_of else {})
-    job_events.submitted(tx, job_id, plan.workflow, plan.site, told)
+    job_events.submitted(tx, job_id, kind, {"retry_of": new.retry_of} if new.retry_of else {})
     return job_id
 
 

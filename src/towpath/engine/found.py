@@ -1,13 +1,16 @@
 """What a discovery found becomes chains of tasks, once it was checked: beneath the inputs, and counted right."""
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 
+from towpath.domain.exclusions import Exclusions
 from towpath.domain.paths import Kind, depth, is_beneath, is_clean, printable
 from towpath.domain.plan import Branch
 from towpath.domain.states import Phase
 from towpath.engine import orphans, room
 from towpath.engine.chains import NewChain, create
+from towpath.engine.inputs import roots_of
 from towpath.store import batches, tasks
 from towpath.store.jobs import Job
 from towpath.store.ledger import Ledger
@@ -32,6 +35,8 @@ def accept_found(ledger: Ledger, task: Task, walk: WalkRow, event: Found) -> lis
     if len(event.cursor_to) > room.CURSOR:
         raise Unacceptable(f"expected a cursor of at most {room.CURSOR} bytes, found {len(event.cursor_to)}")
     found = [(group, _checked(job, walk.inputs, group)) for group in event.groups]
+    if walk.excluded:
+        _check_left_out(ledger, job, walk, [batch for _, batch in found])
     for problem in event.problems:
         _check_place(walk.inputs, problem.root, [problem.path])
     add_batches(ledger, job, found)
@@ -107,6 +112,19 @@ def _check_place(inputs: Sequence[Input], root: str, paths: Sequence[bytes]) -> 
     for path in paths:
         if not is_clean(path) or not (everything or any(is_beneath(path, start) for start in starts)):
             raise Unacceptable(f"expected paths beneath the job's inputs, found {printable(path[:200])}")
+
+
+def _check_left_out(ledger: Ledger, job: Job, walk: WalkRow, found: Sequence[Batch]) -> None:
+    """Nothing is taken up that a space leaves out, whatever a node tells of."""
+    exclusions, roots = Exclusions(walk.excluded), roots_of(ledger.tx.conn, job.site)
+    for batch in found:
+        directory = os.fsencode(roots[batch.root]).rstrip(b"/") + b"/"
+        left_out = next((path for path in batch.paths if exclusions.match(directory + path)), None)
+        if left_out is not None:
+            raise Unacceptable(
+                f"expected no paths that a space leaves out, found {printable(left_out[:200])}; is the node of this"
+                " release?"
+            )
 
 
 def _problems(ledger: Ledger, task: Task, walk: WalkRow, problems: Sequence[Problem]) -> list[NoteRow]:

@@ -4,9 +4,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from towpath.domain.errors import Mistake
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from towpath.domain.errors import Mistake, NotFound, did_you_mean
 from towpath.domain.paths import is_beneath, is_clean, printable
 from towpath.engine import room
+from towpath.store.tables import sites
 from towpath.wire import Input
 
 
@@ -62,3 +66,19 @@ def for_walk(inputs: Sequence[Input]) -> tuple[Input, ...]:
             " name a directory above them, or run the workflow without a discovery"
         )
     return tuple(kept)
+
+
+def roots_of(conn: Connection, site: str) -> Mapping[str, str]:
+    """The roots of a site, each with its directory; raises `NotFound` for a site that is none."""
+    roots: Mapping[str, str] | None = conn.execute(
+        sa.select(sites.c.roots).where(sites.c.name == site)
+    ).scalar()
+    if roots is None:
+        raise NotFound(f"no site '{site}'{did_you_mean(site, conn.scalars(sa.select(sites.c.name)))}")
+    return roots
+
+
+def absolute(given: Input, roots: Mapping[str, str]) -> bytes:
+    """An input as an absolute path of its site."""
+    root = os.fsencode(roots[given.root]).rstrip(b"/")
+    return root + b"/" + given.path if given.path else root

@@ -1,6 +1,7 @@
 """A retry is a new job, linked to the old one: each path starts again at the step where it failed."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -12,6 +13,7 @@ from towpath.domain.fairness import Turn
 from towpath.domain.paths import Code
 from towpath.domain.plan import plan_from_document
 from towpath.domain.states import JOB_OVER, JobState, TaskEvent, TaskState, Wanted, depth_of
+from towpath.domain.usage import USAGE
 from towpath.engine import finish, orphans
 from towpath.engine.chains import NewChain, create
 from towpath.engine.control import NewJob, add_walk, insert_job
@@ -59,6 +61,10 @@ def retry(tx: Tx, job_id: int, which: Retry, by: str, confined: bool = False) ->
     but = _taken_before(tx, row, which)
     plan = plan_from_document(row.plan)
     orphans.refuse_retry(tx.conn, plan)
+    if plan.discovery == USAGE:
+        raise Conflict(
+            f"{plan.workflow} counts what lies in a space, and is not retried: have it counted again"
+        )
     if confined:
         check_confined(plan, Turn(row.priority))
     inputs = tuple(unpack(_inputs(tx, job_id), list[Input]))
@@ -147,14 +153,14 @@ def _walks_again(tx: Tx, job_id: int, which: Retry, but: Retry | None) -> Iterat
         walk = walks.load(tx.conn, task.id)
         if which is Retry.ALL:
             if task.function != HUB:
-                yield WalkRow(0, walk.inputs, walk.discovery, walk.options, b"", 0)
+                yield replace(walk, task_id=0, cursor=b"", problems=0)
             continue
         failed, broke_off = _problems(tx, task.id), task.state is TaskState.FAILURE
         if failed and not but:
-            yield WalkRow(0, tuple(failed), walk.discovery, walk.options, b"", 0)
+            yield replace(walk, task_id=0, inputs=tuple(failed), cursor=b"", problems=0)
         not_run = which is Retry.UNFINISHED and task.state is TaskState.CANCELLED
         if not_run or (broke_off and not but):
-            yield WalkRow(0, walk.inputs, walk.discovery, walk.options, walk.cursor, 0)
+            yield replace(walk, task_id=0, problems=0)
 
 
 def _problems(tx: Tx, task_id: int) -> list[Input]:

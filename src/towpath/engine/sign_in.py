@@ -14,6 +14,7 @@ from towpath.domain.errors import Mistake
 from towpath.domain.rights import Asker, Role, Via, check_password, rights_of
 from towpath.engine import people
 from towpath.engine.keys import NOTED_EVERY, digest
+from towpath.store import events
 from towpath.store.database import Tx
 from towpath.store.tables import links, sessions, users
 
@@ -193,6 +194,7 @@ def set_password(tx: Tx, user: str, hashed: str, keep: int | None) -> None:
         others &= sessions.c.id != keep
     tx.conn.execute(sa.delete(sessions).where(others))
     tx.conn.execute(sa.delete(links).where(links.c.user == user))
+    events.doubt(tx)
 
 
 def checked(user: str, password: str) -> str:

@@ -1,21 +1,23 @@
 """Spaces: directories of sites that bear a name, and the target that is used where a workflow names none."""
 
+import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from towpath.domain.errors import Conflict, Mistake, NotFound, did_you_mean
+from towpath.domain.exclusions import Excluded, Exclusions, check_globs
 from towpath.domain.paths import is_beneath
 from towpath.domain.rights import Place
 from towpath.domain.values import name_fault
 from towpath.engine import workflows
 from towpath.engine.buckets import find_target
-from towpath.engine.inputs import Asked, place
+from towpath.engine.inputs import Asked, absolute, place, roots_of
 from towpath.store.database import Tx
-from towpath.store.tables import grants, sites, spaces
+from towpath.store.tables import grants, sites, space_usage, spaces
 from towpath.wire import Input
 
 
@@ -27,6 +29,15 @@ class Space:
     site: str
     path: str
     default_target: str | None = None
+    excluded: tuple[str, ...] = ()
+    """Globs of what is left alone in it: see `domain.exclusions`."""
+    usage_every: int | None = None
+    """After how many seconds what lies in it is counted again; None: only when somebody asks."""
+
+    @property
+    def leaves_out(self) -> Excluded:
+        """What it leaves out."""
+        return Excluded(self.name, os.fsencode(self.path), self.excluded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +65,16 @@ def add_space(tx: Tx, space: Space) -> None:
                 f"space '{space.name}': '{path}' of site {space.site} is space '{other.name}' already"
             )
     row = {"name": space.name, "site": space.site, "path": path, "default_target": space.default_target}
-    tx.conn.execute(sa.insert(spaces).values(row | {"created_at": tx.now}))
-
-
-def roots_of(conn: Connection, site: str) -> Mapping[str, str]:
-    """The roots of a site, each with its directory; raises `NotFound` for a site that is none."""
-    roots: Mapping[str, str] | None = conn.execute(
-        sa.select(sites.c.roots).where(sites.c.name == site)
-    ).scalar()
-    if roots is None:
-        raise NotFound(f"no site '{site}'{did_you_mean(site, conn.scalars(sa.select(sites.c.name)))}")
-    return roots
+    more = {"excluded": json.dumps(check_globs(space.excluded)), "usage_every": space.usage_every}
+    tx.conn.execute(sa.insert(spaces).values({**row, **more, "created_at": tx.now}))
 
 
 def list_spaces(conn: Connection) -> list[Space]:
     """All spaces, by name and site."""
     s = spaces.c
-    query = sa.select(s.name, s.site, s.path, s.default_target).order_by(s.name, s.site)
-    return [Space(*row) for row in conn.execute(query)]
+    query = sa.select(s.name, s.site, s.path, s.default_target, s.excluded, s.usage_every)
+    rows = conn.execute(query.order_by(s.name, s.site))
+    return [Space(*row[:4], tuple(json.loads(row.excluded)), row.usage_every) for row in rows]
 
 
 def get_space(conn: Connection, name: str, site: str) -> Space:
@@ -84,18 +87,24 @@ def get_space(conn: Connection, name: str, site: str) -> Space:
     return found
 
 
-def set_default_target(tx: Tx, name: str, site: str, target: str | None) -> None:
-    """Give a space the target that is used where none is named; None leaves it to what the site says."""
-    get_space(tx.conn, name, site)
-    if target is not None:
-        find_target(tx.conn, target)
-    where = (spaces.c.name == name, spaces.c.site == site)
-    tx.conn.execute(sa.update(spaces).where(*where).values(default_target=target))
+def change_space(tx: Tx, space: Space) -> None:
+    """Let a space be like this, but for its path, which is its own for good; raises `NotFound`."""
+    get_space(tx.conn, space.name, space.site)
+    if space.default_target is not None:
+        find_target(tx.conn, space.default_target)
+    where = (spaces.c.name == space.name, spaces.c.site == space.site)
+    values = {
+        "default_target": space.default_target,
+        "excluded": json.dumps(check_globs(space.excluded)),
+        "usage_every": space.usage_every,
+    }
+    tx.conn.execute(sa.update(spaces).where(*where).values(values))
 
 
 def remove_space(tx: Tx, name: str, site: str) -> None:
     """Forget the name; the directory and what lies in it stay."""
     get_space(tx.conn, name, site)
+    tx.conn.execute(sa.delete(space_usage).where(space_usage.c.space == name, space_usage.c.site == site))
     tx.conn.execute(sa.delete(spaces).where(spaces.c.name == name, spaces.c.site == site))
     if tx.conn.execute(sa.select(spaces.c.site).where(spaces.c.name == name)).first() is None:
         # Whoever gives the name anew may mean another place.
@@ -103,12 +112,15 @@ def remove_space(tx: Tx, name: str, site: str) -> None:
 
 
 def space_of(conn: Connection, site: str, inputs: Sequence[Input]) -> str:
-    """The deepest space of the site in which all of these lie; "" where there is none."""
+    """The deepest space of the site in which all of these lie; "" where there is none, or where one is left out."""
     here = [space for space in list_spaces(conn) if space.site == site]
     if not here:
         return ""
     roots = conn.execute(sa.select(sites.c.roots).where(sites.c.name == site)).scalar_one()
     paths = [absolute(given, roots) for given in inputs]
+    exclusions = Exclusions(space.leaves_out for space in here)
+    if any(exclusions.match(path) for path in paths):
+        return ""
     holding = [space for space in here if all(is_beneath(path, _beginning(space)) for path in paths)]
     return max(holding, key=lambda space: len(space.path)).name if holding else ""
 
@@ -117,10 +129,15 @@ def within(conn: Connection, names: Collection[str]) -> frozenset[Place]:
     """The spaces of these names at whichever sites, and those that lie in them."""
     known = list_spaces(conn)
     outer = [space for space in known if space.name in names]
+    exclusions = {
+        site: Exclusions(space.leaves_out for space in known if space.site == site)
+        for site in {space.site for space in outer}
+    }
     return frozenset(
         (space.site, space.name)
         for space in known
-        if any(
+        if not (space.site in exclusions and exclusions[space.site].match(os.fsencode(space.path)))
+        and any(
             space.site == holding.site and is_beneath(os.fsencode(space.path), _beginning(holding))
             for holding in outer
         )
@@ -149,12 +166,6 @@ def default_target(conn: Connection, site: str, inputs: Sequence[Input]) -> Defa
         return Default(next(iter(found)))
     each = ", ".join(f"{where}: {target or 'none'}" for target, where in found.items())
     return Default("", f"the paths lie in places with different default targets ({each})")
-
-
-def absolute(given: Input, roots: Mapping[str, str]) -> bytes:
-    """An input as an absolute path of its site."""
-    root = os.fsencode(roots[given.root]).rstrip(b"/")
-    return root + b"/" + given.path if given.path else root
 
 
 def _beginning(space: Space) -> bytes:

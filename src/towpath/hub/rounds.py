@@ -10,7 +10,7 @@ from typing import Self
 import structlog
 
 from towpath.domain.nodes import SILENT_AFTER
-from towpath.engine import audit, events, nodes, parking, pruning, sweeps, upkeep
+from towpath.engine import audit, events, nodes, parking, pruning, sweeps, upkeep, usage
 from towpath.hub.conductor import Candidate, Conductor
 from towpath.hub.leases import Leases
 from towpath.hub.link import Link
@@ -26,6 +26,8 @@ log = structlog.get_logger()
 REPAIR_EVERY = 60.0
 UNPARK_EVERY = 1.0
 SWEEPS_EVERY = 1.0
+SPACES_EVERY = 1.0
+SCHEDULE_EVERY = 30.0
 FORGET_EVERY = 3600.0
 AGAIN = 1.0
 """Seconds until a round that failed is tried again."""
@@ -67,7 +69,7 @@ class Rounds:
         self._telling = Telling(database, self._conductor, link)
         self._posting = Posting(database, self._conductor, postage)
         self._nudged = asyncio.Event()
-        self._watched_at = 0.0
+        self._watched_at = self._spaces_due_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -86,6 +88,7 @@ class Rounds:
             self._forget,
             self._prune,
             self._look_after_objects,
+            self._look_into_spaces,
             self._telling.number,
             self._telling.write_log,
             self._posting.deliver,
@@ -158,6 +161,15 @@ class Rounds:
             while await self._conductor.do(partial(sweeps.advance, sweep_id=sweep)):
                 pass
         await asyncio.sleep(min(SWEEPS_EVERY, self._heartbeat))
+
+    async def _look_into_spaces(self) -> None:
+        """Take over what was counted in spaces, and have it counted again where the time has come."""
+        await self._conductor.in_office()
+        now = self._monotonic()
+        if now >= self._spaces_due_at or await self._database.read(usage.is_counting):
+            await self._conductor.do(usage.look)
+            self._spaces_due_at = now + SCHEDULE_EVERY
+        await asyncio.sleep(min(SPACES_EVERY, self._heartbeat))
 
     async def _unpark(self) -> None:
         """Let go on what was put off until now."""

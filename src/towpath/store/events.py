@@ -11,10 +11,10 @@ from towpath.domain.events import Event, EventFilter
 from towpath.store.database import Tx
 from towpath.store.tables import event_cursors, events
 
-LAST, LOG = "last", "log"
+LAST, LOG, RIGHTS = "last", "log", "rights"
 
 _READ = (events.c.number, events.c.kind, events.c.at, events.c.job, events.c.site, events.c.node)
-_COLUMNS = (*_READ, events.c.workflow, events.c.details)
+_COLUMNS = (*_READ, events.c.workflow, events.c.details, events.c.place)
 _NEW = (
     sa.select(events.c.id, *_COLUMNS[1:])
     .where(events.c.number.is_(None))
@@ -36,7 +36,7 @@ def record(tx: Tx, happened: Sequence[Event]) -> None:
     """Write events in the transaction of what they tell of; whatever number they bear, they have none yet."""
     rows = [
         {"kind": e.kind, "at": e.at, "job": e.job, "site": e.site, "node": e.node, "workflow": e.workflow}
-        | {"details": json.dumps(dict(e.details), ensure_ascii=False)}
+        | {"details": json.dumps(dict(e.details), ensure_ascii=False), "place": e.place}
         for e in happened
     ]
     if rows:
@@ -69,6 +69,13 @@ def cursor(conn: Connection, name: str) -> int:
 def advance(tx: Tx, name: str, number: int) -> None:
     """One of those who are told has come so far; never back."""
     tx.conn.execute(_ADVANCE, {"which": name, "upto": number})
+
+
+def doubt(tx: Tx) -> None:
+    """Whoever listens is asked anew whether they may, before they are told of anything that is committed after this."""
+    mine = event_cursors.c.name == RIGHTS
+    tx.conn.execute(sa.update(event_cursors).where(mine).values(number=event_cursors.c.number + 1))
+    tx.news = True
 
 
 def list_events(
@@ -110,6 +117,8 @@ def tests(wanted: EventFilter) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if wanted.kinds is not None:
         found.append(events.c.kind.in_(wanted.kinds))
+    if wanted.places is not None:
+        found.append(events.c.place.in_(wanted.places))
     for column, value in (
         (events.c.job, wanted.job),
         (events.c.site, wanted.site),
@@ -121,6 +130,6 @@ def tests(wanted: EventFilter) -> list[sa.ColumnElement[bool]]:
 
 
 def _event(number: int, kind: str, at: int, job: int | None, *rest: Any) -> Event:
-    site, node, workflow, details = rest
+    site, node, workflow, details, place = rest
     told: Mapping[str, Any] = json.loads(details)
-    return Event(number, kind, at, job, site, node, workflow, told)
+    return Event(number, kind, at, job, site, node, workflow, told, place)

@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from towpath.domain.events import JOB_KINDS, TASKS_TOLD, Event
+from towpath.domain.events import JOB_KINDS, TASKS_TOLD, Event, place_of
 from towpath.domain.states import JOB_OVER, JobState, TaskState
 from towpath.store import events
 from towpath.store.database import Tx
-from towpath.store.jobs import COUNTERS, Job
+from towpath.store.jobs import COUNTERS, Job, JobKind
 from towpath.store.tables import jobs
 from towpath.store.tasks import Task
 
@@ -37,10 +37,11 @@ def record(tx: Tx, changed: Mapping[int, Job], failed: Sequence[Task]) -> None:
     events.record(tx, happened)
 
 
-def submitted(tx: Tx, job_id: int, workflow: str, site: str, details: Mapping[str, Any]) -> None:
+def submitted(tx: Tx, job_id: int, kind: JobKind, details: Mapping[str, Any]) -> None:
     """Write that a job is new."""
-    told = {"state": JobState.PENDING, **details}
-    events.record(tx, [Event(0, "job.pending", tx.now, job_id, site, "", workflow, told)])
+    told = {"state": JobState.PENDING, "owner": kind.owner, "queue": kind.queue, **details}
+    place = place_of(kind.site, kind.space)
+    events.record(tx, [Event(0, "job.pending", tx.now, job_id, kind.site, "", kind.workflow, told, place)])
 
 
 def _state(tx: Tx, job: Job, before: JobState) -> Event:
@@ -50,7 +51,12 @@ def _state(tx: Tx, job: Job, before: JobState) -> Event:
     if job.state in JOB_OVER:
         told["totals"] = {name: row[name] for name in COUNTERS}
         told["report"] = report_path(job.id)
-    return Event(0, JOB_KINDS[job.state], tx.now, job.id, job.site, "", job.workflow, told)
+    return Event(0, JOB_KINDS[job.state], tx.now, job.id, job.site, "", job.workflow, told, _place(job))
+
+
+def _place(job: Job) -> str:
+    """Where a job works, which need not be where a task of it does."""
+    return place_of(job.site, job.space)
 
 
 def _failed(tx: Tx, changed: Mapping[int, Job], failed: Sequence[Task]) -> list[Event]:
@@ -64,5 +70,6 @@ def _failed(tx: Tx, changed: Mapping[int, Job], failed: Sequence[Task]) -> list[
             told = {"task": task.id, "step": task.step, "state": task.state, "failed": task.failed}
             told |= {"queue": task.queue} | ({"error": task.error} if task.error else {})
             told |= {"last_told": True} if room == place + 1 else {}
-            happened.append(Event(0, "task.failed", tx.now, job.id, task.site, "", job.workflow, told))
+            where = (task.site, "", job.workflow)
+            happened.append(Event(0, "task.failed", tx.now, job.id, *where, told, _place(job)))
     return happened

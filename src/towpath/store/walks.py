@@ -1,15 +1,16 @@
 """How far each discovery task has come: its inputs and its cursor."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from towpath.domain.exclusions import Excluded
 from towpath.domain.plan import Plan
 from towpath.domain.rules import RULE_TYPES
 from towpath.store.tables import walks
-from towpath.wire import Input, Matcher, Walk, pack, unpack
+from towpath.wire import Input, LeftOut, Matcher, Walk, pack, unpack
 
 
 @dataclass(slots=True)
@@ -22,6 +23,8 @@ class WalkRow:
     options: Mapping[str, object]
     cursor: bytes
     problems: int
+    excluded: tuple[Excluded, ...] = ()
+    """What spaces leave out, as it was when the job was made."""
 
 
 def insert(conn: Connection, walk: WalkRow) -> None:
@@ -34,6 +37,7 @@ def insert(conn: Connection, walk: WalkRow) -> None:
             options=dict(walk.options),
             cursor=walk.cursor,
             problems=walk.problems,
+            excluded=_packed(walk.excluded),
         )
     )
 
@@ -42,14 +46,25 @@ def load(conn: Connection, task_id: int) -> WalkRow:
     """The walk of a discovery task."""
     row = conn.execute(sa.select(walks).where(walks.c.task_id == task_id)).one()
     inputs = tuple(unpack(row.inputs, list[Input]))
-    return WalkRow(row.task_id, inputs, row.discovery, row.options, row.cursor, row.problems)
+    left_out = unpack(row.excluded, list[LeftOut]) if row.excluded else []
+    excluded = tuple(Excluded(one.space, one.directory, tuple(one.globs)) for one in left_out)
+    return WalkRow(row.task_id, inputs, row.discovery, row.options, row.cursor, row.problems, excluded)
+
+
+def _packed(excluded: Sequence[Excluded]) -> bytes | None:
+    return pack(_left_out(excluded)) if excluded else None
+
+
+def _left_out(excluded: Sequence[Excluded]) -> list[LeftOut]:
+    return [LeftOut(one.space, one.directory, list(one.globs)) for one in excluded]
 
 
 def lengths(conn: Connection, task_ids: Collection[int]) -> dict[int, int]:
-    """About how many bytes the inputs and the cursor of each of these walks take."""
+    """About how many bytes the inputs, the cursor and what is left out take, of each of these walks."""
     if not task_ids:
         return {}
     size = sa.func.length(walks.c.inputs) + sa.func.length(walks.c.cursor)
+    size += sa.func.coalesce(sa.func.length(walks.c.excluded), 0)
     query = sa.select(walks.c.task_id, size).where(walks.c.task_id.in_(sorted(task_ids)))
     return {row[0]: row[1] for row in conn.execute(query)}
 
@@ -66,7 +81,14 @@ def advance(conn: Connection, walk: WalkRow) -> None:
 def describe(conn: Connection, task_id: int, plan: Plan) -> Walk:
     """A walk as it is granted to a node: where to start, which rules to match, and the cursor to go on from."""
     walk = load(conn, task_id)
-    return Walk(walk.discovery, dict(walk.options), list(walk.inputs), matchers(plan), walk.cursor)
+    return Walk(
+        walk.discovery,
+        dict(walk.options),
+        list(walk.inputs),
+        matchers(plan),
+        walk.cursor,
+        _left_out(walk.excluded),
+    )
 
 
 def matchers(plan: Plan) -> list[Matcher]:

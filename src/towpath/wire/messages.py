@@ -136,14 +136,26 @@ class Matcher(Message, frozen=True):
     exclude: list[str] = []
 
 
+class LeftOut(Message, frozen=True):
+    """What a space leaves out: `globs`, held against paths relative to its `directory`, which is absolute."""
+
+    space: str
+    directory: bytes
+    globs: list[str]
+
+
 class Walk(Message, frozen=True):
-    """What a discovery task is to do; `cursor` is where an earlier run had come, b"" at the start."""
+    """What a discovery task is to do; `cursor` is where an earlier run had come, b"" at the start.
+
+    What `excluded` names is not told of; the hub refuses what tells of it all the same.
+    """
 
     discovery: str
     options: dict[str, Any]
     inputs: list[Input]
     matchers: list[Matcher]
     cursor: bytes = b""
+    excluded: list[LeftOut] = []
 
 
 FORESEE = "foresee"

@@ -1,7 +1,7 @@
 """Cuts a walk into batches by rule, each message behind the one before, so that work starts while the walk goes on."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import Final
 
@@ -80,7 +80,7 @@ class Batching:
         for piece in pieces:
             if self._since is None:
                 self._since = self._clock()
-            yield from self._take(piece)
+            yield from self._take(without_left_out(piece, self._starts[piece.start]))
             last = piece.cursor
             if self._is_full() or self._is_due():
                 yield self._cut(last)
@@ -196,3 +196,21 @@ class Batching:
         rule, root, state = key
         batch = wire.Batch(root, buffer.paths, bytes(buffer.kinds), buffer.sizes, [state])
         return wire.Group(rule, wire.pack(batch), len(buffer.paths), sum(buffer.sizes))
+
+
+def without_left_out(piece: Piece, start: Start) -> Piece:
+    """A piece without what its start leaves out; it is behind the same place."""
+    left_out = start.left_out
+    if left_out is None:
+        return piece
+    kept = [not left_out(path) for path in piece.paths]
+    unreadable = [bad for bad in piece.unreadable if not left_out(bad.path)]
+    if all(kept) and len(unreadable) == len(piece.unreadable):
+        return piece
+    return replace(
+        piece,
+        paths=list(compress(piece.paths, kept)),
+        kinds=bytes(compress(piece.kinds, kept)),
+        sizes=list(compress(piece.sizes, kept)),
+        unreadable=unreadable,
+    )

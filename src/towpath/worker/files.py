@@ -1,6 +1,5 @@
 """What a node sees at a path of its site: how the path stands, and what is in it where it is a directory."""
 
-import errno
 import heapq
 import os
 import stat as modes
@@ -9,7 +8,7 @@ from collections.abc import Iterator
 from towpath import wire
 from towpath.discovery.level import is_private
 from towpath.domain.paths import printable
-from towpath.hsm import mark as marks
+from towpath.hsm.glance import judged_by
 from towpath.hsm.mark import Standing
 from towpath.storage.roots import Root, Roots
 
@@ -95,7 +94,7 @@ def _entry(handle: int, name: bytes, key: bytes) -> wire.Entry:
     kind = TYPES.get(modes.S_IFMT(found.st_mode), "other")
     mode, standing, tag = modes.S_IMODE(found.st_mode), "", b""
     if kind == "file":
-        judged = _judged(handle, found, key)
+        judged = judged_by(handle, found, key)
         if judged is not None:
             standing = judged.standing.value
             if judged.mark is not None:
@@ -113,18 +112,3 @@ def _entry(handle: int, name: bytes, key: bytes) -> wire.Entry:
         standing,
         tag,
     )
-
-
-def _judged(handle: int, found: os.stat_result, key: bytes) -> marks.Judged | None:
-    """How a regular file stands; None where this process may not read its attributes."""
-    way = f"/proc/self/fd/{handle}"
-    try:
-        names = os.listxattr(way)
-        packed = next((os.getxattr(way, name) for name in marks.NAMES if name in names), None)
-    except PermissionError:
-        return None
-    except OSError as error:
-        if error.errno != errno.EOPNOTSUPP:
-            raise
-        packed = None
-    return marks.judge(found, packed, key)

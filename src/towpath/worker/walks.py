@@ -6,6 +6,8 @@ from contextlib import closing
 from towpath import wire
 from towpath.discovery.protocol import Discovery, OfSite, OfTarget, Piece, Start
 from towpath.domain.errors import Mistake, did_you_mean
+from towpath.domain.exclusions import Excluded, Exclusions
+from towpath.storage.roots import Roots
 from towpath.worker.batching import Batching
 from towpath.worker.held import Run
 from towpath.worker.outbox import LARGEST_EVENT
@@ -20,7 +22,7 @@ def walk(run: Run, means: Means, put_out: Callable[[Run, bytes], None]) -> bytes
     """
     task = _asked_of(run.grant)
     discovery = _discovery(task, means, run)
-    starts = [Start(means.roots.of(given.root), given.path, given.state) for given in task.inputs]
+    starts = _starts(task, means.roots)
     batching = Batching(run.grant.task, run.id, task.matchers, starts, task.cursor, discovery, means.clock)
     cursor = task.cursor
     with closing(discovery.walk(starts, task.options, cursor)) as walking:
@@ -30,6 +32,19 @@ def walk(run: Run, means: Means, put_out: Callable[[Run, bytes], None]) -> bytes
             run.paths += sum(group.count for group in found.groups)
             cursor = found.cursor_to
     return wire.pack(wire.WalkEnded(run.grant.task, run.id, cursor, handed_back=pieces.stopped_early))
+
+
+def _starts(task: wire.Walk, roots: Roots) -> list[Start]:
+    """Where the walk begins, each with what spaces leave out beneath its root."""
+    exclusions = Exclusions(Excluded(one.space, one.directory, tuple(one.globs)) for one in task.excluded)
+
+    def start(given: wire.Input) -> Start:
+        root = roots.of(given.root)
+        directory = root.path.rstrip(b"/") + b"/"
+        left_out = (lambda path: exclusions.match(directory + path)) if exclusions else None
+        return Start(root, given.path, given.state, left_out)
+
+    return [start(given) for given in task.inputs]
 
 
 class _Pieces(Iterable[Piece]):

@@ -86,7 +86,7 @@ def test_a_space_without_a_default_and_a_site_without_one_say_what_is_missing(th
         Mistake, match="site oslo has no default target; give --field endpoint=NAME, or give the site, or the"
     ):
         three.submit("migrate", "p/y")
-    three.tell(lambda tx: spaces.set_default_target(tx, "plain", "oslo", "cloud"))
+    three.tell(lambda tx: spaces.change_space(tx, Space("plain", "oslo", "", "cloud")))
     assert default(three, "p/y") == "cloud"
 
 

@@ -16,14 +16,17 @@ events = sa.Table(
     sa.Column("node", sa.String(64), nullable=False, server_default=""),
     sa.Column("workflow", sa.String(100), nullable=False, server_default=""),
     sa.Column("details", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("place", sa.String(129), nullable=False, server_default=""),
     sa.UniqueConstraint("number"),
     sa.Index("ix_events_job", "job", "number"),
     sa.Index("ix_events_site", "site", "number"),
     sa.Index("ix_events_kind", "kind", "number"),
+    sa.Index("ix_events_place", "place", "number"),
     sqlite_autoincrement=True,
 )
 """Written in the transaction of the change that they tell of. `number` is given afterwards, by the hub that conducts,
-to what is committed: until then nobody is told."""
+to what is committed: until then nobody is told. `place` is the space of its job, as `domain.events.place_of` writes
+it."""
 sa.Index(
     "ix_events_new",
     events.c.id,
@@ -37,7 +40,8 @@ event_cursors = sa.Table(
     sa.Column("name", sa.String(16), primary_key=True),
     sa.Column("number", Count, nullable=False),
 )
-"""`last`: the last number that was given; `log`: the last event that stands in the log of the bus."""
+"""`last`: the last number that was given; `log`: the last event that stands in the log of the bus; `rights`: how often
+somebody's rights may have changed, so that whoever listens is asked anew."""
 
 webhooks = sa.Table(
     "webhooks",

@@ -131,8 +131,28 @@ spaces = sa.Table(
     sa.Column("path", sa.Text, nullable=False),
     sa.Column("default_target", sa.String(64)),
     sa.Column("created_at", Time, nullable=False),
+    sa.Column("excluded", sa.Text, nullable=False, server_default="[]"),
+    sa.Column("usage_every", sa.Integer),
 )
-"""A directory of a site, absolute, that bears a name. One name may stand at many sites."""
+"""A directory of a site, absolute, that bears a name. One name may stand at many sites. `excluded` is a JSON list of
+globs; `usage_every` is after how many seconds its usage is measured again, NULL = only when asked."""
+
+space_usage = sa.Table(
+    "space_usage",
+    metadata,
+    sa.Column("space", sa.String(64), primary_key=True),
+    sa.Column("site", sa.ForeignKey("sites.name"), primary_key=True),
+    sa.Column("job", Id),
+    sa.Column("asked_at", Time, nullable=False),
+    sa.Column("failure", sa.Text, nullable=False, server_default=""),
+    sa.Column("began_at", Time),
+    sa.Column("ended_at", Time),
+    sa.Column("counted", sa.Text),
+)
+"""What was last counted in a space (`counted`, JSON), by a walk from `began_at` to `ended_at`; NULL = nothing yet.
+
+`job` is the walk that counts now, asked for at `asked_at`, NULL = none; `failure` says why the last one told nothing.
+"""
 
 buckets = sa.Table(
     "buckets",

@@ -364,8 +364,10 @@ walks = sa.Table(
     sa.Column("options", sa.JSON, nullable=False),
     sa.Column("cursor", sa.LargeBinary, nullable=False),
     sa.Column("problems", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("excluded", sa.LargeBinary),
 )
-"""How far each discovery task has come: nothing found is accepted but behind this cursor."""
+"""How far each discovery task has come: nothing found is accepted but behind this cursor. `excluded` is what spaces
+leave out, a packed list of the wire's `LeftOut`, NULL = nothing."""
 
 idempotency = sa.Table(
     "idempotency",

@@ -24,6 +24,7 @@ def upgrade() -> None:
     _events()
     _webhooks()
     _joining()
+    _spaces()
 
 
 def _users() -> None:
@@ -189,6 +190,7 @@ def _events() -> None:
         sa.Column("node", sa.String(length=64), server_default="", nullable=False),
         sa.Column("workflow", sa.String(length=100), server_default="", nullable=False),
         sa.Column("details", sa.Text(), server_default="{}", nullable=False),
+        sa.Column("place", sa.String(length=129), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
         sa.UniqueConstraint("number", name=op.f("uq_events_number")),
         sqlite_autoincrement=True,
@@ -196,6 +198,7 @@ def _events() -> None:
     op.create_index("ix_events_job", "events", ["job", "number"], unique=False)
     op.create_index("ix_events_site", "events", ["site", "number"], unique=False)
     op.create_index("ix_events_kind", "events", ["kind", "number"], unique=False)
+    op.create_index("ix_events_place", "events", ["place", "number"], unique=False)
     unnumbered = sa.text("number IS NULL")
     op.create_index(
         "ix_events_new",
@@ -211,7 +214,7 @@ def _events() -> None:
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_event_cursors")),
     )
-    op.bulk_insert(cursors, [{"name": "last", "number": 0}, {"name": "log", "number": 0}])
+    op.bulk_insert(cursors, [{"name": name, "number": 0} for name in ("last", "log", "rights")])
 
 
 def _webhooks() -> None:
@@ -276,4 +279,24 @@ def _joining() -> None:
         sa.ForeignKeyConstraint(["site"], ["sites.name"], name=op.f("fk_join_tokens_site_sites")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_join_tokens")),
         sa.UniqueConstraint("digest", name=op.f("uq_join_tokens_digest")),
+    )
+
+
+def _spaces() -> None:
+    """What spaces leave out, and what lies in them."""
+    op.add_column("spaces", sa.Column("excluded", sa.Text(), server_default="[]", nullable=False))
+    op.add_column("spaces", sa.Column("usage_every", sa.Integer(), nullable=True))
+    op.add_column("walks", sa.Column("excluded", sa.LargeBinary(), nullable=True))
+    op.create_table(
+        "space_usage",
+        sa.Column("space", sa.String(length=64), nullable=False),
+        sa.Column("site", sa.String(length=64), nullable=False),
+        sa.Column("job", NUMBER, nullable=True),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("failure", sa.Text(), server_default="", nullable=False),
+        sa.Column("began_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("counted", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["site"], ["sites.name"], name=op.f("fk_space_usage_site")),
+        sa.PrimaryKeyConstraint("space", "site", name=op.f("pk_space_usage")),
     )
