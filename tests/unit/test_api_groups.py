@@ -43,7 +43,13 @@ def member(
 def call(api: Api, key: str, verb: str, url: str, body: object | None = None) -> httpx.Response:
     """What the hub answers to who has that key."""
     headers = {"Authorization": f"Api-Key {key}"}
-    return httpx.request(verb, f"{api.url}{url}", headers=headers, json=body, trust_env=False, timeout=30)
+    with (
+        httpx.Client(base_url=api.url, headers=headers, trust_env=False, timeout=30) as http,
+        http.stream(verb, url, json=body) as answer,
+    ):
+        if "text/event-stream" not in answer.headers.get("content-type", ""):  # which has no end
+            answer.read()
+        return answer
 
 
 def order(path: str, **more: object) -> dict[str, object]:
