@@ -82,7 +82,7 @@ def tell(demo: Demo, top: Path) -> list[tuple[str, str, str]]:
     recall(demo, data, top / "vault")
     equal = [("oslo, after recall", before, tree.checksum(data))]
     title("Send: the same tree at site bergen")
-    fields = {"destinationsite": "bergen", "hydrate": True}
+    fields: dict[str, bool | int | str] = {"destinationsite": "bergen", "hydrate": True}
     demo.finish("send", demo.submit("send", "oslo", data, fields), "SUCCESS")
     equal.append(("bergen, after send", before, tree.checksum(top / "bergen" / "data")))
     return equal

@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 
 from demo.say import say
-from towpath.cli.client import Hub
 from towpath.cli.home import Home, find_connection
 from towpath.cli.progress import watching
-from towpath.cli.shapes import Job
+from towpath.client import Client
+from towpath.client.shapes import JobFacts
 
 POLL = 0.05
 PATIENCE = 170.0
@@ -30,7 +30,7 @@ class Ran:
     """A job of the demo, for the closing table."""
 
     what: str
-    job: Job
+    job: JobFacts
     seconds: float
 
 
@@ -39,25 +39,26 @@ class Demo:
     """A running hub, and the jobs that were run on it."""
 
     home: Path
-    client: Hub
+    client: Client
     ran: list[Ran] = field(default_factory=list)
 
-    def submit(self, workflow: str, site: str, path: Path, fields: Mapping[str, object] | None = None) -> Job:
+    def submit(
+        self, workflow: str, site: str, path: Path, fields: Mapping[str, bool | int | str] | None = None
+    ) -> JobFacts:
         """Start a job."""
-        body = {"workflow": workflow, "site": site, "paths": [os.fspath(path)], "fields": dict(fields or {})}
-        return msgspec.json.decode(self.client.post("/api/file/workflow/", body), type=Job)
+        return self.client.jobs.run(workflow, site, [path], fields=fields).facts
 
-    def job(self, job_id: int) -> Job:
+    def job(self, job_id: int) -> JobFacts:
         """A job as it stands."""
-        return msgspec.json.decode(self.client.get(f"/api/jobs/{job_id}/"), type=Job)
+        return self.client.jobs.get(job_id).facts
 
-    def ask(self, job: Job, verb: str, body: Mapping[str, object] | None = None) -> Job:
+    def ask(self, job: JobFacts, verb: str, body: Mapping[str, object] | None = None) -> JobFacts:
         """Pause, resume, cancel or retry a job; a retry is a new one."""
         return msgspec.json.decode(
-            self.client.post(f"/api/jobs/{job.id}/{verb}/", dict(body or {})), type=Job
+            self.client.post(f"/api/jobs/{job.id}/{verb}/", dict(body or {})), type=JobFacts
         )
 
-    def watch(self, what: str, job: Job, until: Callable[[Job], bool]) -> Job:
+    def watch(self, what: str, job: JobFacts, until: Callable[[JobFacts], bool]) -> JobFacts:
         """Show a job until it stands as asked, with each state that it passes through."""
         give_up = time.monotonic() + PATIENCE
         states: list[str] = []
@@ -75,7 +76,7 @@ class Demo:
         say(f"  {what}: " + " → ".join(states))
         return job
 
-    def finish(self, what: str, job: Job, expected: str) -> Job:
+    def finish(self, what: str, job: JobFacts, expected: str) -> JobFacts:
         """Show a job to its end, which must be the one expected."""
         began = time.monotonic()
         job = self.watch(what, job, lambda j: j.ended_at is not None)
@@ -84,7 +85,7 @@ class Demo:
             raise Wrong(f"{what}: expected job {job.id} to end {expected}, found {job.state}")
         return job
 
-    def failed_paths(self, job: Job) -> list[dict[str, object]]:
+    def failed_paths(self, job: JobFacts) -> list[dict[str, object]]:
         """The paths of a job that failed, with their reasons."""
         query = {"outcome": "failed"}
         return [msgspec.json.decode(line) for line in self.client.lines(f"/api/jobs/{job.id}/paths/", query)]
@@ -109,4 +110,4 @@ def start(home: Path, sites: Sequence[tuple[str, Path]]) -> Demo:
     connection = find_connection(Home(home))
     if connection is None:
         raise Wrong(f"{home}: expected client.toml, found none")
-    return Demo(home, Hub(connection))
+    return Demo(home, Client(connection=connection))

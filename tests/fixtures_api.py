@@ -70,9 +70,9 @@ class Api:
         assert answer.status_code == 201, answer.text
         return int(answer.json()["id"])
 
-    def claim(self, slots: int = 8) -> list[Grant]:
+    def claim(self, slots: int = 8, function: str = "worker") -> list[Grant]:
         """The tasks that are due."""
-        asked = Claim(INCARNATION, next(self._numbers), [Want("default", "worker", slots)])
+        asked = Claim(INCARNATION, next(self._numbers), [Want("default", function, slots)])
         with self.database.writing() as tx:
             return grant.claim(tx, SITE, NODE, asked).grants
 

@@ -16,7 +16,8 @@ from tests.fixtures_nats import Bus
 from towpath.bus.keys import public_key
 from towpath.bus.ports import free_port
 from towpath.cli.children import environment, spawn
-from towpath.cli.home import Connection, Home, write_connection
+from towpath.cli.home import Home, write_connection
+from towpath.client.connection import Connection
 from towpath.engine import registry
 from towpath.store import conductor, schema
 from towpath.store.database import Database

@@ -10,9 +10,10 @@ import pytest
 
 from towpath.cli.documents import read_credentials, read_document
 from towpath.cli.home import Home, Remembered
-from towpath.cli.run import absolute, asked, fields_of
+from towpath.cli.run import absolute, fields_of
 from towpath.cli.up import merge, read_sites, with_database
 from towpath.cli.worker_command import read_queues, read_roots
+from towpath.client.jobs import spelled
 from towpath.domain.errors import Mistake
 from towpath.worker.settings import DEFAULT_QUEUES
 
@@ -42,13 +43,13 @@ def test_the_caller_stands_where_the_shell_says_also_behind_a_symbolic_link(
 
 def test_a_path_that_is_no_utf8_is_sent_exactly() -> None:
     exact = b"/mnt/\xff\n-x"
-    assert asked(os.fsdecode(exact)) == {"path_b64": base64.b64encode(exact).decode()}
-    assert asked("/mnt/\n å") == "/mnt/\n å"
+    assert spelled(absolute(os.fsdecode(exact))) == {"path_b64": base64.b64encode(exact).decode()}
+    assert spelled(absolute("/mnt/\n å")) == "/mnt/\n å"
 
 
 def test_an_empty_path_is_refused() -> None:
     with pytest.raises(Mistake, match="PATH: expected a path"):
-        asked("")
+        absolute("")
 
 
 def test_fields_are_name_and_value() -> None:

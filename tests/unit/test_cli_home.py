@@ -10,10 +10,8 @@ import pytest
 
 from towpath.cli.front import FrontAsked, front_of, with_front
 from towpath.cli.home import (
-    Connection,
     Home,
     Remembered,
-    connection_of,
     find_connection,
     home_of,
     read_remembered,
@@ -21,6 +19,8 @@ from towpath.cli.home import (
     write_remembered,
 )
 from towpath.cli.keyfile import load_hub_key, load_or_make_key
+from towpath.client.connection import Connection, connection_of
+from towpath.client.errors import Misconfigured
 from towpath.config import Front, Listen, read_heartbeat, read_key_file
 from towpath.domain.errors import Mistake
 
@@ -90,12 +90,12 @@ def test_the_url_and_key_of_the_environment_come_before_the_home(home: Home) -> 
 
 
 def test_a_url_without_a_key_is_told_as_such() -> None:
-    with pytest.raises(Mistake, match="TOWPATH_URL is set, but TOWPATH_API_KEY is not"):
+    with pytest.raises(Misconfigured, match="TOWPATH_URL is set, but TOWPATH_API_KEY is not"):
         connection_of({"TOWPATH_URL": "http://127.0.0.1:2"})
 
 
 def test_without_a_hub_the_error_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match=r"client.toml does not exist; start one with `towpath up`"):
+    with pytest.raises(Misconfigured, match=r"client.toml does not exist; start one with `towpath up`"):
         connection_of({"TOWPATH_HOME": str(tmp_path / "none")})
 
 

@@ -10,12 +10,12 @@ import pytest
 from rich.console import Console
 from tests.fixtures_api import SITE, Api, api, laid
 
-from towpath.cli.client import Hub
-from towpath.cli.errors import Unreachable
-from towpath.cli.home import Connection
+from towpath.cli.hubs import open_hub
 from towpath.cli.output import say
-from towpath.cli.progress import Bar, Lines, Patience, bar_on, wait
-from towpath.cli.shapes import Job, WaitingFor
+from towpath.cli.progress import Bar, Lines, bar_on, wait
+from towpath.client import Connection, Patience
+from towpath.client.errors import Unreachable
+from towpath.client.shapes import JobFacts, WaitingFor
 from towpath.engine import node_wishes
 
 __all__ = ["api", "laid"]
@@ -31,7 +31,7 @@ def mute() -> Iterator[str]:
 def test_a_hub_that_never_answers_is_told_of_and_at_last_given_up(
     mute: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Hub(Connection(mute, "none")) as hub, pytest.raises(Unreachable) as error:
+    with open_hub(Connection(mute, "none")) as hub, pytest.raises(Unreachable) as error:
         wait(hub, 7, Lines(), Patience(answer=0.05, silence=0.3, away=0.6))
     assert f"hub not reachable at {mute} (timed out)" in str(error.value)
     assert "gave up after" in str(error.value)
@@ -49,7 +49,7 @@ class Watching(Lines):
         self._api, self._capsys = api, capsys
         self.said = ""
 
-    def show(self, job: Job) -> None:
+    def show(self, job: JobFacts) -> None:
         """Show it, and look at what was shown."""
         super().show(job)
         self.said += self._capsys.readouterr().err
@@ -65,7 +65,7 @@ def test_a_job_that_waits_says_why_once(api: Api, capsys: pytest.CaptureFixture[
         node_wishes.drain_site(tx, SITE, "ana")
     job = api.start("noop", ["/mnt/oslo/a"])
     watching = Watching(api, capsys)
-    with Hub(Connection(api.url, api.key)) as hub:
+    with open_hub(Connection(api.url, api.key)) as hub:
         wait(hub, job, watching)
     waits = [line for line in watching.said.splitlines() if "waits" in line]
     assert waits == [f"job {job} waits: every node that serves queue default (worker) drains: n1"]
@@ -88,10 +88,10 @@ def test_the_bar_says_above_itself_why_a_job_waits_and_that_the_hub_is_away() ->
     assert "hub away" in written.getvalue()
 
 
-def a_job(**more: object) -> Job:
+def a_job(**more: object) -> JobFacts:
     """A job as the API tells of it."""
     told = {
         "id": 7, "workflow": "noop", "workflow_version": 1, "site": "oslo", "queue": "default", "owner": "ana",
         "state": "PENDING", "totals": {}, "bytes_found": 0, "bytes_done": 0, "created_at": "2026-11-24T14:00:00Z",
     }  # fmt: skip
-    return msgspec.convert({**told, **{k: msgspec.to_builtins(v) for k, v in more.items()}}, Job)
+    return msgspec.convert({**told, **{k: msgspec.to_builtins(v) for k, v in more.items()}}, JobFacts)

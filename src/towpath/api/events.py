@@ -151,7 +151,8 @@ async def _told(
     """All that a listener is sent: what was missed, then what happens, with a comment where nothing does."""
     feed, door = hub.context.feed, _Door(request, hub.context.feed, listener)
     try:
-        yield b"retry: %d\n\n" % RETRY
+        # A number without an event: whoever is cut off before the first one knows where to go on.
+        yield b"retry: %d\n" % RETRY + (b"id: %d\n\n" % joined if behind is None else b"\n")
         await door.pass_again()
         if behind is not None:
             if gap := await hub.database.read(partial(_gap, behind=behind, joined=joined)):

@@ -1,10 +1,9 @@
-"""How a command ends: its exit statuses, and the errors that lead to them."""
+"""How a command ends: its exit statuses."""
 
 from collections.abc import Mapping
 from enum import IntEnum
 from types import MappingProxyType
 
-from towpath.domain.errors import Mistake
 from towpath.domain.states import JobState
 
 
@@ -31,11 +30,3 @@ EXIT_OF: Mapping[JobState, Exit] = MappingProxyType(
     }
 )
 """How a command that waits for a job ends; in a state that is not here it goes on waiting."""
-
-
-class Unreachable(Mistake):
-    """The hub does not answer: where it was looked for, and what to do."""
-
-
-class HubBug(RuntimeError):
-    """The hub answered that it met a bug."""

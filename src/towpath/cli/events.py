@@ -1,15 +1,15 @@
 """`towpath events`: what has happened, and what happens now."""
 
-from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated
 
 import msgspec
 import typer
 
-from towpath.cli.errors import Unreachable
 from towpath.cli.hubs import open_hub
 from towpath.cli.output import Column, Format, Json, Jsonl, Limit, Rows, moment, print_list
-from towpath.cli.shapes import Event
+from towpath.client.shapes import Event
+from towpath.client.verbs import given
 
 EVENTS = Rows(
     Event,
@@ -46,28 +46,13 @@ def events(  # noqa: PLR0913, PLR0917  each is an option
 ) -> None:
     """List what has happened, in order; --follow prints what happens from now on, or from --after."""
     wanted = Format(as_json, as_lines, limit)
-    asked = {
-        "kind": ",".join(kind or ()),
-        "job": str(job or ""),
-        "site": site or "",
-        "workflow": workflow or "",
-    }
-    query = {name: value for name, value in asked.items() if value}
+    if follow:
+        with open_hub(patient=True) as hub:
+            for event in islice(
+                hub.events.follow(kind or (), job=job, site=site, workflow=workflow, after=after), limit
+            ):
+                print(msgspec.json.encode(event).decode(), flush=True)
+        return
+    query = given(kind=",".join(kind or ()), job=job, site=site, workflow=workflow, cursor=after)
     with open_hub() as hub:
-        if follow:
-            number = {} if after is None else {"after": str(after)}
-            for line in _messages(hub.download("/api/events/stream/", query | number)):
-                print(line, flush=True)
-            raise Unreachable("the hub ended the stream; go on with --after and the last number")
-        position = {} if after is None else {"cursor": str(after)}
-        print_list(hub.lines("/api/events/", query | position), EVENTS, wanted)
-
-
-def _messages(chunks: Iterator[bytes]) -> Iterator[str]:
-    """The JSON of each event of a stream."""
-    rest = b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            if line.startswith(b"data: "):
-                yield msgspec.json.format(line.removeprefix(b"data: "), indent=-1).decode()
+        print_list(hub.lines("/api/events/", query), EVENTS, wanted)

@@ -4,14 +4,16 @@ import base64
 import json
 import os
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from towpath.cli.client import Hub
 from towpath.cli.hubs import open_hub, segment
 from towpath.cli.output import Column, Format, Json, Jsonl, Limit, Rows, moment, print_list, size
-from towpath.cli.shapes import File
+from towpath.client.shapes import File
+
+if TYPE_CHECKING:
+    from towpath.client import Client
 
 PAGE = 1000
 
@@ -49,7 +51,7 @@ def ls(
         print_list(_files(hub, site, path, itself, limit), FILES, Format(as_json, as_lines, limit))
 
 
-def _files(hub: Hub, site: str, path: str, itself: bool, limit: int | None) -> Iterator[bytes]:
+def _files(hub: "Client", site: str, path: str, itself: bool, limit: int | None) -> Iterator[bytes]:
     """Each entry of a directory, page after page, or the path itself; no more is asked for than is wanted."""
     asked = {"path_b64": base64.b64encode(os.fsencode(path)).decode()}
     left, after = limit, ""

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from towpath.cli.home import Connection, Remembered
+from towpath.cli.home import Remembered
+from towpath.client.connection import Connection
 from towpath.config import Front, Listen
 
 CertOption = Annotated[

@@ -9,8 +9,9 @@ from pathlib import Path
 from towpath.bus.keys import load_or_make_seed, public_key
 from towpath.bus.server_config import NodeKey
 from towpath.cli.front import connection_here
-from towpath.cli.home import NODE, Connection, Home, find_connection, write_connection
+from towpath.cli.home import NODE, Home, find_connection, write_connection
 from towpath.cli.keyfile import load_hub_key, load_or_make_key
+from towpath.client.connection import Connection
 from towpath.config import Front, read_key_file
 from towpath.engine import keys, registry
 from towpath.store import schema

@@ -2,13 +2,14 @@
 
 import json
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from towpath.client.connection import Connection, read_connection
+from towpath.client.errors import Misconfigured
 from towpath.domain.errors import Mistake
 
 PRIVATE = 0o600
@@ -112,17 +113,6 @@ class Remembered(msgspec.Struct, frozen=True):
         return {**self.sites, **further}
 
 
-class Connection(msgspec.Struct, frozen=True):
-    """Where the hub is, and the key that opens it."""
-
-    url: str
-    api_key: str
-    ca: str | None = None
-    """The file, PEM, of the authorities that are trusted, or of the hub's own certificate; None = the usual ones."""
-    name: str | None = None
-    """The host that the hub's certificate names, where that is not the URL's."""
-
-
 def home_of(given: Path | None, env: Mapping[str, str]) -> Home:
     """The home given, else that of `TOWPATH_HOME`, else `~/.towpath`."""
     return Home((given or Path(env.get("TOWPATH_HOME") or Path.home() / ".towpath")).absolute())
@@ -148,41 +138,15 @@ def write_remembered(home: Home, remembered: Remembered) -> None:
 def find_connection(home: Home) -> Connection | None:
     """What `client.toml` says; None where there is none."""
     try:
-        found = tomllib.loads(home.client_file.read_text("utf-8"))
-        return msgspec.convert(found, Connection)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except PermissionError:
-        raise Mistake(f"{home.client_file}: not readable for you; ask its owner for an API key") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise Mistake(f"{home.client_file}: expected url and api_key, found {error}") from None
+        return read_connection(home.client_file)
+    except Misconfigured as error:
+        raise Mistake(str(error)) from None
 
 
 def write_connection(home: Home, connection: Connection) -> None:
     """Write `client.toml`, readable by its owner only."""
     told = {name: value for name, value in msgspec.to_builtins(connection).items() if value is not None}
     replace_file(home.client_file, "".join(f"{name} = {json.dumps(value)}\n" for name, value in told.items()))
-
-
-def connection_of(env: Mapping[str, str]) -> Connection:
-    """`TOWPATH_URL` and `TOWPATH_API_KEY`, else `client.toml` of the home; raises `Mistake` where there is neither.
-
-    `TOWPATH_CA` comes before what that file says of authorities.
-    """
-    url, key, ca = env.get("TOWPATH_URL"), env.get("TOWPATH_API_KEY"), env.get("TOWPATH_CA") or None
-    if url and key:
-        return Connection(url, key, ca)
-    if url or key:
-        given, missing = ("TOWPATH_URL", "TOWPATH_API_KEY") if url else ("TOWPATH_API_KEY", "TOWPATH_URL")
-        raise Mistake(f"{given} is set, but {missing} is not")
-    home = home_of(None, env)
-    connection = find_connection(home)
-    if connection is None:
-        raise Mistake(
-            f"no hub: {home.client_file} does not exist; start one with `towpath up`,"
-            " or set TOWPATH_HOME, or TOWPATH_URL and TOWPATH_API_KEY"
-        )
-    return msgspec.structs.replace(connection, ca=ca) if ca else connection
 
 
 def replace_file(path: Path, text: str) -> None:

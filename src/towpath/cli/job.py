@@ -12,10 +12,11 @@ from towpath.cli.job_tables import JOBS, PATHS, TASKS, print_job, turn_of
 from towpath.cli.output import Format, Json, Jsonl, Limit, moment, print_document, print_list
 from towpath.cli.progress import summary
 from towpath.cli.report import Kind, write_report
-from towpath.cli.run import Wait, print_id, wait_and_tell
-from towpath.cli.shapes import Job, Pruned, Wishes
+from towpath.cli.run import Wait, wait_and_tell
+from towpath.cli.shapes import Wishes
 from towpath.cli.until import Until
 from towpath.cli.wishing import Now, Reason, pause_asked
+from towpath.client.shapes import JobFacts
 from towpath.domain.errors import Mistake
 
 app = typer.Typer(help="Show jobs, and pause, resume, cancel or retry them.", no_args_is_help=True)
@@ -217,13 +218,13 @@ def retry(
     if len(chosen) > 1:
         raise Mistake(f"expected one of --failed, --unfinished and --all, found --{' and --'.join(chosen)}")
     with open_hub() as hub:
-        document = hub.post(f"/api/jobs/{job_id}/retry/", {"which": chosen[0] if chosen else "failed"})
+        job = hub.jobs.get(job_id).retry(unfinished=unfinished, everything=everything)
         if not as_json:
-            print_id(document)
+            print(job.id, flush=True)
         if wait_for_it:
-            return wait_and_tell(hub, msgspec.json.decode(document, type=Job).id, as_json)
+            return wait_and_tell(hub, job.id, as_json)
     if as_json:
-        print_document(document)
+        print_document(job.document)
     return Exit.OK
 
 
@@ -236,11 +237,11 @@ def prune(
 ) -> None:
     """Forget jobs that ended long ago, each together with its retries, once all of these are as old."""
     with open_hub() as hub:
-        document = hub.post("/api/jobs/prune/", {"older_than": seconds_of(older_than)})
+        forgotten = hub.jobs.prune(seconds_of(older_than))
     if as_json:
-        print_document(document)
+        print_document(msgspec.json.encode({"jobs": forgotten}))
     else:
-        print(f"{msgspec.json.decode(document, type=Pruned).jobs} jobs forgotten")
+        print(f"{forgotten} jobs forgotten")
 
 
 def seconds_of(age: str) -> int:
@@ -257,7 +258,7 @@ def _change(job_id: int, body: object, as_json: bool) -> None:
     if as_json:
         print_document(document)
     else:
-        job = msgspec.json.decode(document, type=Job)
+        job = msgspec.json.decode(document, type=JobFacts)
         print(f"{summary(job)}, {turn_of(job)}")
 
 
@@ -267,4 +268,4 @@ def _wish(job_id: int, verb: str, body: object, as_json: bool) -> None:
     if as_json:
         print_document(document)
     else:
-        print(summary(msgspec.json.decode(document, type=Job)))
+        print(summary(msgspec.json.decode(document, type=JobFacts)))

@@ -5,15 +5,16 @@ from rich.table import Table
 from rich.text import Text
 
 from towpath.cli.output import Column, Rows, console, moment, size, styled
-from towpath.cli.shapes import Job, Path, Step, Steps, Task, Totals
+from towpath.cli.shapes import Steps
+from towpath.client.shapes import JobFacts, Path, Step, Task, Totals
 
 
-def _remarks(job: Job) -> list[str]:
+def _remarks(job: JobFacts) -> list[str]:
     return ["dry run"] * job.dry_run + ["nothing to do"] * job.noop
 
 
 JOBS = Rows(
-    Job,
+    JobFacts,
     (
         Column("id", 6, lambda job: str(job.id), right=True),
         Column("state", 9, lambda job: job.state),
@@ -60,7 +61,7 @@ PATHS = Rows(
 
 def print_job(document: bytes, steps: bytes) -> None:
     """Print all about a job."""
-    job = msgspec.json.decode(document, type=Job)
+    job = msgspec.json.decode(document, type=JobFacts)
     out = console()
     out.print(
         Text.assemble(
@@ -73,7 +74,7 @@ def print_job(document: bytes, steps: bytes) -> None:
     out.print(table, width=None if out.is_terminal else WIDE, soft_wrap=True)
 
 
-def _facts(job: Job) -> list[tuple[str, str]]:
+def _facts(job: JobFacts) -> list[tuple[str, str]]:
     facts = [
         ("site", f"{job.site}, queue {job.queue}"),
         ("paths", _paths(job.totals)),
@@ -92,7 +93,7 @@ def _facts(job: Job) -> list[tuple[str, str]]:
     return [(head, text) for head, text in facts if text]
 
 
-def turn_of(job: Job) -> str:
+def turn_of(job: JobFacts) -> str:
     """What a job was given for its turn."""
     most = "any number of tasks" if job.max_tasks is None else f"at most {job.max_tasks} tasks"
     return f"priority {job.priority}, {most} at once"
@@ -104,7 +105,7 @@ def _paths(totals: Totals) -> str:
     return f"{totals.discovered} found" + (f": {', '.join(counts)}" if counts else "")
 
 
-def _wish(job: Job) -> str:
+def _wish(job: JobFacts) -> str:
     if job.wish_by is None:
         return ""
     until = f", until {moment(job.resume_at)} UTC" if job.resume_at else ""

@@ -34,7 +34,8 @@ from towpath.cli import (
     worker_command,
     workflow,
 )
-from towpath.cli.errors import Exit, HubBug
+from towpath.cli.errors import Exit
+from towpath.client.errors import HubBug, HubError
 from towpath.domain.errors import Mistake
 
 app = typer.Typer(
@@ -117,6 +118,8 @@ def _run(arguments: list[str]) -> int:
     except HubBug as error:
         print(f"towpath: {error}", file=sys.stderr)
         return Exit.BUG
+    except HubError as error:
+        return _mistaken(" ".join(str(error).split()))
     except BrokenPipeError:
         return _close_pipe()
     except SystemExit as end:

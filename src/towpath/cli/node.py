@@ -20,7 +20,7 @@ from towpath.cli.output import (
     rows_of,
     styled,
 )
-from towpath.cli.shapes import Node
+from towpath.client.shapes import Node
 from towpath.domain.errors import Mistake
 
 app = typer.Typer(help="List nodes, drain them, and change their slots.", no_args_is_help=True)

@@ -1,12 +1,11 @@
 """`towpath orphan`: objects at targets that no file refers to any more."""
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from towpath.cli.client import Hub
 from towpath.cli.errors import Exit
 from towpath.cli.hubs import open_hub, segment
 from towpath.cli.output import (
@@ -25,6 +24,9 @@ from towpath.cli.output import (
 from towpath.cli.progress import POLL_SECONDS
 from towpath.cli.run import Wait
 from towpath.cli.shapes import Orphan, Sweep
+
+if TYPE_CHECKING:
+    from towpath.client import Client
 
 app = typer.Typer(
     help="Find objects that no file refers to any more, and collect them after a grace time.",
@@ -169,7 +171,7 @@ def _start(verb: str, asked: dict[str, object], wait_for_it: bool, as_json: bool
     return NOT_DONE if found.state in ("blocked", "asks") else Exit.OK
 
 
-def sweep_and_tell(hub: Hub, target: str) -> Sweep:
+def sweep_and_tell(hub: "Client", target: str) -> Sweep:
     """Sweep a target to its end, and tell people what came of it."""
     begun = msgspec.json.decode(hub.post("/api/sweeps/", {"target": target}), type=Sweep)
     found = msgspec.json.decode(wait(hub, begun.id), type=Sweep)
@@ -177,7 +179,7 @@ def sweep_and_tell(hub: Hub, target: str) -> Sweep:
     return found
 
 
-def wait(hub: Hub, number: int) -> bytes:
+def wait(hub: "Client", number: int) -> bytes:
     """The sweep's document once it is over; meanwhile people are told what it waits for."""
     said = ""
     while True:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated, Generic, TypeVar
 
@@ -175,6 +176,7 @@ def size(count: float) -> str:
     raise AssertionError("the last unit takes everything")
 
 
-def moment(text: str | None) -> str:
+def moment(when: str | datetime | None) -> str:
     """A time of the API for people: to the second, in UTC."""
+    text = when.astimezone(UTC).isoformat() if isinstance(when, datetime) else when
     return "" if text is None else text[:19].replace("T", " ")

@@ -4,38 +4,22 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
 from rich.console import Console
 
-from towpath.cli.errors import EXIT_OF, Unreachable
 from towpath.cli.output import STYLES, size
-from towpath.cli.shapes import Job
-from towpath.domain.states import JobState
+from towpath.client.errors import Unreachable
+from towpath.client.shapes import JobFacts
+from towpath.client.waiting import USUAL, Patience
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from towpath.cli.client import Hub
+    from towpath.client import Client
 
 POLL_SECONDS = 0.25
 
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long is waited for a hub, in seconds."""
-
-    answer: float = 5.0
-    """For one answer, until the hub counts as away."""
-    silence: float = 5.0
-    """Until it is said that the hub is away: a restart is no news."""
-    away: float = 120.0
-    """Until waiting for it is given up."""
-
-
-USUAL = Patience()
 
 WAITS_SECONDS = 2.0
 """How long a job waits for the same reason until that is said."""
@@ -44,14 +28,14 @@ WAITS_SECONDS = 2.0
 class Watcher(Protocol):
     """Shows how a job stands."""
 
-    def show(self, job: Job) -> None:
+    def show(self, job: JobFacts) -> None:
         """The job stands like this now."""
 
     def miss(self, error: Unreachable) -> None:
         """The hub does not answer at the moment."""
 
 
-def summary(job: Job) -> str:
+def summary(job: JobFacts) -> str:
     """How a job stands, on one line."""
     totals = job.totals
     parts = [f"{totals.done}/{totals.discovered} paths", size(job.bytes_done)]
@@ -77,7 +61,7 @@ class News:
         self._told = ""
         self._away = False
 
-    def of(self, job: Job) -> str:
+    def of(self, job: JobFacts) -> str:
         """Why the job waits, where that has lasted and was not told; else ''."""
         self._away = False
         reason, now = job.waiting_for.reason if job.waiting_for else "", time.monotonic()
@@ -101,7 +85,7 @@ class Lines:
         self._said = ""
         self._news = News()
 
-    def show(self, job: Job) -> None:
+    def show(self, job: JobFacts) -> None:
         """Say it where the state is new, or where a reason to wait has lasted."""
         if job.state != self._said:
             self._said = job.state
@@ -128,7 +112,7 @@ class Bar:
         self._before: tuple[float, int, int] | None = None
         self._rate = ""
 
-    def show(self, job: Job) -> None:
+    def show(self, job: JobFacts) -> None:
         """Move the bar."""
         style = STYLES.get(job.state, "")
         totals = job.totals
@@ -154,7 +138,7 @@ class Bar:
         if text:
             self._progress.console.print(text, markup=False, soft_wrap=True)
 
-    def _rate_of(self, job: Job) -> str:
+    def _rate_of(self, job: JobFacts) -> str:
         """Over the last second or more: shorter spans jump too much to read."""
         now = time.monotonic()
         if self._before is None:
@@ -195,23 +179,10 @@ def bar_on(console: Console) -> "Progress":
     return Progress(*columns, console=console, refresh_per_second=4)
 
 
-def wait(hub: "Hub", job_id: int, watcher: Watcher, patience: Patience = USUAL) -> bytes:
+def wait(hub: "Client", job_id: int, watcher: Watcher, patience: Patience = USUAL) -> bytes:
     """Wait until a job is over or paused, and give it as it stands then; a hub that is away for a while is no error."""
-    heard_at = time.monotonic()
-    while True:
-        try:
-            document = hub.look(f"/api/jobs/{job_id}/", patience.answer)
-        except Unreachable as error:
-            away = time.monotonic() - heard_at
-            if away > patience.away:
-                go_on = f"job {job_id} may go on; watch it with: towpath job wait {job_id}"
-                raise Unreachable(f"{error}; gave up after {away:.0f} s; {go_on}") from None
-            if away > patience.silence - POLL_SECONDS:
-                watcher.miss(error)
-        else:
-            heard_at = time.monotonic()
-            job = msgspec.json.decode(document, type=Job)
-            watcher.show(job)
-            if JobState(job.state) in EXIT_OF:
-                return document
-        time.sleep(POLL_SECONDS)
+    try:
+        return hub.jobs.wait(job_id, watcher.show, watcher.miss, patience).document
+    except Unreachable as error:
+        go_on = f"job {job_id} may go on; watch it with: towpath job wait {job_id}"
+        raise Unreachable(f"{error}; {go_on}") from None

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
-from towpath.cli.errors import HubBug
 from towpath.cli.front import connection_here, front_of
 from towpath.cli.home import NODE, Home, Remembered, find_connection
 from towpath.cli.hubs import open_hub
 from towpath.cli.output import say
 from towpath.cli.running import Status, is_running, read_status
-from towpath.cli.shapes import Site, Sites
+from towpath.client.errors import HubError
+from towpath.client.shapes import Site
 from towpath.domain.errors import Mistake
 
+NEVER = datetime.min.replace(tzinfo=UTC)
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.2
+ANSWER_SECONDS = 5.0
 HOPELESS = 5
 """A child that has ended so often will not come up by itself."""
 LINES = 12
@@ -74,26 +74,22 @@ def _missing(home: Home, remembered: Remembered) -> _Missing | None:
     # The file may still have the address of an earlier run.
     with open_hub(connection_here(front_of(remembered), connection.api_key)) as hub:
         try:
-            hub.get("/api/health")
-            sites = msgspec.json.decode(hub.get("/api/sites/"), type=Sites).results
-        except (Mistake, HubBug):
+            hub.look("/api/health", ANSWER_SECONDS)
+            sites = hub.sites.list()
+        except HubError:
             return _Missing("the hub", home.log("hub"))
     return _unheard(home, remembered, status, sites)
 
 
 def _unheard(home: Home, remembered: Remembered, status: Status, sites: Sequence[Site]) -> _Missing | None:
     """A worker that has said nothing since it began: an earlier word says nothing about this process."""
-    heard = {f"{site.name}/{node.name}": node.heard_at or "" for site in sites for node in site.nodes}
-    began = {child.site: child.since for child in status.children}
+    heard = {f"{site.name}/{node.name}": node.heard_at or NEVER for site in sites for node in site.nodes}
+    began = {child.site: datetime.fromisoformat(child.since) for child in status.children}
     for place in remembered.places():
         node = place if "/" in place else f"{place}/{NODE}"
-        if place not in began or _moment(heard.get(node, "")) < _moment(began[place]):
+        if place not in began or heard.get(node, NEVER) < began[place]:
             return _Missing(f"the worker of site {place}", home.log("worker", place))
     return None
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text) if text else datetime.min.replace(tzinfo=UTC)
 
 
 def _say_end(log: Path) -> None:

@@ -1,17 +1,15 @@
 """`towpath site rebuild`: what a new hub has to know of a site, made anew from its marks and its targets."""
 
-import uuid
 from typing import Annotated
 
 import msgspec
 import typer
 
 from towpath.cli.errors import Exit
-from towpath.cli.hubs import open_hub, segment
+from towpath.cli.hubs import open_hub
 from towpath.cli.orphan import sweep_and_tell
-from towpath.cli.output import Json, print_document, rows_of, say
-from towpath.cli.run import asked, wait_and_tell
-from towpath.cli.shapes import Job, Site, Target
+from towpath.cli.output import Json, print_document, say
+from towpath.cli.run import absolute, wait_and_tell
 from towpath.domain.errors import Mistake
 
 
@@ -24,18 +22,15 @@ def rebuild(
     Ends with 3 where a mark leads to a target that was not added again, or to what is not there.
     """
     with open_hub() as hub:
-        site = msgspec.json.decode(hub.get(f"/api/sites/{segment(name)}/"), type=Site)
-        found = [msgspec.json.decode(row, type=Target) for row in rows_of(hub.get("/api/targets/"))]
+        site, found = hub.sites.get(name), hub.targets.list()
     if not site.roots:
         raise Mistake(
             f"site {name}: no node of it has said yet which roots it has; start one, then try again"
         )
     if not found:
         raise Mistake("no targets: add each one again under the name that it had, then try again")
-    roots = [asked(root) for root in sorted(site.roots.values())]
-    order = {"workflow": "verify", "site": name, "queue": "default", "paths": roots, "fields": {}}
     with open_hub() as hub:
-        job = msgspec.json.decode(hub.post("/api/file/workflow/", order, key=uuid.uuid4().hex), type=Job)
+        job = hub.jobs.run("verify", name, [absolute(root) for root in sorted(site.roots.values())])
         say(f"job {job.id} looks at all marks of site {name}")
         looked = wait_and_tell(hub, job.id, as_json=False)
         swept = [sweep_and_tell(hub, target.name) for target in found]

@@ -1,10 +1,7 @@
 """`towpath run`: start a job, and wait for it where asked."""
 
-import base64
 import json
 import os
-import sys
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,12 +14,12 @@ from towpath.cli.hubs import open_hub
 from towpath.cli.job_tables import print_job
 from towpath.cli.output import Json, print_document, say
 from towpath.cli.progress import wait, watching
-from towpath.cli.shapes import Job
+from towpath.client.shapes import JobFacts
 from towpath.domain.errors import Mistake
 from towpath.domain.states import JobState
 
 if TYPE_CHECKING:
-    from towpath.cli.client import Hub
+    from towpath.client import Client
 
 Wait = Annotated[bool, typer.Option("--wait", help="Wait; exit 0 SUCCESS, 3 FAILURE, 4 CANCELLED, 5 PAUSED.")]
 
@@ -61,20 +58,18 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     as_json: Json = False,
 ) -> int:
     """Run a workflow over paths of a site as a job; print the job's id."""
-    order = {
-        "workflow": workflow,
-        "site": site,
-        "queue": queue,
-        "paths": [asked(path) for path in paths],
-        "fields": fields_of(field or []),
-        **({"priority": priority} if priority else {}),
-        **({"max_tasks": max_tasks} if max_tasks else {}),
-        **({"stop_on_error_rate": stop_on_error_rate} if stop_on_error_rate else {}),
-        **({"dry_run": True} if dry_run else {}),
-    }
     with open_hub() as hub:
-        document = hub.post("/api/file/workflow/", order, key=uuid.uuid4().hex)
-        job = msgspec.json.decode(document, type=Job)
+        job = hub.jobs.run(
+            workflow,
+            site,
+            [absolute(path) for path in paths],
+            queue=queue,
+            fields=fields_of(field or []),
+            priority=priority,
+            max_tasks=max_tasks,
+            stop_on_error_rate=stop_on_error_rate,
+            dry_run=dry_run,
+        )
         if not as_json:
             print(job.id, flush=True)
         if dry_run:
@@ -82,18 +77,18 @@ def run(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
         if wait_for_it:
             return wait_and_tell(hub, job.id, as_json)
     if as_json:
-        print_document(document)
+        print_document(job.document)
     return Exit.OK
 
 
-def wait_and_tell(hub: "Hub", job_id: int, as_json: bool) -> int:
+def wait_and_tell(hub: "Client", job_id: int, as_json: bool) -> int:
     """Wait for a job, print it where JSON is wanted, and give the exit status that says how it ended."""
     document = _waited_for(hub, job_id)
     if document is None:
         return Exit.INTERRUPTED
     if as_json:
         print_document(document)
-    job = msgspec.json.decode(document, type=Job)
+    job = msgspec.json.decode(document, type=JobFacts)
     if job.state == JobState.PAUSED:
         say(f"job {job_id} is paused; go on with: towpath job resume {job_id}")
     elif job.totals.failed:
@@ -101,7 +96,7 @@ def wait_and_tell(hub: "Hub", job_id: int, as_json: bool) -> int:
     return EXIT_OF[JobState(job.state)]
 
 
-def _waited_for(hub: "Hub", job_id: int) -> bytes | None:
+def _waited_for(hub: "Client", job_id: int) -> bytes | None:
     """The job once it is over, or paused; None where whoever waits has had enough."""
     try:
         with watching() as watcher:
@@ -111,7 +106,7 @@ def _waited_for(hub: "Hub", job_id: int) -> bytes | None:
         return None
 
 
-def foretell(hub: "Hub", job_id: int, as_json: bool) -> int:
+def foretell(hub: "Client", job_id: int, as_json: bool) -> int:
     """Wait for a dry run, and print what each step would do."""
     document = _waited_for(hub, job_id)
     if document is None:
@@ -122,16 +117,7 @@ def foretell(hub: "Hub", job_id: int, as_json: bool) -> int:
     else:
         print_job(document, steps)
         say(f"nothing was changed; which paths, and why: towpath job paths {job_id}")
-    return EXIT_OF[JobState(msgspec.json.decode(document, type=Job).state)]
-
-
-def asked(path: str) -> str | dict[str, str]:
-    """A path of the command line as the API takes it: absolute, and exact where it is no UTF-8."""
-    exact = os.fsencode(absolute(path))
-    try:
-        return exact.decode()
-    except UnicodeDecodeError:
-        return {"path_b64": base64.b64encode(exact).decode()}
+    return EXIT_OF[JobState(msgspec.json.decode(document, type=JobFacts).state)]
 
 
 def absolute(path: str) -> str:
@@ -166,8 +152,3 @@ def fields_of(given: Iterable[str]) -> dict[str, str]:
             raise Mistake(f"--field {name}: expected once, found twice")
         fields[name] = value
     return fields
-
-
-def print_id(document: bytes) -> None:
-    """Print the id of the job in a document."""
-    sys.stdout.write(f"{msgspec.json.decode(document, type=Job).id}\n")

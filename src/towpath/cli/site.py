@@ -24,9 +24,9 @@ from towpath.cli.output import (
 )
 from towpath.cli.rebuild import rebuild
 from towpath.cli.run import Wait, run
-from towpath.cli.shapes import Node, Site
 from towpath.cli.until import Until
 from towpath.cli.wishing import Now, Reason, pause_asked, wish_of_all
+from towpath.client.shapes import Node, Site
 from towpath.domain.errors import Mistake
 
 app = typer.Typer(

@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from towpath.cli.client import Hub
 from towpath.cli.documents import read_credentials
 from towpath.cli.hubs import open_hub, segment
 from towpath.cli.output import (
@@ -23,8 +22,11 @@ from towpath.cli.output import (
     rows_of,
     size,
 )
-from towpath.cli.shapes import Object, Target, TargetChecked
+from towpath.client.shapes import Object, Target, TargetChecked
 from towpath.domain.targets import URLS_FOR_PEOPLE
+
+if TYPE_CHECKING:
+    from towpath.client import Client
 
 app = typer.Typer(help="Add, list, check, browse and delete targets.", no_args_is_help=True)
 
@@ -154,7 +156,7 @@ def browse(
         print_list(_objects(hub, name, query, limit), OBJECTS, wanted)
 
 
-def _objects(hub: Hub, name: str, query: dict[str, str], limit: int | None) -> Iterator[bytes]:
+def _objects(hub: "Client", name: str, query: dict[str, str], limit: int | None) -> Iterator[bytes]:
     """Each object, page after page; no more is asked for than is wanted."""
     left, after = limit, ""
     while True:
@@ -173,4 +175,4 @@ def _objects(hub: Hub, name: str, query: dict[str, str], limit: int | None) -> I
 def delete(name: Name) -> None:
     """Delete a target; the objects there stay where they are."""
     with open_hub() as hub:
-        hub.delete(f"/api/targets/{segment(name)}/")
+        hub.targets.delete(name)

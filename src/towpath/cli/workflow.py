@@ -1,6 +1,5 @@
 """`towpath workflow`: the definitions that jobs run."""
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -19,14 +18,16 @@ from towpath.cli.output import (
     Jsonl,
     Limit,
     Rows,
+    moment,
     print_document,
     print_list,
     rows_of,
     say,
 )
-from towpath.cli.shapes import Check, Workflow
 from towpath.cli.until import Until
 from towpath.cli.wishing import Now, Reason, pause_asked, wish_of_all
+from towpath.client.definitions import Difference
+from towpath.client.shapes import Check, Version, Workflow
 from towpath.domain.errors import Mistake
 
 app = typer.Typer(
@@ -49,27 +50,12 @@ WORKFLOWS = Rows(
 )
 
 
-class Version(msgspec.Struct, frozen=True):
-    """A version of a workflow."""
-
-    version: int
-    current: bool
-    created_at: str
-    definition: dict[str, object]
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """What differs between two versions of a workflow."""
-
-    lines: list[str]
-
-
 VERSIONS = Rows(
     Version,
     (
         Column("version", 7, lambda v: str(v.version), right=True),
         Column("", 9, lambda v: "current" if v.current else ""),
-        Column("made", 0, lambda v: v.created_at),
+        Column("made (UTC)", 0, lambda v: moment(v.created_at)),
     ),
     "no versions",
 )
@@ -142,14 +128,9 @@ def export_workflow(
     ] = None,
 ) -> None:
     """Write a workflow's definition, as `import` takes it."""
-    with open_hub() as hub:
-        if version is None:
-            found = msgspec.json.decode(hub.get(f"/api/workflows/{segment(name)}/"), type=Workflow).definition
-        else:
-            kept = hub.get(f"/api/workflows/{segment(name)}/versions/{version}/")
-            found = msgspec.json.decode(kept, type=Version).definition
     as_json = language is Language.JSON or (language is None and output.endswith(".json"))
-    text = json.dumps(found, indent=2) + "\n" if as_json else _as_yaml(found)
+    with open_hub() as hub:
+        text = hub.workflows.export_file(name, version=version, language="json" if as_json else "yaml")
     if output == "-":
         print(text, end="")
         return
@@ -188,7 +169,7 @@ def diff(
 def delete(name: Name) -> None:
     """Delete a workflow; jobs that run it go on."""
     with open_hub() as hub:
-        hub.delete(f"/api/workflows/{segment(name)}/")
+        hub.workflows.delete(name)
 
 
 @app.command()
