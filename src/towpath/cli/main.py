@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 from towpath.cli import (
     audit,
     bucket,
+    check,
     error_table,
     events,
     files,
@@ -71,6 +72,7 @@ def _towpath(
 app.command("up")(up.up)
 app.command("down")(up.down)
 app.command("status")(up.status)
+app.command("check")(check.check)
 app.command("hub")(hub_command.hub)
 app.command("worker")(worker_command.worker)
 app.command("supervise", hidden=True)(supervise.supervise)

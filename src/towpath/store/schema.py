@@ -1,5 +1,6 @@
 """Brings a database to the newest form of the tables, by Alembic."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -7,11 +8,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 from towpath.domain.errors import Mistake
 from towpath.store.engines import full_url, is_to_write, open_engine
 
+SQLITE = "sqlite:///"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(1954640496)")
@@ -30,24 +32,80 @@ def upgrade(database_url: str, revision: str = "head") -> None:
 
     Raises `Mistake` where it cannot be reached, or has a form that is newer than this hub.
     """
-    try:
-        engine = open_engine(database_url)
-    except (sa.exc.ArgumentError, ValueError) as error:
-        raise Mistake(
-            f"database: expected a URL such as postgresql://USER@HOST/NAME, found {error}"
-        ) from None
+    engine = opened(database_url)
     config = alembic_config()
     try:
         with engine.connect() as connection, is_to_write(connection).begin():
             if connection.dialect.name == "postgresql":
                 connection.execute(_LOCK)
             _check_known(connection, config, database_url)
-            config.attributes["connection"] = connection
-            command.upgrade(config, revision)
+            bring(connection, revision)
     except sa.exc.OperationalError as error:
-        raise Mistake(f"database {_shown(database_url)}: {_reason(error)}") from None
+        raise Mistake(f"database {shown(database_url)}: {_reason(error)}") from None
     finally:
         engine.dispose()
+
+
+def bring(connection: Connection, revision: str = "head") -> None:
+    """Bring a database to the newest form, or only to an older one, within a transaction that writes."""
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def known() -> list[str]:
+    """The forms that this hub knows, the newest first."""
+    return [revision.revision for revision in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
+
+
+def newest() -> str:
+    """The newest of them."""
+    return known()[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a database stands."""
+
+    form: str | None
+    """The newest of the migrations that it has seen; None where it has no tables yet."""
+    newest: str
+    """The newest that this hub knows."""
+    is_known: bool
+    now: float | None
+    """The time of its server, in seconds since 1970; None where it has no clock of its own."""
+
+
+def standing(database_url: str) -> Standing:
+    """How a database stands, without a change to it; raises `Mistake` where it does not answer."""
+    script = ScriptDirectory.from_config(alembic_config())
+    newest = script.get_current_head() or ""
+    if database_url.startswith(SQLITE) and not Path(database_url.removeprefix(SQLITE)).exists():
+        return Standing(None, newest, True, None)
+    engine = opened(database_url)
+    try:
+        with engine.connect() as connection, connection.begin():
+            form = MigrationContext.configure(connection).get_current_revision()
+            asked = sa.text("SELECT extract(epoch FROM clock_timestamp())")
+            now = (
+                None if connection.dialect.name == "sqlite" else float(connection.execute(asked).scalar_one())
+            )
+    except sa.exc.DatabaseError as error:
+        raise Mistake(f"database {shown(database_url)}: {_reason(error)}") from None
+    finally:
+        engine.dispose()
+    known = {revision.revision for revision in script.walk_revisions()}
+    return Standing(form, newest, form is None or form in known, now)
+
+
+def opened(database_url: str) -> Engine:
+    """An engine for that URL; raises `Mistake` where it is none."""
+    try:
+        return open_engine(database_url)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise Mistake(
+            f"database: expected a URL such as postgresql://USER@HOST/NAME, found {error}"
+        ) from None
 
 
 def _check_known(connection: Connection, config: Config, database_url: str) -> None:
@@ -57,15 +115,16 @@ def _check_known(connection: Connection, config: Config, database_url: str) -> N
     if found is not None and found not in known:
         newest = script.get_current_head()
         raise Mistake(
-            f"database {_shown(database_url)}: expected a form up to {newest}, found {found}: a newer version of"
+            f"database {shown(database_url)}: expected a form up to {newest}, found {found}: a newer version of"
             " Towpath has written to it; run that version, or restore a backup from before"
         )
 
 
-def _shown(database_url: str) -> str:
+def shown(database_url: str) -> str:
+    """The URL for people, without its password."""
     return full_url(database_url).set(drivername=database_url.partition(":")[0]).render_as_string()
 
 
-def _reason(error: sa.exc.OperationalError) -> str:
+def _reason(error: sa.exc.DatabaseError) -> str:
     """The driver's own reason, in one line."""
     return " ".join(str(error.orig).split())
