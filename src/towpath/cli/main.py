@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 
 from towpath.cli import (
     audit,
+    backup,
     bucket,
     check,
     error_table,
@@ -80,6 +81,7 @@ app.command("run")(run.run)
 app.command("ls")(files.ls)
 app.command("undelete")(undelete.undelete)
 app.command("errors")(error_table.errors)
+app.add_typer(backup.app, name="backup")
 app.add_typer(job.app, name="job")
 app.add_typer(workflow.app, name="workflow")
 app.add_typer(site.app, name="site")
