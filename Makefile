@@ -13,12 +13,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long chaos simulate lint format docs bench bench-long lock clean
+.PHONY: help setup ui ui-if-possible screenshots demo test test-long chaos simulate lint format docs bench bench-long lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## Make .venv with all that the lock names, and Towpath itself
+setup: $(READY) ui-if-possible ## Make .venv with all that the lock names, and Towpath itself
 
 $(READY): requirements-dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Towpath needs Python 3.11 or newer with its venv module; found none as" \
@@ -29,12 +29,22 @@ $(READY): requirements-dev.txt pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
+ui: $(READY) ## Build the web UI into the checkout, where its sources have changed
+	@$(BIN)/python hatch_build.py
+
+# Where npm reaches no registry, all but the UI works.
+ui-if-possible: $(READY)
+	@$(BIN)/python hatch_build.py --if-possible
+
+screenshots: $(READY) ui ## Pictures of every screen, from a hub that works, in ui/shots
+	@$(BIN)/python -m tests.browser.screenshots
+
 # DIR and KEEP, given to make, stand in the environment of what it runs.
-demo: $(READY) ## A hub and two sites do real work on a copy of DIR; KEEP=1 leaves them running
+demo: $(READY) ui-if-possible ## A hub and two sites do real work on a copy of DIR; KEEP=1 leaves them running
 	@$(BIN)/python -m demo
 
 # With four workers on two cores: half of them wait for real processes most of the time.
-test: lint ## Lint, then all tests but the long ones; ends with "N passed, N failed"
+test: lint ui ## Lint, then all tests but the long ones; ends with "N passed, N failed"
 	@$(PYTEST) -n 4 -q -m "not long"
 
 test-long: $(READY) ## The long tests
@@ -48,11 +58,12 @@ simulate: $(READY) ## SEEDS histories from FIRST on, or one SEED aloud (KEEP: on
 	@PYTHONPATH=. $(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),500) --first $(or $(FIRST),0) \
 		$(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep $(KEEP)) $(if $(BUG),--bug $(BUG))
 
-lint: $(READY) ## Style, types and the walls between the rooms
+lint: $(READY) ui ## Style, types and the walls between the rooms
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo >.venv/imports.txt || { cat .venv/imports.txt; exit 1; }
+	@$(BIN)/python -c 'import hatch_build; hatch_build.check()'
 
 format: $(READY) ## Lay the code out
 	@$(BIN)/ruff check --quiet --fix .
@@ -81,5 +92,5 @@ lock: $(READY) ## Write the lock anew from pyproject.toml
 		--no-header --no-emit-index-url -c requirements-dev.txt --group bench -o requirements-bench.txt
 
 clean: ## Remove what was made here, the virtual environment too
-	@rm -rf .venv .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@rm -rf .venv src/towpath/ui ui/node_modules ui/shots .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -9,6 +9,7 @@ HERE = Path(__file__).parent
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "states.md": states.page,
+    "states.json": states.table,
     "errors.md": errors.page,
     "fidelity.md": fidelity.page,
     "steps.md": steps.page,

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import itertools
+import json
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +11,8 @@ from enum import StrEnum
 
 from docs.smallest_job import Change, job_moves
 from towpath.domain.advice import COMMAND, ORIGIN, STAYING_JOB, STAYING_TASK, WAITING, Party
-from towpath.domain.states import JOB_OVER, MOVES, TERMINAL, JobState, TaskEvent, TaskState, Wanted
+from towpath.domain.events import KINDS
+from towpath.domain.states import JOB_OVER, MOVES, TERMINAL, WISHES, JobState, TaskEvent, TaskState, Wanted
 from towpath.domain.waiting import Reason
 
 WIDTH = 120
@@ -171,3 +173,25 @@ def _section(kind: str, state: StrEnum, meaning: str, table: str, advice: str) -
     whole = re.sub("`[^`]+`", lambda code: code[0].replace(" ", HELD), f"**Where one stays here.** {advice}")
     staying = textwrap.fill(whole, WIDTH, break_on_hyphens=False).replace(HELD, " ")
     return "\n\n".join([f"### {state} (a {kind})", meaning, table, staying, ""]).rstrip("\n") + "\n"
+
+
+# For programs -------------------------------------------------------------------------------------------------
+
+
+def table() -> str:
+    """The same as JSON, for the web UI: what each state means, what may be wished of a job in it, and what is over."""
+    meanings, facts = said(JobState), said(TaskState)
+    jobs = {
+        state: {
+            "meaning": meanings[state.name],
+            "wishes": sorted(WISHES[state]),
+            "over": state in JOB_OVER,
+            "staying": STAYING_JOB[state],
+        }
+        for state in JobState
+    }
+    tasks = {
+        state: {"meaning": facts[state.name], "over": state in TERMINAL, "staying": STAYING_TASK[state]}
+        for state in TaskState
+    }
+    return json.dumps({"job": jobs, "task": tasks, "events": dict(KINDS)}, indent=1) + "\n"

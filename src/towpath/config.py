@@ -152,6 +152,8 @@ class HubSettings:
     """Days for which events are kept; 0 = for ever."""
     given_key: Path | None = None
     """The file of the key under which secrets are encrypted, where somebody else keeps it; the hub only reads it."""
+    ui: Path | None = None
+    """Where the built web UI lies; None = the API alone."""
 
     @property
     def name(self) -> str:
@@ -172,6 +174,12 @@ class HubSettings:
     def seed_file(self) -> Path:
         """The NKEY seed with which the hub joins the bus."""
         return self.home / "hub.nk"
+
+
+def find_ui(package: Path = Path(__file__).parent) -> Path | None:
+    """Where the built web UI lies; None where Towpath was installed without."""
+    folder = package / "ui"
+    return folder if (folder / "index.html").is_file() else None
 
 
 def read_key_file(env: Mapping[str, str]) -> Path | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -51,6 +52,7 @@ from towpath.api.feed import Feed
 from towpath.api.held import add_tag
 from towpath.api.measures import Measures, Timed
 from towpath.api.rates import Rates
+from towpath.api.screens import Screens
 from towpath.api.tokens import Tokens
 from towpath.config import HubSettings
 from towpath.store.database import Database
@@ -167,12 +169,16 @@ def create_app(
         asked = [Depends(let_in), Depends(refuse_broken), Depends(add_tag)]
         app.include_router(router, dependencies=asked)
         check_table(router.routes)
-    _add_pages(app)
+    _add_pages(app, settings.ui)
     app.state.verbs_at = verbs_at
     return app
 
 
-def _add_pages(app: FastAPI) -> None:
+def _add_pages(app: FastAPI, ui: Path | None) -> None:
+    if ui is None:
+        _add_welcome(app)
+    else:
+        app.router.default = Screens(ui, app.router.not_found)
     page = resources.files("towpath.api").joinpath("docs.html").read_text("utf-8")
 
     @app.get("/api/docs", include_in_schema=False)
@@ -180,6 +186,9 @@ def _add_pages(app: FastAPI) -> None:
         """The reference of the API, from this host alone."""
         return HTMLResponse(page, headers=PAGE_POLICY)
 
+
+def _add_welcome(app: FastAPI) -> None:
+    """What there is to see where Towpath was installed without its UI."""
     welcome = resources.files("towpath.api").joinpath("welcome.html").read_text("utf-8")
 
     @app.get("/welcome", include_in_schema=False)
@@ -189,5 +198,5 @@ def _add_pages(app: FastAPI) -> None:
 
     @app.get("/", include_in_schema=False)
     async def front() -> RedirectResponse:
-        """The reference, until there is more to see."""
+        """The reference: there is no more to see."""
         return RedirectResponse("/api/docs")

@@ -15,6 +15,7 @@ from towpath.cli.logs import log_as_json
 from towpath.config import (
     HubSettings,
     Listen,
+    find_ui,
     read_heartbeat,
     read_keep_days,
     read_keep_events_days,
@@ -83,6 +84,7 @@ def hub(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
         requests_per_minute=read_requests_per_minute(os.environ),
         keep_events_days=read_keep_events_days(os.environ),
         given_key=read_key_file(os.environ),
+        ui=find_ui(),
     )
     return _serve(place, settings, sockets)
 

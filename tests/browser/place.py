@@ -1,0 +1,122 @@
+"""A hub with two sites and people, as browser tests and screenshots need it: real processes, real files, real jobs."""
+
+import json
+import os
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from playwright.sync_api import Browser, Page
+from tests.fixtures_hub import Hub, until
+
+PASSWORD: Final = "long enough for a canal"
+OPERATOR: Final = "ana"
+PATIENCE: Final = 60_000
+"""Milliseconds for which a page is waited for on a busy machine."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A running hub with the sites oslo and bergen, and its API for an administrator."""
+
+    hub: Hub
+    http: httpx.Client
+
+    @property
+    def url(self) -> str:
+        """Where browsers find it."""
+        return f"http://127.0.0.1:{self.hub.port}"
+
+    def submit(self, workflow: str, path: Path, **more: object) -> int:
+        """Start a job at oslo; its id."""
+        order = {"workflow": workflow, "site": "oslo", "paths": [os.fspath(path)], **more}
+        answer = self.http.post("/api/file/workflow/", json=order)
+        assert answer.status_code == 201, answer.text
+        return int(answer.json()["id"])
+
+    def job(self, number: int) -> Any:
+        """A job as the API shows it."""
+        return self.http.get(f"/api/jobs/{number}/").raise_for_status().json()
+
+    def ended(self, number: int) -> Any:
+        """The job, once it is over."""
+        until(lambda: self.job(number)["ended_at"], f"job {number} is over")
+        return self.job(number)
+
+
+@contextmanager
+def place(hub: Hub) -> Iterator[Place]:
+    """Bring it up, with an operator who has a password and a target that both sites reach."""
+    hub.up("oslo", "bergen")
+    key = tomllib.loads((hub.home / "client.toml").read_text())["api_key"]
+    headers = {"Authorization": f"Api-Key {key}"}
+    url = f"http://127.0.0.1:{hub.port}"
+    with httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False) as http:
+        here = Place(hub, http)
+        vault = hub.root / "vault"
+        vault.mkdir()
+        hub.run("target", "add", "vault", f"file://{vault}")
+        for site in ("oslo", "bergen"):
+            http.patch(f"/api/sites/{site}/", json={"default_target": "vault"}).raise_for_status()
+        http.post("/api/auth/users/", json={"username": OPERATOR, "role": "administrator"}).raise_for_status()
+        yield here
+
+
+def fill(directory: Path, count: int, size: int = 2000) -> Path:
+    """A directory with so many files of so many bytes."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        (directory / f"sample-{number:05}.dat").write_bytes(number.to_bytes(4, "big") * (size // 4))
+    return directory
+
+
+def link_for(here: Place, user: str) -> str:
+    """A one-time link with which a user sets a password."""
+    return str(here.http.post(f"/api/auth/users/{user}/link/").raise_for_status().json()["url"])
+
+
+def page_of(browser: Browser, scheme: str = "light", width: int = 1440, height: int = 900) -> Page:
+    """A fresh browser window, in which any error of a script or of the policy fails the test that looks at `faults`."""
+    dark = "dark" if scheme == "dark" else "light"
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=dark,  # type: ignore[arg-type]  # one of two words
+        reduced_motion="reduce",
+    )
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.__dict__["faults"] = faults
+    return page
+
+
+def faults_of(page: Page) -> list[str]:
+    """What the browser has complained of, but for answers that a test provokes."""
+    faults: list[str] = page.__dict__["faults"]
+    return [fault for fault in faults if "Failed to load resource" not in fault]
+
+
+def sign_in(page: Page, here: Place, path: str = "/") -> None:
+    """As the operator, who ends where they wanted to go."""
+    page.goto(f"{here.url}{path}")
+    page.get_by_label("Name").fill(OPERATOR)
+    page.get_by_role("textbox", name="Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("navigation", name="Screens").wait_for()
+
+
+def set_password(here: Place) -> None:
+    """Give the operator a password through the API."""
+    code = link_for(here, OPERATOR).partition("#")[2]
+    here.http.post("/api/auth/password/", json={"code": code, "password": PASSWORD}).raise_for_status()
+
+
+def pretty(document: object) -> str:
+    """A document for an assertion's message."""
+    return json.dumps(document, indent=1)[:6000]

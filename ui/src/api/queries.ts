@@ -1,0 +1,127 @@
+/** The questions that screens ask the hub: each with its key, so that live events find what they touch. */
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { asked, hub, Problem, useToken, type Schemas } from "./client";
+import type { TaskState } from "./states";
+import type { operations } from "./schema.gen";
+
+export type Job = Schemas["Job"];
+export type Jobs = Schemas["Jobs"];
+export type Task = Schemas["Task"];
+export type Step = Schemas["Step"];
+export type Path = Schemas["Path"];
+export type Site = Schemas["Site"];
+/** A part of a list. */
+export type PageOf<Row> = Omit<Jobs, "results" | "stats"> & { results: Row[] };
+export type Me = Schemas["SessionNow"];
+export type JobsAsked = Omit<NonNullable<operations["list_jobs"]["parameters"]["query"]>, "page" | "format" | "cursor">;
+export type Outcome = NonNullable<NonNullable<operations["list_paths"]["parameters"]["query"]>["outcome"]>;
+
+export const PAGE = 100;
+/** Milliseconds between two looks at what moves without telling. */
+export const PULSE = 2000;
+
+/** The cursor of a page's `next`. */
+export function cursorOf(next: string | null | undefined): string | undefined {
+  return next ? (new URL(next, location.origin).searchParams.get("cursor") ?? undefined) : undefined;
+}
+
+export const sessionQuery = queryOptions({
+  queryKey: ["session"],
+  staleTime: Infinity,
+  queryFn: async ({ signal }): Promise<Me | null> => {
+    try {
+      const me = await asked(hub.GET("/api/auth/session/", { signal }));
+      useToken(me.csrf_token);
+      return me;
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) return null;
+      throw error;
+    }
+  },
+});
+
+export const jobQuery = (id: number) =>
+  queryOptions({
+    queryKey: ["job", id],
+    queryFn: ({ signal }) => asked(hub.GET("/api/jobs/{job_id}/", { params: { path: { job_id: id } }, signal })),
+  });
+
+export const stepsQuery = (id: number) =>
+  queryOptions({
+    queryKey: ["job", id, "steps"],
+    queryFn: ({ signal }) => asked(hub.GET("/api/jobs/{job_id}/steps/", { params: { path: { job_id: id } }, signal })),
+  });
+
+export const wishesQuery = (id: number) =>
+  queryOptions({
+    queryKey: ["job", id, "wishes"],
+    queryFn: ({ signal }) => asked(hub.GET("/api/jobs/{job_id}/wishes/", { params: { path: { job_id: id } }, signal })),
+  });
+
+/** Jobs of a list as the API gives them once, with the counts of the whole list. */
+export const someJobsQuery = (wanted: JobsAsked) =>
+  queryOptions({
+    queryKey: ["jobs", "some", wanted],
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => asked(hub.GET("/api/jobs/", { params: { query: wanted }, signal })),
+  });
+
+/** The whole list, page behind page. */
+export const jobsQuery = (wanted: JobsAsked) =>
+  infiniteQueryOptions({
+    queryKey: ["jobs", "list", wanted],
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last: PageOf<unknown>) => cursorOf(last.next),
+    staleTime: Infinity,
+    queryFn: ({ pageParam, signal }): Promise<Jobs> =>
+      asked(
+        hub.GET("/api/jobs/", {
+          params: { query: { ...wanted, page_size: PAGE, cursor: pageParam, stats: pageParam === undefined } },
+          signal,
+        }),
+      ),
+  });
+
+export const tasksQuery = (id: number, state?: TaskState) =>
+  infiniteQueryOptions({
+    queryKey: ["job", id, "tasks", state ?? ""],
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last: PageOf<unknown>) => cursorOf(last.next),
+    queryFn: ({ pageParam, signal }): Promise<PageOf<Task>> =>
+      asked(
+        hub.GET("/api/jobs/{job_id}/tasks/", {
+          params: { path: { job_id: id }, query: { state, page_size: PAGE, cursor: pageParam } },
+          signal,
+        }),
+      ),
+  });
+
+export const pathsQuery = (id: number, outcome?: Outcome, step?: string) =>
+  infiniteQueryOptions({
+    queryKey: ["job", id, "paths", outcome ?? "", step ?? ""],
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last: PageOf<unknown>) => cursorOf(last.next),
+    queryFn: ({ pageParam, signal }): Promise<PageOf<Path>> =>
+      asked(
+        hub.GET("/api/jobs/{job_id}/paths/", {
+          params: { path: { job_id: id }, query: { outcome, step, page_size: PAGE, cursor: pageParam } },
+          signal,
+        }),
+      ),
+  });
+
+export const taskQuery = (id: number) =>
+  queryOptions({
+    queryKey: ["task", id],
+    queryFn: ({ signal }) => asked(hub.GET("/api/tasks/{task_id}/", { params: { path: { task_id: id } }, signal })),
+  });
+
+export const sitesQuery = queryOptions({
+  queryKey: ["sites"],
+  queryFn: ({ signal }) => asked(hub.GET("/api/sites/", { signal })),
+});
+
+export const workflowsQuery = queryOptions({
+  queryKey: ["workflows"],
+  queryFn: ({ signal }) => asked(hub.GET("/api/workflows/", { signal })),
+});

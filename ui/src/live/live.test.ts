@@ -1,0 +1,45 @@
+import { describe, expect, test } from "vitest";
+import type { Job, Jobs } from "~/api/queries";
+import { backOff, framesOf } from "./frames";
+import { withJobs } from "./patches";
+import { rateOf, withLook } from "./rates";
+import { heardOf } from "./stream";
+
+describe("frames", () => {
+  test("what is whole is taken, and the rest waits for more", () => {
+    const { frames, rest } = framesOf(": beat\n\nid: 7\nevent: job.ended\ndata: {\"a\":\ndata: 1}\n\nid: 8\nda");
+    expect(frames).toEqual([{ id: "7", event: "job.ended", data: '{"a":\n1}' }]);
+    expect(rest).toBe("id: 8\nda");
+  });
+  test("a gap is told as one, and what cannot be read is passed over", () => {
+    expect(heardOf({ event: "gap", data: "{}" })).toEqual({ kind: "gap" });
+    expect(heardOf({ event: "job.new", data: "not json" })).toBeUndefined();
+  });
+  test("who comes back waits longer each time, half a minute at most", () => {
+    expect([backOff(0, 0.5), backOff(3, 0.5), backOff(30, 0.5)]).toEqual([500, 4000, 30000]);
+  });
+});
+
+describe("patches", () => {
+  const job = (id: number, state: string): Job => ({ id, state }) as Job;
+  const page = (...jobs: Job[]): Jobs => ({ count: 9, next: null, previous: null, results: jobs });
+  test("jobs are put in place: no row jumps, and pages that do not change stay the same", () => {
+    const pages = { pages: [page(job(3, "STARTED"), job(2, "SUCCESS")), page(job(1, "SUCCESS"))], pageParams: [undefined, "2"] };
+    const next = withJobs(pages, new Map([[3, job(3, "SUCCESS")]]));
+    expect(next.pages[0]?.results.map((one) => [one.id, one.state])).toEqual([[3, "SUCCESS"], [2, "SUCCESS"]]);
+    expect(next.pages[1]).toBe(pages.pages[1]);
+    expect(withJobs(pages, new Map([[99, job(99, "PENDING")]]))).toBe(pages);
+  });
+});
+
+describe("rates", () => {
+  test("a rate is what grew over the last half minute; one that goes back begins anew", () => {
+    let looks = withLook([], { at: 0, value: 0 });
+    expect(rateOf(looks)).toBeUndefined();
+    looks = withLook(looks, { at: 2000, value: 10 });
+    expect(rateOf(looks)).toBe(5);
+    looks = withLook(looks, { at: 62_000, value: 10 });
+    expect(rateOf(looks)).toBeUndefined();
+    expect(withLook(looks, { at: 63_000, value: 3 })).toEqual([{ at: 63_000, value: 3 }]);
+  });
+});

@@ -1,0 +1,71 @@
+/** What live events change of what is known: jobs are read anew by their ids, in place, so that no row jumps. */
+import type { InfiniteData, QueryClient } from "@tanstack/react-query";
+import { asked, hub } from "~/api/client";
+import type { Job, Jobs } from "~/api/queries";
+import type { Event } from "./stream";
+
+const AT_ONCE = 100;
+/** Milliseconds for which events are gathered: a thousand jobs that end at once are few questions. */
+const GATHER = 300;
+
+/** The same pages with these jobs as they are now. */
+export function withJobs(pages: InfiniteData<Jobs>, fresh: ReadonlyMap<number, Job>): InfiniteData<Jobs> {
+  let changed = false;
+  const put = (page: Jobs): Jobs => {
+    if (!page.results.some((job) => fresh.has(job.id))) return page;
+    changed = true;
+    return { ...page, results: page.results.map((job) => fresh.get(job.id) ?? job) };
+  };
+  const next = pages.pages.map(put);
+  return changed ? { ...pages, pages: next } : pages;
+}
+
+/** Read these jobs anew and put them wherever they are shown. */
+export async function refreshJobs(client: QueryClient, ids: readonly number[]): Promise<void> {
+  for (let at = 0; at < ids.length; at += AT_ONCE) {
+    const some = ids.slice(at, at + AT_ONCE);
+    const page = await asked(hub.GET("/api/jobs/", { params: { query: { id: some, page_size: AT_ONCE } } }));
+    const fresh = new Map(page.results.map((job) => [job.id, job]));
+    client.setQueriesData<InfiniteData<Jobs>>({ queryKey: ["jobs", "list"] }, (old) => old && withJobs(old, fresh));
+    for (const job of page.results) {
+      if (client.getQueryData(["job", job.id])) client.setQueryData(["job", job.id], job);
+    }
+  }
+}
+
+/** The ids of jobs that some list shows. */
+function shown(client: QueryClient): Set<number> {
+  const lists = client.getQueriesData<InfiniteData<Jobs>>({ queryKey: ["jobs", "list"], type: "active" });
+  return new Set(lists.flatMap(([, pages]) => pages?.pages.flatMap((page) => page.results.map((job) => job.id)) ?? []));
+}
+
+/** Takes events as they come, and changes what is known a little later, all at once. */
+export function patching(client: QueryClient): (event: Event | "gap") => void {
+  const jobs = new Set<number>();
+  let sites = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const settle = (): void => {
+    timer = undefined;
+    const ids = [...jobs];
+    jobs.clear();
+    for (const id of ids) void client.invalidateQueries({ queryKey: ["job", id] });
+    if (ids.length) {
+      void client.invalidateQueries({ queryKey: ["jobs", "some"] });
+      void client.invalidateQueries({ queryKey: ["events"] });
+      const seen = shown(client);
+      refreshJobs(client, ids.filter((id) => seen.has(id))).catch(() => undefined);
+    }
+    if (sites) void client.invalidateQueries({ queryKey: ["sites"] });
+    sites = false;
+  };
+  return (event) => {
+    if (event === "gap") {
+      void client.invalidateQueries();
+      return;
+    }
+    if (event.job !== null) jobs.add(event.job);
+    else sites = true;
+    if (event.kind === "job.pending") client.setQueryData<number>(["jobs", "newest"], Math.max(event.job ?? 0, client.getQueryData<number>(["jobs", "newest"]) ?? 0));
+    timer ??= setTimeout(settle, GATHER);
+  };
+}

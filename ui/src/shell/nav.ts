@@ -1,0 +1,20 @@
+/** What the menu leads to: a line for each screen that there is, in the order in which they stand. */
+import type { LinkProps } from "@tanstack/react-router";
+import type { Schemas } from "~/api/client";
+import type { IconName } from "~/parts/Icon";
+
+export interface Entry {
+  group: "Work" | "Data" | "Places" | "Administration";
+  to: LinkProps["to"];
+  label: string;
+  icon: IconName;
+  /** Other words by which somebody may look for it. */
+  words?: string;
+  /** The right without which it is not shown. */
+  right?: Schemas["Right"];
+}
+
+export const ENTRIES: readonly Entry[] = [
+  { group: "Work", to: "/", label: "Dashboard", icon: "home", words: "overview start health" },
+  { group: "Work", to: "/jobs", label: "Jobs", icon: "jobs", words: "runs list" },
+];
