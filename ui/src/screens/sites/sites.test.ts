@@ -1,0 +1,43 @@
+import { describe, expect, test } from "vitest";
+import type { Node, Paused } from "~/api/places";
+import type { Site } from "~/api/queries";
+import { found, healthOf, joinLine, ordered, queuesOf, slotsOf } from "./standing";
+
+const node = (more: Partial<Node>): Node => ({ name: "n", site: "oslo", online: true, state: "online", running: 0, queues: {}, started_with: {}, ...more }) as Node;
+const site = (more: Partial<Site>): Site => ({ name: "oslo", health: "ok", nodes: [], paused: [], ...more }) as Site;
+const pause = (queue: string): Paused => ({ queue, by: "ana", why: "", at: "", resume_at: null, now: false });
+
+describe("a site", () => {
+  test("has the slots of the nodes that are heard, queue by queue, and shows a pause of a queue that nobody serves", () => {
+    const nodes = [
+      node({ queues: { default: { worker: 4, discovery: 1 } } }),
+      node({ queues: { default: { worker: 2 }, night: { worker: 0 } } }),
+      node({ online: false, queues: { default: { worker: 8 } } }),
+    ];
+    const queues = queuesOf(site({ nodes, paused: [pause(""), pause("tape")] }));
+    expect(queues.map((queue) => [queue.queue, [...queue.slots], queue.nodes, queue.paused?.by])).toEqual([
+      ["default", [["worker", 6], ["discovery", 1]], 2, undefined],
+      ["night", [], 0, undefined],
+      ["tape", [], 0, "ana"],
+    ]);
+  });
+  test("without a node is no fault: it waits for its first", () => {
+    expect(healthOf(site({ health: "critical" })).tone).toBe("still");
+    expect(healthOf(site({ health: "critical", nodes: [node({})] })).tone).toBe("bad");
+  });
+  test("is found by a part of its name, those in need first", () => {
+    const sites = [site({ name: "oslo" }), site({ name: "Rome", health: "warning" }), site({ name: "tromso", health: "critical" })];
+    expect(found(sites, "").map((one) => one.name)).toEqual(["tromso", "Rome", "oslo"]);
+    expect(found(sites, " RO").map((one) => one.name)).toEqual(["tromso", "Rome"]);
+  });
+});
+
+describe("a node", () => {
+  test("that needs somebody stands before those that are well", () => {
+    expect(ordered([node({ name: "a" }), node({ name: "c", state: "offline" }), node({ name: "b", state: "draining" })]).map((one) => one.name)).toEqual(["c", "b", "a"]);
+  });
+  test("shows the slots that it has beside those that it was started with, also where it has none left", () => {
+    expect(slotsOf(node({ started_with: { default: { worker: 4 } }, queues: {} }))).toEqual([{ queue: "default", function: "worker", now: 0, started: 4 }]);
+  });
+  test("joins by a line that holds its token", () => expect(joinLine("towpath-join-1-x")).toBe("towpath worker --root data=DIR --join towpath-join-1-x"));
+});
