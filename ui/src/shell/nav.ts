@@ -18,4 +18,5 @@ export const ENTRIES: readonly Entry[] = [
   { group: "Work", to: "/", label: "Dashboard", icon: "home", words: "overview start health" },
   { group: "Work", to: "/jobs", label: "Jobs", icon: "jobs", words: "runs list" },
   { group: "Places", to: "/sites", label: "Sites", icon: "site", words: "nodes queues slots drain join pause", right: "read" },
+  { group: "Places", to: "/targets", label: "Targets", icon: "target", words: "buckets storage s3 endpoint check browse", right: "read" },
 ];

@@ -31,7 +31,7 @@ export function Site({ name }: { name: string }) {
     <Page title={name} above={above} actions={<Actions site={shown} />}
       beside={<><Tag {...healthOf(shown)} /><Text c="dimmed">{onlineOf(shown)} of {plural(shown.nodes.length, "node")} online, {plural(runningOf(shown), "task")} running</Text></>}>
       {pauseOf(shown) && <PausedAlert paused={pauseOf(shown)} site={name} />}
-      <Panel title="Nodes" actions={administers && shown.nodes.length > 0 ? <JoinButton site={name} size="xs" /> : undefined}>
+      <Panel title="Nodes">
         {shown.nodes.length === 0 ? <NoNodes site={name} /> : <Nodes nodes={shown.nodes} />}
       </Panel>
       <div className={css.columns}>
