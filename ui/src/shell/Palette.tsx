@@ -27,6 +27,7 @@ export function Palette({ me }: { me: Me }) {
       id: entry.label, label: entry.label, keywords: entry.words, leftSection: <Icon name={entry.icon} />,
       onClick: () => void navigate({ to: entry.to }),
     })),
+    { id: "profile", label: "Profile", keywords: "password api keys sessions account", leftSection: <Icon name="key" />, onClick: () => void navigate({ to: "/profile" }) },
     { id: "light", label: "Light colours", keywords: "theme appearance", leftSection: <Icon name="sun" />, onClick: () => setColorScheme("light") },
     { id: "dark", label: "Dark colours", keywords: "theme appearance", leftSection: <Icon name="moon" />, onClick: () => setColorScheme("dark") },
     { id: "auto", label: "Colours of the system", keywords: "theme appearance", leftSection: <Icon name="system" />, onClick: () => setColorScheme("auto") },

@@ -100,6 +100,7 @@ function Account({ me }: { me: Me }) {
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>{me.user}, {me.role}</Menu.Label>
+        <Menu.Item component={Link} to="/profile" leftSection={<Icon name="key" size={16} />}>Profile and API keys</Menu.Item>
         {(["auto", "light", "dark"] as const).map((scheme) => (
           <Menu.Item key={scheme} onClick={() => setColorScheme(scheme)} leftSection={<Icon name={scheme === "auto" ? "system" : scheme === "light" ? "sun" : "moon"} size={16} />}
             rightSection={colorScheme === scheme ? <Icon name="check" size={14} /> : undefined}>
