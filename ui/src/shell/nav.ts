@@ -19,4 +19,6 @@ export const ENTRIES: readonly Entry[] = [
   { group: "Work", to: "/jobs", label: "Jobs", icon: "jobs", words: "runs list" },
   { group: "Places", to: "/sites", label: "Sites", icon: "site", words: "nodes queues slots drain join pause", right: "read" },
   { group: "Places", to: "/targets", label: "Targets", icon: "target", words: "buckets storage s3 endpoint check browse", right: "read" },
+  { group: "Administration", to: "/people", label: "People and groups", icon: "people", words: "users roles spaces rights", right: "administer" },
+  { group: "Administration", to: "/audit", label: "Audit", icon: "audit", words: "log history who did what", right: "administer" },
 ];
