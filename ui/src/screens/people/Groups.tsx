@@ -30,7 +30,7 @@ export function Groups() {
 
 const cellsOf = (group: Group) => [
   <strong key="n">{group.name}</strong>, group.members.length ? <span key="m" title={group.members.join(", ")}>{group.members.join(", ")}</span> : <span key="m" className="dim">none yet</span>,
-  grantsOf(group) || <span key="g" className="dim">nothing yet</span>, <Asks key="a" group={group} />,
+  grantsOf(group) || <span key="g" className="dim">nothing yet</span>, <Asks key={`a ${group.name}`} group={group} />,
 ];
 
 /** Tells what was done, and reads groups anew. */

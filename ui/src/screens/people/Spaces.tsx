@@ -28,7 +28,7 @@ export function Spaces() {
 }
 
 const cellsOf = (space: Space) => [
-  <strong key="n">{space.name}</strong>, space.site, <PathText key="p" path={space.path} clip />, space.default_target ?? <span key="t" className="dim">as the site</span>, <Remove key="a" space={space} />,
+  <strong key="n">{space.name}</strong>, space.site, <PathText key="p" path={space.path} clip />, space.default_target ?? <span key="t" className="dim">as the site</span>, <Remove key={`${space.name} ${space.site}`} space={space} />,
 ];
 
 function useSettled(): (told: string) => void {

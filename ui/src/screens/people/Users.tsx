@@ -37,7 +37,7 @@ export function Users() {
 
 const cellsOf = (user: User) => [
   <strong key="n" data-user={user.name}>{user.name}</strong>, <span key="r" title={ROLE_MEANT[user.role]}>{user.role}</span>, <Standing key="s" user={user} />,
-  <Time key="i" at={user.signed_in_at} none="never" />, <Time key="m" at={user.created_at} />, <Asks key="a" user={user} />,
+  <Time key="i" at={user.signed_in_at} none="never" />, <Time key="m" at={user.created_at} />, <Asks key={`a ${user.name}`} user={user} />,
 ];
 
 const Standing = ({ user }: { user: User }) => <Tag {...standingOf(user, useNow())} />;

@@ -37,7 +37,7 @@ export function Keys({ me }: { me: Me }) {
 
 const cellsOf = (key: Key) => [
   key.label || <span className="dim">nobody said</span>, <span key="s" className="mono">{key.start}…</span>, <Standing key="t" of={key} />, <span key="m" title={key.scopes?.join(", ")}>{key.scopes?.join(", ") ?? "all that I may"}</span>,
-  <Time key="c" at={key.created_at} />, <Time key="u" at={key.used_at} none="never" />, <Time key="e" at={key.expires_at} none="never" />, <Revoke key="r" of={key} />,
+  <Time key="c" at={key.created_at} />, <Time key="u" at={key.used_at} none="never" />, <Time key="e" at={key.expires_at} none="never" />, <Revoke key={`r ${key.id}`} of={key} />,
 ];
 
 const Standing = ({ of }: { of: Key }) => <Tag {...standingOf(of, useNow())} />;

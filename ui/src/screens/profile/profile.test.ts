@@ -8,7 +8,7 @@ const key = (more: Partial<Key>): Key => ({ id: 1, revoked_at: null, expires_at:
 describe("a key", () => {
   test("is open until it is revoked or ends, and says so before it ends", () => {
     const words = [key({}), key({ revoked_at: "2026-11-01T00:00:00Z" }), key({ expires_at: "2026-11-29T11:59:59Z" }), key({ expires_at: "2026-12-01T00:00:00Z" }), key({ expires_at: "2027-12-01T00:00:00Z" })].map((one) => standingOf(one, now).word);
-    expect(words).toEqual(["Open, without end", "Revoked", "Expired", "Ends soon", "Open"]);
+    expect(words).toEqual(["Never ends", "Revoked", "Expired", "Ends soon", "Open"]);
     expect([isOpen(key({}), now), isOpen(key({ expires_at: "2026-11-29T12:00:00Z" }), now)]).toEqual([true, false]);
   });
   test("ends so many days on, or never", () => {

@@ -13,7 +13,7 @@ export const MEANT: Readonly<Record<Right, string>> = {
 /** What a key can be used for now. */
 export function standingOf(key: Key, now: Date): { word: string; tone: Tone } {
   if (key.revoked_at) return { word: "Revoked", tone: "still" };
-  if (!key.expires_at) return { word: "Open, without end", tone: "warn" };
+  if (!key.expires_at) return { word: "Never ends", tone: "warn" };
   const left = Date.parse(key.expires_at) - now.getTime();
   if (left <= 0) return { word: "Expired", tone: "still" };
   return left < 7 * 86_400_000 ? { word: "Ends soon", tone: "warn" } : { word: "Open", tone: "good" };

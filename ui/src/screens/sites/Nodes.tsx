@@ -23,7 +23,7 @@ export function Nodes({ nodes }: { nodes: readonly Node[] }) {
 const cellsOf = (node: Node) => [
   <strong key="n" data-node={node.name}>{node.name}</strong>,
   <Tag key="s" {...NODE[node.state]} title={node.draining ? `Drained by ${node.drain_by ?? "somebody"}${node.drain_why ? `: ${node.drain_why}` : ""}` : NODE[node.state].title} />,
-  <Time key="h" at={node.heard_at} none="never" />, count(node.running), <SlotList key="q" node={node} />, node.software, <Asks key="a" node={node} />,
+  <Time key="h" at={node.heard_at} none="never" />, count(node.running), <SlotList key={`q ${node.name}`} node={node} />, node.software, <Asks key={`a ${node.name}`} node={node} />,
 ];
 
 function SlotList({ node }: { node: Node }) {

@@ -52,7 +52,7 @@ const bucketCells = (bucket: Bucket) => [
   <strong key="n">{bucket.name}</strong>, <span key="u" className="mono" title={bucket.url}>{bucket.url}</span>,
   bucket.has_credentials ? "kept, never shown" : <span className="dim">none of its own</span>,
   bucket.targets.length ? <span key="t" title={bucket.targets.join(", ")}>{bucket.targets.length === 1 ? bucket.targets[0] : plural(bucket.targets.length, "target")}</span> : <span className="dim">none</span>,
-  <BucketAsks key="a" bucket={bucket} />,
+  <BucketAsks key={bucket.name} bucket={bucket} />,
 ];
 
 function BucketAsks({ bucket }: { bucket: Bucket }) {
