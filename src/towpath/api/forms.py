@@ -19,6 +19,12 @@ Flag = Annotated[bool, Strict()]
 """true or false in a body, which 1 and "yes" are not."""
 
 
+def id_of(given: object) -> int:
+    """An id as a URL has it, which holds digits alone; -1, which nothing has, for one that is too large."""
+    number = int(str(given))
+    return number if number <= LARGEST else -1
+
+
 def _number(given: object) -> object:
     if type(given) in (bool, str):
         raise ValueError("expected a whole number, found text or a flag")

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from fastapi import Request, Response
 from sqlalchemy.engine import Connection
 
+from towpath.api.forms import id_of
 from towpath.domain.errors import Mistake, NotFound, did_you_mean
 from towpath.engine import groups, node_wishes, people, registry, spaces, turns, webhooks, workflows
 from towpath.engine.turn_taking import one_at_a_time
@@ -80,11 +81,11 @@ def _limit(conn: Connection, given: Given) -> object:
 
 
 def _webhook(conn: Connection, given: Given) -> object:
-    return webhooks.get_webhook(conn, int(given["webhook_id"]))
+    return webhooks.get_webhook(conn, id_of(given["webhook_id"]))
 
 
 def _job(conn: Connection, given: Given) -> object:
-    found = turns.get_turn(conn, int(given["job_id"]))
+    found = turns.get_turn(conn, id_of(given["job_id"]))
     return found.priority, found.max_tasks
 
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from fastapi import Request
 from sqlalchemy.engine import Connection
 
+from towpath.api.forms import id_of
 from towpath.domain.rights import Asker, Place, Right, check_reach
 from towpath.engine import groups
 from towpath.store.tables import jobs, tasks
@@ -14,23 +15,15 @@ from towpath.store.tables import jobs, tasks
 Find = Callable[[Connection, Mapping[str, object]], Place | None]
 """From the parameters in a URL to the space, with its site, in which the thing lies that they name."""
 
-LARGEST_ID = 2**63 - 1
-
-
-def _number(given: object) -> int:
-    """An id as a URL has it, which holds digits alone; -1, which nothing has, for one that is too large."""
-    number = int(str(given))
-    return number if number <= LARGEST_ID else -1
-
 
 def _of_job(conn: Connection, given: Mapping[str, object]) -> Place | None:
-    query = sa.select(jobs.c.site, jobs.c.space).where(jobs.c.id == _number(given["job_id"]))
+    query = sa.select(jobs.c.site, jobs.c.space).where(jobs.c.id == id_of(given["job_id"]))
     row = conn.execute(query.where(sa.not_(jobs.c.pruned))).first()
     return (row.site, row.space) if row and row.space else None
 
 
 def _of_task(conn: Connection, given: Mapping[str, object]) -> Place | None:
-    query = sa.select(tasks.c.job_id).where(tasks.c.id == _number(given["task_id"]))
+    query = sa.select(tasks.c.job_id).where(tasks.c.id == id_of(given["task_id"]))
     job = conn.execute(query).scalar()
     return None if job is None else _of_job(conn, {"job_id": str(job)})
 
