@@ -225,7 +225,7 @@ class HubHouse:
 
     async def _life(self, process: Process) -> None:
         self.database = database = Desktop(self.truth, process)
-        machine = HubMachine(lambda: self.clockwork.now, self._run_ids)
+        machine = HubMachine(lambda: self.clockwork.now, self._run_ids, examine=None)
         await Desk(database, HubEnd(self.bus, process), self.settings, bytes(32), machine).start()
 
     def _run_ids(self, number: int) -> list[bytes]:

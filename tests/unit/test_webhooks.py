@@ -22,6 +22,7 @@ from towpath.domain.webhooks import LONGEST_WAIT, MOST_WEBHOOKS, PATIENCE, check
 from towpath.engine import events as telling
 from towpath.engine import webhooks
 from towpath.engine.webhooks import DeliveryView, State
+from towpath.hub.apprise_urls import send
 from towpath.hub.conductor import Candidate, Conductor
 from towpath.hub.posting import Postage, Posting, body_of, post
 from towpath.store import events
@@ -49,7 +50,7 @@ class Hub:
         self.lives += 1
         self.office = Conductor(self.database, Candidate("hub", 5.0, lambda: 0.0), lambda: None)
         await self.office.look()
-        self.posting = Posting(self.database, self.office, Postage(KEY, HUB_URL, post))
+        self.posting = Posting(self.database, self.office, Postage(KEY, HUB_URL, post, send))
 
     def add(self, port: int, *kinds: str, workflow: str | None = None) -> tuple[int, bytes]:
         """A webhook to a receiver on this machine."""
@@ -191,7 +192,7 @@ async def test_what_lands_while_what_is_due_is_looked_for_is_not_sent_twice(hub:
                     await asyncio.sleep(0.005)
             return found
 
-        hub.posting = Posting(hub.database, hub.office, Postage(KEY, HUB_URL, landing))
+        hub.posting = Posting(hub.database, hub.office, Postage(KEY, HUB_URL, landing, send))
         hub.posting.nudge()
         await hub.posting.deliver()
         hub.office.do = looked  # type: ignore[method-assign]
@@ -214,7 +215,7 @@ async def test_what_was_under_way_when_the_hub_died_is_sent_again_under_the_same
             await post(url, body, headers)
             await asyncio.Event().wait()
 
-        hub.posting = Posting(hub.database, hub.office, Postage(KEY, HUB_URL, taken_but_not_noted))
+        hub.posting = Posting(hub.database, hub.office, Postage(KEY, HUB_URL, taken_but_not_noted, send))
         await hub.deliver_until(lambda: len(got.got) == 1)
         await hub.posting.close()
         await hub.begin()

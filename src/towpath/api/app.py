@@ -11,16 +11,19 @@ from fastapi.routing import APIRoute
 
 from towpath import __version__
 from towpath.api import (
+    alerts,
     auth,
     buckets,
     contract,
     deeds,
     definitions,
+    destinations,
     errors,
     events,
     files,
     groups,
     health,
+    history,
     jobs,
     joining,
     keys,
@@ -83,6 +86,7 @@ FOR_CALLERS = (
     workflows.router,
     sites.router,
     files.router,
+    history.router,
     spaces.router,
     usage.router,
     nodes.router,
@@ -101,6 +105,8 @@ FOR_CALLERS = (
     deeds.router,
     events.router,
     webhooks.router,
+    alerts.router,
+    destinations.router,
     metrics.router,
 )
 

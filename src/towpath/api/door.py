@@ -45,12 +45,13 @@ READING = (
     " export_workflow list_versions show_version diff_versions show_schema"
     " list_sites show_site list_nodes show_node list_limits show_limit list_errors list_buckets show_bucket"
     " list_targets show_target list_objects list_orphans show_orphan list_sweeps show_sweep"
-    " list_spaces show_space show_usage download_report list_files list_events stream_events show_metrics"
+    " list_spaces show_space show_usage download_report list_files list_history list_events stream_events"
+    " show_metrics list_alerts show_alert list_alert_rules show_alert_rule list_mutes"
 )
 RUNNING = (
     "submit change_turn pause resume cancel retry drain_site undrain_site pause_site resume_site cancel_site"
     " drain_node undrain_node change_slots pause_workflow resume_workflow cancel_workflow check_target"
-    " check_workflow start_sweep stop_sweep measure_space"
+    " check_workflow start_sweep stop_sweep measure_space mute_alerts unmute_alerts"
 )
 ADMINISTERING = (
     "prune define_workflow import_workflow change_workflow delete_workflow change_site set_limit lift_limit"
@@ -59,6 +60,8 @@ ADMINISTERING = (
     " make_link list_all_keys make_key_for revoke_any_key list_deeds collect_orphans set_grace"
     " list_webhooks add_webhook show_webhook change_webhook remove_webhook"
     " try_webhook replay_webhook list_deliveries"
+    " change_alert_rule list_destinations add_destination show_destination change_destination"
+    " remove_destination try_destination list_notices"
     " add_space change_space remove_space list_groups add_group show_group remove_group add_member remove_member"
     " grant_space withdraw_space"
     " add_site remove_node list_join_tokens make_join_token revoke_join_token"

@@ -83,8 +83,10 @@ async def list_files(
 
     What a space excludes is left out, so that a page may have fewer entries than `page_size`, and yet not be the last.
     """
-    exact = _bytes("path_b64", path_b64) if path_b64 else path.encode()
-    given, clean, left_out = await hub.database.read(lambda conn: _placed(conn, site, exact, asking))
+    exact = exact_path(path, path_b64)
+    given, clean, left_out = await hub.database.read(
+        lambda conn: placed(conn, site, exact, asking, "list_files")
+    )
     question = Question(
         0, "files", "", limit=page_size, root=given.root, path=given.path, after_name=_bytes("after", after)
     )
@@ -103,6 +105,11 @@ async def list_files(
     )
 
 
+def exact_path(path: str, path_b64: str) -> bytes:
+    """The path that a query names, in text or exactly in base64; raises `Mistake`."""
+    return _bytes("path_b64", path_b64) if path_b64 else path.encode()
+
+
 def _bytes(name: str, given: str) -> bytes:
     try:
         return base64.b64decode(given, validate=True)
@@ -110,7 +117,9 @@ def _bytes(name: str, given: str) -> bytes:
         raise Mistake(f"{name}: expected base64, found something else ({error})") from None
 
 
-def _placed(conn: Connection, site: str, exact: bytes, asking: Asker) -> tuple[Input, bytes, Exclusions]:
+def placed(
+    conn: Connection, site: str, exact: bytes, asking: Asker, action: str
+) -> tuple[Input, bytes, Exclusions]:
     """The path beneath a root of the site, and absolute, and what is left out there.
 
     Raises `Forbidden` where the caller may not look there, and `NotFound` for what is left out.
@@ -118,7 +127,7 @@ def _placed(conn: Connection, site: str, exact: bytes, asking: Asker) -> tuple[I
     roots = roots_of(conn, site)
     (given,) = place([Asked(exact)], site, roots)
     if asking.reach is not None:
-        check_reach(asking, "list_files", (site, spaces.space_of(conn, site, [given])))
+        check_reach(asking, action, (site, spaces.space_of(conn, site, [given])))
     clean, left_out = absolute(given, roots), Exclusions(exclusions.of_site(conn, site))
     if by := left_out.find(clean):
         raise NotFound(f"site {site}: '{printable(clean)}' is left out: space {by.space} excludes it")

@@ -9,8 +9,20 @@ from fastapi import Request, Response
 from sqlalchemy.engine import Connection
 
 from towpath.api.forms import id_of
+from towpath.domain.alerts import kind_of
 from towpath.domain.errors import Mistake, NotFound, did_you_mean
-from towpath.engine import groups, node_wishes, people, registry, spaces, turns, webhooks, workflows
+from towpath.engine import (
+    alert_rules,
+    destinations,
+    groups,
+    node_wishes,
+    people,
+    registry,
+    spaces,
+    turns,
+    webhooks,
+    workflows,
+)
 from towpath.engine.turn_taking import one_at_a_time
 from towpath.store.database import Tx
 from towpath.store.tables import buckets, targets
@@ -101,6 +113,14 @@ def _node(conn: Connection, given: Given) -> object:
     return slots, found.drain_at, found.drain_by, found.drain_why
 
 
+def _rule(conn: Connection, given: Given) -> object:
+    return alert_rules.get_rule(conn, kind_of(given["kind"]))
+
+
+def _destination(conn: Connection, given: Given) -> object:
+    return destinations.get_destination(conn, given["name"])
+
+
 WORKFLOW = Kind("workflow", ("name",), _workflow)
 BUCKET = Kind("bucket", ("name",), _bucket)
 TARGET = Kind("target", ("name",), _target)
@@ -112,6 +132,8 @@ WEBHOOK = Kind("webhook", ("webhook_id",), _webhook)
 JOB = Kind("job", ("job_id",), _job)
 SITE = Kind("site", ("name",), _site)
 NODE = Kind("node", ("site", "name"), _node)
+RULE = Kind("alert rule", ("kind",), _rule)
+DESTINATION = Kind("destination", ("name",), _destination)
 
 SHOWING: Mapping[str, Kind] = {
     "show_workflow": WORKFLOW,
@@ -125,6 +147,8 @@ SHOWING: Mapping[str, Kind] = {
     "show_job": JOB,
     "show_site": SITE,
     "show_node": NODE,
+    "show_alert_rule": RULE,
+    "show_destination": DESTINATION,
 }
 """Operations that answer with a tag: what of the thing it stands for."""
 
@@ -152,6 +176,9 @@ CHANGING: Mapping[str, Kind] = {
     "change_site": SITE,
     "change_slots": NODE,
     "remove_node": NODE,
+    "change_alert_rule": RULE,
+    "change_destination": DESTINATION,
+    "remove_destination": DESTINATION,
 }
 """Operations that take `If-Match`."""
 

@@ -61,6 +61,10 @@ class _Now(Collector):
         yield _family("events_newest", "The number of the newest event.", [], {(): found.events})
         yield _family("deliveries_waiting", "What waits for a webhook.", ["webhook"], found.waiting)
         yield _family("reports_refused", "Reports that were set aside.", [], {(): found.quarantined})
+        yield _family("alerts", "Alerts that stand.", ["kind", "severity"], found.alerts)
+        yield _family(
+            "notices_waiting", "Alerts that wait for a destination.", ["destination"], found.notices
+        )
 
 
 def _family(

@@ -41,7 +41,9 @@ THINGS: Mapping[str, Find] = {
 }
 """Operations on one thing, for which a right in its space is enough."""
 
-NARROWED = frozenset({"list_jobs", "list_spaces", "list_files", "list_events", "stream_events", "submit"})
+NARROWED = frozenset(
+    {"list_jobs", "list_spaces", "list_files", "list_history", "list_events", "stream_events", "submit"}
+)
 """Operations that look themselves at where the caller may see or do anything."""
 
 COMMON = frozenset(["list_workflows", "show_workflow", "show_schema", "list_errors"])

@@ -10,6 +10,8 @@ import typer
 from typer.exceptions import TyperException
 
 from towpath.cli import (
+    alert,
+    alert_destination,
     audit,
     backup,
     bucket,
@@ -18,6 +20,7 @@ from towpath.cli import (
     events,
     files,
     group,
+    history,
     hub_command,
     job,
     key,
@@ -79,6 +82,7 @@ app.command("worker")(worker_command.worker)
 app.command("supervise", hidden=True)(supervise.supervise)
 app.command("run")(run.run)
 app.command("ls")(files.ls)
+app.command("history")(history.history)
 app.command("undelete")(undelete.undelete)
 app.command("errors")(error_table.errors)
 app.add_typer(backup.app, name="backup")
@@ -95,6 +99,9 @@ app.add_typer(user.app, name="user")
 app.add_typer(group.app, name="group")
 app.add_typer(key.app, name="key")
 app.add_typer(webhook.app, name="webhook")
+alert.app.add_typer(alert_destination.app, name="destination")
+alert.app.command("test")(alert_destination.test)
+app.add_typer(alert.app, name="alert")
 app.command("audit")(audit.audit)
 app.command("events")(events.events)
 

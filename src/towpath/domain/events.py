@@ -22,6 +22,8 @@ KINDS: Final[Mapping[str, str]] = {
     "site.online": "A site has a node that is heard, and had none.",
     "site.offline": "A site has no node any more that is heard.",
     "report.refused": "Something that a node reported could not be applied, and was set aside.",
+    "alert.raised": "An alert was raised; `sentence` says why.",
+    "alert.cleared": "What an alert was raised for is so no more.",
 }
 """Every kind of event, and what it says."""
 

@@ -18,6 +18,8 @@ AT_ONCE = 1_000
 """Rows that are forgotten in one transaction."""
 SECRET = frozenset({"password", "old_password", "credentials", "secret", "code", "refresh", "token", "key"})
 """Members of a body whose values are never written down."""
+SECRET_URLS = frozenset({"add_destination"})
+"""Operations of which the member `url` is a secret too."""
 SECRET_BODIES = frozenset({"set_credentials"})
 """Operations of which the body is nothing but secrets."""
 
@@ -70,6 +72,8 @@ def blanked(action: str, body: bytes) -> str:
         found = json.loads(body)
     except ValueError:
         return ""
+    if action in SECRET_URLS and isinstance(found, dict) and "url" in found:
+        found["url"] = "…"
     return json.dumps(_blank(found), ensure_ascii=False)[:LONGEST_BODY]
 
 

@@ -91,8 +91,15 @@ _BEATEN = (
         lost=False,
         silent=False,
         draining=sa.bindparam("drains"),
+        progress=sa.bindparam("progress", type_=nodes.c.progress.type),
     )
 )
+_DISKS = (
+    sa.update(nodes)
+    .where(nodes.c.id == sa.bindparam("row_id"))
+    .values(disks=sa.bindparam("said", type_=nodes.c.disks.type), disks_at=sa.bindparam("now"))
+)
+MOST_DISKS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +157,14 @@ def beat(tx: Tx, site: str, name: str, said: Beat, lease_beats: int) -> Verdicts
     node = find_node(tx, site, name)
     if node.incarnation != said.incarnation:
         return Verdicts([], [], known=False)
-    tx.conn.execute(_BEATEN, {"row_id": node.id, "now": tx.now, "drains": said.draining})
+    held = tasks.held_by(tx.conn, node.id)
+    beaten = {"row_id": node.id, "now": tx.now, "drains": said.draining, "progress": _progress(said, held)}
+    tx.conn.execute(_BEATEN, beaten)
+    if said.disks and len(said.disks) <= MOST_DISKS:
+        told = {root[:64]: [free, total] for root, (free, total) in said.disks.items() if total > 0}
+        tx.conn.execute(_DISKS, {"row_id": node.id, "now": tx.now, "said": told})
     if not node.is_heard:
         node_events.came(tx, site, name)
-    held = tasks.held_by(tx.conn, node.id)
     listed = set(said.runs)
     never_came = [
         task for task in held if task.run not in listed and (task.claim or 0) <= said.answered_claim
@@ -172,6 +183,18 @@ def beat(tx: Tx, site: str, name: str, said: Beat, lease_beats: int) -> Verdicts
     dropped += [run for run in said.runs if run in overdue]
     over = jobs.over(tx.conn, said.jobs)
     return Verdicts(sorted(run for run in back if run), dropped, wishes=node.wishes, over=over)
+
+
+def _progress(said: Beat, held: Collection[Task]) -> dict[str, tuple[int, int]] | None:
+    """How far the running tasks of each job have come, by its id: paths and bytes; None where nothing is told."""
+    job_of = {task.run: task.job_id for task in held}
+    found: dict[str, tuple[int, int]] = {}
+    for one in said.progress:
+        job = job_of.get(one.run)
+        if job is not None:
+            paths, size = found.get(str(job), (0, 0))
+            found[str(job)] = paths + one.paths, size + one.bytes
+    return found or None
 
 
 def _is_overdue(job: Job, lease_beats: int) -> bool:

@@ -16,10 +16,14 @@ from towpath.bus.connection import Refused, Unanswered
 from towpath.config import HubSettings
 from towpath.domain.errors import Mistake
 from towpath.engine import grant, nodes, questions, receive, registry, workflows
+from towpath.hub import apprise_urls
 from towpath.hub.conductor import Candidate
 from towpath.hub.link import Link
+from towpath.hub.notices import Send
+from towpath.hub.oneself import Examine, examine
 from towpath.hub.posting import Post, Postage, post
 from towpath.hub.rounds import Keep, Rounds
+from towpath.hub.watching import Watched
 from towpath.store.database import Database, Tx
 from towpath.store.engines import Away
 
@@ -43,6 +47,10 @@ class Machine:
     """Fresh names for that many runs."""
     post: Post = post
     """Sends a message to a webhook."""
+    send: Send = apprise_urls.send
+    """Sends a notice of an alert."""
+    examine: Examine | None = examine
+    """Looks at the hub's own disk and certificate; None = nobody does."""
 
 
 class Desk:
@@ -64,8 +72,10 @@ class Desk:
         self._run_ids = machine.run_ids
         candidate = Candidate(settings.name, settings.heartbeat, machine.monotonic)
         keep = Keep.of_days(settings.keep_days, settings.keep_events_days)
-        postage = Postage(hub_key, settings.shown_url, machine.post)
-        self._rounds = Rounds(database, link, candidate, settings.lease_beats, keep, postage)
+        postage = Postage(hub_key, settings.shown_url, machine.post, machine.send)
+        looks = machine.examine and partial(machine.examine, settings.home, settings.front.cert)
+        watched = Watched(settings.name, looks)
+        self._rounds = Rounds(database, link, candidate, settings.lease_beats, keep, postage, watched)
         self._verbs: dict[str, Callable[[str, str, bytes], Callable[[Tx], object]]] = {
             "hello": self._hello,
             "claim": self._claim,

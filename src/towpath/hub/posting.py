@@ -2,36 +2,28 @@
 
 import asyncio
 import json
-import random
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, Final
 
 import httpx
 import structlog
+from sqlalchemy.engine import Connection
 
 from towpath import __version__
-from towpath.domain.errors import Mistake
 from towpath.domain.events import Event
 from towpath.domain.webhooks import headers_of
 from towpath.engine import webhooks
 from towpath.engine.webhooks import Answer, Due
 from towpath.hub.conductor import Conductor
-from towpath.store.conductor import Deposed
+from towpath.hub.courier import Courier
 from towpath.store.database import Database, Tx
-from towpath.store.engines import Away
 
 log = structlog.get_logger()
 
-AT_ONCE: Final = 4
-"""Deliveries of one webhook that are under way at the same time: a receiver that hangs holds up no other."""
 WITHIN: Final = 15.0
 """Seconds that a receiver has to answer."""
-LOOK_EVERY: Final = 1.0
 
 Post = Callable[[str, bytes, Mapping[str, str]], Awaitable[Answer]]
 """Sends (URL, body, headers) once; whatever goes wrong on the way is an answer too."""
@@ -45,6 +37,8 @@ class Postage:
     shown_url: str
     """What links to the hub begin with."""
     post: Post
+    send: Callable[[str, str, str, str], Answer]
+    """Sends a notice: see `hub.notices.Send`."""
 
 
 async def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -62,78 +56,45 @@ async def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     return Answer(status, "" if 200 <= status < 300 else f"expected a status of 200 to 299, found {status}")
 
 
-class Posting:
-    """The round that deliveries take, where this hub conducts."""
+class Webhooks:
+    """What webhooks are sent, for a courier."""
 
-    def __init__(self, database: Database, conductor: Conductor, postage: Postage) -> None:
+    def __init__(self, database: Database, postage: Postage) -> None:
         self._database = database
-        self._conductor = conductor
         self._postage = postage
-        self._dice = random.Random()  # noqa: S311  it only spreads tries
-        self._hint = asyncio.Event()
-        self._flying: dict[int, asyncio.Task[None]] = {}
-        self._busy: Counter[int] = Counter()
 
-    def nudge(self) -> None:
-        """Something may have to be sent: look at once."""
-        self._hint.set()
+    def waits(self, conn: Connection) -> bool:
+        """Whether any delivery waits."""
+        return webhooks.waits(conn)
 
-    async def close(self) -> None:
-        """Give up what is under way: it is sent again by whoever conducts next."""
-        flying = list(self._flying.values())
-        for task in flying:
-            task.cancel()
-        await asyncio.gather(*flying, return_exceptions=True)
+    def receivers(self, conn: Connection) -> Sequence[int]:
+        """All webhooks, by number."""
+        return [webhook.id for webhook in webhooks.list_webhooks(conn)]
 
-    async def deliver(self) -> None:
-        """Send what is due."""
-        await self._conductor.in_office()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._hint.wait(), timeout=LOOK_EVERY)
-        self._hint.clear()
-        if not await self._database.read(webhooks.waits):
-            return
-        for webhook in await self._database.read(webhooks.list_webhooks):
-            room = AT_ONCE - self._busy[webhook.id]
-            if room > 0:
-                await self._send_some(webhook.id, room)
+    def due(self, tx: Tx, receiver: int, limit: int) -> list[Due]:
+        """What is to be tried now."""
+        return webhooks.due(tx, receiver, self._postage.hub_key, limit)
 
-    async def _send_some(self, webhook_id: int, room: int) -> None:
-        # Those under way are due too, and come first: they are asked for, and left out.
-        take = partial(webhooks.due, webhook_id=webhook_id, hub_key=self._postage.hub_key, limit=2 * AT_ONCE)
-        # One that lands while the answer is on its way is told as due, and is not any more.
-        under_way = set(self._flying)
-        try:
-            found = await self._conductor.do(take)
-        except Mistake as error:
-            log.error("a webhook cannot be served", webhook=webhook_id, error=str(error))
-            return
-        for one in [due for due in found if due.id not in under_way][:room]:
-            self._busy[webhook_id] += 1
-            task = asyncio.create_task(self._send(one), name=f"delivery {one.id}")
-            self._flying[one.id] = task
-            task.add_done_callback(partial(self._landed, one))
-
-    async def _send(self, one: Due) -> None:
+    async def send(self, one: Due) -> Answer:
+        """Post it once, signed."""
         body = body_of(one.event, self._postage.shown_url)
         now = await self._database.write(_now)
         answer = await self._postage.post(one.url, body, headers_of(one.secret, one.message, now, body))
         log.info(
             "webhook", webhook=one.webhook_id, message=one.message, status=answer.status, job=one.event.job
         )
-        keep = partial(webhooks.tried, delivery_id=one.id, answer=answer, dice=self._dice.random())
-        # Where another hub conducts by now, or the database is away, it is sent once more.
-        with suppress(Deposed, Away):
-            await self._conductor.do(keep)
+        return answer
 
-    def _landed(self, one: Due, task: asyncio.Task[None]) -> None:
-        self._flying.pop(one.id, None)
-        self._busy[one.webhook_id] -= 1
-        self._hint.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error(
-                "a delivery failed within the hub; it is sent again", delivery=one.id, error=repr(error)
-            )
+    def tried(self, tx: Tx, number: int, answer: Answer, dice: float) -> None:
+        """Keep what came of it."""
+        webhooks.tried(tx, number, answer, dice)
+
+
+class Posting(Courier[int, Due]):
+    """The round that webhooks' deliveries take, where this hub conducts."""
+
+    def __init__(self, database: Database, conductor: Conductor, postage: Postage) -> None:
+        super().__init__(database, conductor, Webhooks(database, postage))
 
 
 def body_of(event: Event, url: str) -> bytes:

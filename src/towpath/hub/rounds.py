@@ -10,12 +10,14 @@ from typing import Self
 import structlog
 
 from towpath.domain.nodes import SILENT_AFTER
-from towpath.engine import audit, events, nodes, parking, pruning, sweeps, upkeep, usage
+from towpath.engine import alerts, audit, events, nodes, parking, pruning, sweeps, upkeep, usage
 from towpath.hub.conductor import Candidate, Conductor
 from towpath.hub.leases import Leases
 from towpath.hub.link import Link
+from towpath.hub.notices import Notices, Noticing
 from towpath.hub.posting import Postage, Posting
 from towpath.hub.telling import Telling
+from towpath.hub.watching import Watched, Watching
 from towpath.store.conductor import Deposed
 from towpath.store.database import Database, Tx
 from towpath.store.engines import Away
@@ -58,6 +60,7 @@ class Rounds:
         lease_beats: int,
         keep: Keep,
         postage: Postage,
+        watched: Watched,
     ) -> None:
         self._database = database
         self._is_reachable = link.is_reachable
@@ -68,6 +71,9 @@ class Rounds:
         self._conductor = Conductor(database, candidate, self._begin)
         self._telling = Telling(database, self._conductor, link)
         self._posting = Posting(database, self._conductor, postage)
+        notices = Notices(postage.hub_key, postage.shown_url, postage.send)
+        self._noticing = Noticing(database, self._conductor, notices)
+        self._watching = Watching(database, self._conductor, watched)
         self._nudged = asyncio.Event()
         self._watched_at = self._spaces_due_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
@@ -92,6 +98,10 @@ class Rounds:
             self._telling.number,
             self._telling.write_log,
             self._posting.deliver,
+            self._noticing.deliver,
+            self._watching.look,
+            self._watching.watch_jobs,
+            self._watching.note_self,
         )
         self._tasks = [asyncio.create_task(self._for_ever(one), name=one.__name__) for one in rounds]
 
@@ -101,6 +111,7 @@ class Rounds:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._posting.close()
+        await self._noticing.close()
         with suppress(Away):
             await self._conductor.leave()
 
@@ -113,10 +124,12 @@ class Rounds:
         """There are events: have them told at once."""
         self._telling.nudge()
         self._posting.nudge()
+        self._noticing.nudge()
 
     def _begin(self) -> None:
         """This hub has become the conductor: it looks at everything, and every lease has its full length."""
         self._leases.renew()
+        self._watching.begin()
         self._watched_at = self._monotonic()
         self._nudged.set()
 
@@ -207,6 +220,8 @@ class Rounds:
         await self._conductor.in_office()
         await self._conductor.do(upkeep.forget)
         while not await self._conductor.do(audit.forget):
+            pass
+        while not await self._conductor.do(alerts.forget):
             pass
         while self._keep.events and not await self._conductor.do(
             partial(events.forget, keep=self._keep.events)

@@ -10,13 +10,17 @@ from sqlalchemy.engine import Connection
 from towpath.store import events
 from towpath.store.tables import (
     IS_DUE,
+    IS_OPEN,
     IS_STARTED,
+    IS_UNSENT,
     IS_WAITING,
+    alerts,
     deliveries,
     job_counts,
     jobs,
     lanes,
     nodes,
+    notices,
     quarantine,
     tasks,
 )
@@ -52,6 +56,10 @@ class Standing:
     """Deliveries that wait, by webhook."""
     quarantined: int
     """Reports that were set aside."""
+    alerts: Counts
+    """Those that stand, by kind and severity."""
+    notices: Counts
+    """Notices of alerts that wait, by destination."""
 
 
 _JOBS = sa.select(job_counts.c.site, job_counts.c.state, sa.func.sum(job_counts.c.jobs)).group_by(
@@ -75,6 +83,13 @@ _IS_ONLINE = sa.and_(nodes.c.incarnation.is_not(None), ~nodes.c.silent, ~nodes.c
 _NODE = sa.case((_IS_ONLINE, "online"), else_="offline")
 _NODES = sa.select(nodes.c.site, _NODE, sa.func.count()).group_by(nodes.c.site, _NODE)
 
+_ALERTS = (
+    sa.select(alerts.c.kind, alerts.c.severity, sa.func.count())
+    .where(IS_OPEN)
+    .group_by(alerts.c.kind, alerts.c.severity)
+)
+_NOTICES = sa.select(notices.c.destination, sa.func.count()).where(IS_UNSENT).group_by(notices.c.destination)
+
 
 def look(conn: Connection) -> Standing:
     """How all stands now."""
@@ -94,6 +109,8 @@ def look(conn: Connection) -> Standing:
             for hook in hooks
         },
         quarantined=_some(conn, quarantine.c.id),
+        alerts=_counts(conn, _ALERTS),
+        notices=_counts(conn, _NOTICES),
     )
 
 

@@ -48,6 +48,7 @@ from towpath.wire.packing import (
     Malformed,
     compress,
     decompress,
+    may_hold,
     pack,
     unpack,
 )
@@ -103,6 +104,7 @@ __all__ = [
     "Welcome",
     "compress",
     "decompress",
+    "may_hold",
     "pack",
     "unpack",
 ]

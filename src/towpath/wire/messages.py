@@ -216,6 +216,7 @@ class Beat(Message, frozen=True):
     progress: list[Progress] = []
     draining: bool = False
     jobs: list[int] = []  # For these the node may have left something unfinished at a target: are they over?
+    disks: dict[str, tuple[int, int]] = {}  # Root → bytes free, bytes in all; now and then, else nothing.
 
 
 class Verdicts(Message, frozen=True):

@@ -73,3 +73,9 @@ def decompress(data: bytes, limit: int) -> bytes:
 @lru_cache(maxsize=4096)
 def _decompress_small(data: bytes) -> bytes:
     return zstandard.ZstdDecompressor().decompress(data, max_output_size=SMALL)
+
+
+def may_hold(data: bytes, needle: bytes, limit: int = 64 * 1024 * 1024) -> bool:
+    """Whether a packed message may hold these bytes: False is certain, and told without reading the message."""
+    flag, body = data[:1], data[1:]
+    return needle in (decompress(body, limit) if flag == ZSTD else body)

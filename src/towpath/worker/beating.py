@@ -21,6 +21,10 @@ TRIES = 3
 """So often a heartbeat is sent while no answer comes: a hub that hangs takes what it is sent from another's hands."""
 
 
+Disks = dict[str, tuple[int, int]]
+"""Root → bytes that ordinary users may still fill, and bytes in all."""
+
+
 class Beating:
     """Beats every `heartbeat` seconds, from one beginning to the next, and at once after `soon` is set; says hello
     again to a hub that forgot us."""
@@ -33,6 +37,7 @@ class Beating:
         self.soon = asyncio.Event()
         self._hinted = False
         self._jobs: Callable[[], list[int]] = list
+        self._disks: Callable[[], Disks] = dict
         self._never = asyncio.Event()
 
     def hint(self) -> None:
@@ -44,6 +49,10 @@ class Beating:
     def asks(self, jobs: Callable[[], list[int]]) -> None:
         """Ask with each beat whether these jobs are over."""
         self._jobs = jobs
+
+    def tells(self, disks: Callable[[], Disks]) -> None:
+        """Tell with a beat how full the roots' file systems are, where there is news of that."""
+        self._disks = disks
 
     async def run(
         self, judged: Callable[[wire.Verdicts], None], hello: Callable[[], Awaitable[None]]
@@ -76,6 +85,7 @@ class Beating:
             _progress(listed),
             self.draining,
             self._jobs(),
+            self._disks(),
         )
         try:
             verdicts, sent_at = await self._answered(beat)

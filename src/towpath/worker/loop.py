@@ -15,7 +15,7 @@ from msgspec import structs
 
 from towpath import wire
 from towpath.worker.backoff import Persistent
-from towpath.worker.beating import Beating
+from towpath.worker.beating import Beating, Disks
 from towpath.worker.begun import Begun, Unnoted
 from towpath.worker.claiming import Claiming
 from towpath.worker.clock import Clock
@@ -59,6 +59,8 @@ class Machine:
     """Makes what the hands wait at."""
     begun: Begun = field(default_factory=Unnoted)
     """Where the runs are noted that have begun."""
+    disks: Callable[[], Disks] = dict
+    """How full the roots' file systems are, where there is news of that."""
 
 
 class Worker:
@@ -76,6 +78,7 @@ class Worker:
         self._posting = Posting(self._disk, self._fence, self._kept)
         self._beating = Beating(link, clock, self._held, self._fence, hello.incarnation)
         self._beating.asks(means.unfinished.jobs)
+        self._beating.tells(machine.disks)
         self._persistent = Persistent(link, clock, random, self._beating.soon)
         self._claiming = Claiming(self._persistent, clock, random, self._lanes, hello.incarnation)
         self._answering = Answering(self._persistent, machine.hands("questions", 2), means.respond)

@@ -38,6 +38,7 @@ from towpath.worker.begun import BegunFile
 from towpath.worker.buslink import BusLink
 from towpath.worker.clock import BootClock, Clock
 from towpath.worker.crew import Crew
+from towpath.worker.disks import DiskWatch
 from towpath.worker.fence import Fence, Hold
 from towpath.worker.link import Link, Verb
 from towpath.worker.loop import Machine, Worker
@@ -113,7 +114,8 @@ def _worker(
         software=f"towpath {__version__}",
     )
     jitter = random.Random()  # noqa: S311 (for waits alone)
-    machine = Machine(clock, jitter, outbox, disk, Pool, begun=BegunFile(settings.home / "begun"))
+    begun, disks = BegunFile(settings.home / "begun"), DiskWatch(settings.roots)
+    machine = Machine(clock, jitter, outbox, disk, Pool, begun=begun, disks=disks)
     return Worker(link, machine, means, hello, settings.grace.total_seconds())
 
 

@@ -4,6 +4,17 @@ Times are integers: microseconds since 1970 in UTC. Blobs of the wire (batches, 
 came, compressed, and never unpacked on the way from one node to the next.
 """
 
+from towpath.store.tables.alerts import (
+    IS_OPEN,
+    IS_UNSENT,
+    alert_mutes,
+    alert_rules,
+    alerts,
+    destinations,
+    hubs,
+    notices,
+    watches,
+)
 from towpath.store.tables.base import Count, Id, Time, metadata
 from towpath.store.tables.events import IS_WAITING, deliveries, event_cursors, events, webhooks
 from towpath.store.tables.lives import orphan_counts, orphans, referrers, sweep_jobs, sweeps, uses
@@ -49,27 +60,34 @@ from towpath.store.tables.work import (
 
 __all__ = [
     "IS_DUE",
+    "IS_OPEN",
     "IS_PARKED",
     "IS_PENDING",
     "IS_READY",
     "IS_STARTED",
+    "IS_UNSENT",
     "IS_WAITING",
     "SEQUENCES",
     "Count",
     "Id",
     "Time",
+    "alert_mutes",
+    "alert_rules",
+    "alerts",
     "api_keys",
     "audit",
     "batches",
     "buckets",
     "conductor",
     "deliveries",
+    "destinations",
     "error_rates",
     "event_cursors",
     "events",
     "grants",
     "groups",
     "holds",
+    "hubs",
     "idempotency",
     "ids",
     "job_counts",
@@ -83,6 +101,7 @@ __all__ = [
     "metadata",
     "nodes",
     "notes",
+    "notices",
     "orphan_counts",
     "orphans",
     "path_tallies",
@@ -102,6 +121,7 @@ __all__ = [
     "users",
     "uses",
     "walks",
+    "watches",
     "webhooks",
     "wishes",
     "workflows",

@@ -42,6 +42,9 @@ nodes = sa.Table(
     count("beats"),
     count("life"),
     sa.Column("removed_at", Time),
+    sa.Column("disks", sa.JSON(none_as_null=True)),
+    sa.Column("disks_at", Time),
+    sa.Column("progress", sa.JSON(none_as_null=True)),
     sa.UniqueConstraint("site", "name"),
 )
 """A node. `last_claim` is the highest claim number of its incarnation; `lost` is set when its leases are taken, and
@@ -49,7 +52,8 @@ nodes = sa.Table(
 
 `life` counts its incarnations. `queues` and `draining` are what it said of itself; `slots` (in the form of `queues`)
 and `drain_…` what people wish. One that was removed (`removed_at`) keeps its row, which tasks name, and its name until
-it is given to another.
+it is given to another. `disks` (root → bytes free, bytes in all) is what it said at `disks_at`; `progress` (job → paths
+and bytes of its running tasks) what it said last.
 """
 
 join_tokens = sa.Table(

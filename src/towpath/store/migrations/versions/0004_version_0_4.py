@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from towpath.store.migrations import alerts_0_4
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -25,6 +27,7 @@ def upgrade() -> None:
     _webhooks()
     _joining()
     _spaces()
+    alerts_0_4.create()
 
 
 def _users() -> None:
@@ -201,12 +204,7 @@ def _events() -> None:
     op.create_index("ix_events_place", "events", ["place", "number"], unique=False)
     unnumbered = sa.text("number IS NULL")
     op.create_index(
-        "ix_events_new",
-        "events",
-        ["id"],
-        unique=False,
-        sqlite_where=unnumbered,
-        postgresql_where=unnumbered,
+        "ix_events_new", "events", ["id"], unique=False, sqlite_where=unnumbered, postgresql_where=unnumbered
     )
     cursors = op.create_table(
         "event_cursors",
