@@ -117,7 +117,7 @@ def test_a_number_that_no_row_can_have_is_refused(api: Api, url: str) -> None:
 
 
 def test_every_change_of_one_thing_that_is_shown_takes_a_tag(api: Api) -> None:
-    """What is left out cannot be changed in part: keys, tokens and sessions, which only end; a password."""
+    """What is left out cannot be changed in part: keys, tokens, sessions and mutes, which only end; a password."""
     ends = {
         "end_session",
         "end_other_session",
@@ -125,6 +125,7 @@ def test_every_change_of_one_thing_that_is_shown_takes_a_tag(api: Api) -> None:
         "revoke_key",
         "revoke_any_key",
         "revoke_join_token",
+        "unmute_alerts",
     }
     changes = set()
     for verbs in api.http.get("/api/openapi.json").json()["paths"].values():
