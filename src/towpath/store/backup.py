@@ -129,7 +129,7 @@ def _kind(column: sa.Column[Any]) -> str:
         return "flag"
     if isinstance(kind, sa.Integer):
         return "number"
-    return "real" if isinstance(kind, sa.Numeric) else "text"
+    return "real" if isinstance(kind, sa.Numeric | sa.Float) else "text"
 
 
 class Reader:

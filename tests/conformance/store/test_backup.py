@@ -8,9 +8,11 @@ import pytest
 import zstandard
 from tests.hub_desk import Hub, Node, Numbers, ended
 
+from towpath.domain.alerts import AlertKind
 from towpath.domain.errors import Mistake
 from towpath.domain.paths import Code
-from towpath.engine import registry
+from towpath.engine import alert_rules, registry
+from towpath.engine.alert_rules import RuleChange
 from towpath.store import backup
 from towpath.store.backup import Head, Reader
 from towpath.store.database import Database
@@ -54,6 +56,9 @@ def written(hub: Hub, oslo: Node) -> bytes:
     hub.submit("noop", "c")
     oslo.walk("c")
     oslo.claim()
+    rule = RuleChange(threshold=87.5)
+    hub.tell(lambda tx: alert_rules.change_rule(tx, AlertKind.DISK_HIGH, rule, "ana"))
+    oslo.beat()
     return export(hub)
 
 
