@@ -62,6 +62,7 @@ def take(browser: Browser, here: Place, scheme: str) -> None:
     failed = here.http.get("/api/jobs/", params={"state": "FAILURE"}).json()["results"]
     number = failed[0]["id"] if failed else 1
     task = here.http.get(f"/api/jobs/{number}/tasks/").json()["results"][-1]["id"]
+    oslo = here.hub.site("oslo")
     screens = {
         "dashboard": "/",
         "jobs": "/jobs",
@@ -71,6 +72,12 @@ def take(browser: Browser, here: Place, scheme: str) -> None:
         "job-tasks": "/jobs/1?tab=tasks",
         "job-line": "/jobs/1?tab=line",
         "task": f"/tasks/{task}",
+        "files": "/files",
+        "directory": f"/files/oslo?path={oslo}/survey/2026&look=sample-00007.dat",
+        "creator": f"/files/oslo?path={oslo}/survey/2026&run=send",
+        "workflows": "/workflows",
+        "workflow": "/workflows/send",
+        "workflow-edit": "/workflows/migrate/edit",
         "nothing": "/no",
     }
     for name, path in screens.items():

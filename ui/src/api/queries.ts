@@ -125,3 +125,44 @@ export const workflowsQuery = queryOptions({
   queryKey: ["workflows"],
   queryFn: ({ signal }) => asked(hub.GET("/api/workflows/", { signal })),
 });
+
+export type File = Schemas["File"];
+export type Space = Schemas["Space"];
+export type Workflow = Schemas["Workflow"];
+export const FILES_PAGE = 1000;
+
+/** A path of a site, given as base64 of its bytes, and what lies in it, page behind page. A node looks, so nothing is read anew by itself. */
+export const filesQuery = (site: string, path: string) =>
+  infiniteQueryOptions({
+    queryKey: ["files", site, path],
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last: Schemas["Files"]) => last.next ?? undefined,
+    staleTime: Infinity,
+    gcTime: 60_000,
+    queryFn: ({ pageParam, signal }) =>
+      asked(hub.GET("/api/sites/{site}/files/", { params: { path: { site }, query: { path_b64: path, after: pageParam, page_size: FILES_PAGE } }, signal })),
+  });
+
+export const spacesQuery = queryOptions({
+  queryKey: ["spaces"],
+  queryFn: ({ signal }) => asked(hub.GET("/api/spaces/", { signal })),
+});
+
+export const workflowQuery = (name: string) =>
+  queryOptions({
+    queryKey: ["workflows", name],
+    queryFn: ({ signal }) => asked(hub.GET("/api/workflows/{name}/", { params: { path: { name } }, signal })),
+  });
+
+export const versionsQuery = (name: string) =>
+  queryOptions({
+    queryKey: ["workflows", name, "versions"],
+    queryFn: ({ signal }) => asked(hub.GET("/api/workflows/{name}/versions/", { params: { path: { name } }, signal })),
+  });
+
+export const diffQuery = (name: string, old: number, fresh: number) =>
+  queryOptions({
+    queryKey: ["workflows", name, "diff", old, fresh],
+    staleTime: Infinity,
+    queryFn: ({ signal }) => asked(hub.GET("/api/workflows/{name}/diff/", { params: { path: { name }, query: { old, new: fresh } }, signal })),
+  });

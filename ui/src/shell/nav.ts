@@ -17,6 +17,8 @@ export interface Entry {
 export const ENTRIES: readonly Entry[] = [
   { group: "Work", to: "/", label: "Dashboard", icon: "home", words: "overview start health" },
   { group: "Work", to: "/jobs", label: "Jobs", icon: "jobs", words: "runs list" },
+  { group: "Data", to: "/files", label: "Files", icon: "files", words: "browse directories paths spaces" },
+  { group: "Data", to: "/workflows", label: "Workflows", icon: "workflow", words: "rules steps chains definitions" },
   { group: "Places", to: "/sites", label: "Sites", icon: "site", words: "nodes queues slots drain join pause", right: "read" },
   { group: "Places", to: "/targets", label: "Targets", icon: "target", words: "buckets storage s3 endpoint check browse", right: "read" },
   { group: "Administration", to: "/people", label: "People and groups", icon: "people", words: "users roles spaces rights", right: "administer" },

@@ -1,0 +1,58 @@
+/** Where files are: the sites with their roots and spaces. */
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { sitesQuery, spacesQuery, type Site, type Space } from "~/api/queries";
+import { plural } from "~/format/numbers";
+import { Icon } from "~/parts/Icon";
+import { Page, Panel } from "~/parts/Page";
+import { Empty, Trouble, Waiting } from "~/parts/Standing";
+import { HealthMark } from "./Health";
+import css from "./Files.module.css";
+
+export function Places({ run }: { run: string | undefined }) {
+  const sites = useQuery(sitesQuery);
+  const spaces = useQuery(spacesQuery);
+  const trouble = sites.error ?? spaces.error;
+  return (
+    <Page title="Files" beside={sites.data && <span className="dim">{plural(sites.data.count, "site")}</span>}>
+      {run !== undefined && <p className={css.hint}><Icon name="workflow" size={16} />Choose where <strong>{run}</strong> is to run.</p>}
+      {!sites.data || !spaces.data ? <div className="panel">{trouble ? <Trouble error={trouble} again={() => void (sites.refetch(), spaces.refetch())} /> : <Waiting />}</div>
+        : sites.data.count === 0 ? <div className="panel"><NoSites /></div>
+        : <div className="grid">{sites.data.results.map((site) => <Card key={site.name} site={site} spaces={spaces.data.results.filter((space) => space.site === site.name)} run={run} />)}</div>}
+    </Page>
+  );
+}
+
+function NoSites() {
+  return (
+    <Empty icon="site" title="No site has joined yet">
+      A site is where files are: one machine or many. Make a token for one, and carry it there.
+      <pre className="mono">towpath site add NAME</pre>
+    </Empty>
+  );
+}
+
+function Card({ site, spaces, run }: { site: Site; spaces: readonly Space[]; run: string | undefined }) {
+  const roots = Object.entries(site.roots);
+  return (
+    <Panel title={site.name} actions={<HealthMark health={site.health} />}>
+      {roots.length + spaces.length === 0 && <Empty icon="files" title="No node has told its roots">They are known once a node of this site has been heard.</Empty>}
+      <ul className={css.places}>
+        {spaces.map((space) => <Place key={`s ${space.name}`} site={site.name} name={space.name} kind="space" path={space.path} run={run} />)}
+        {roots.map(([name, path]) => <Place key={`r ${name}`} site={site.name} name={name} kind="root" path={path} run={run} />)}
+      </ul>
+    </Panel>
+  );
+}
+
+function Place({ site, name, kind, path, run }: { site: string; name: string; kind: "space" | "root"; path: string; run: string | undefined }) {
+  return (
+    <li>
+      <Link to="/files/$site" params={{ site }} search={run === undefined ? { path } : { path, run }}>
+        <span className="dim"><Icon name={kind === "space" ? "star" : "files"} /></span>
+        <span className={css.placeName}><strong>{name}</strong> <span className="dim">{kind}</span><span className="mono dim clip" title={path}>{path}</span></span>
+        <span className="dim"><Icon name="right" size={15} /></span>
+      </Link>
+    </li>
+  );
+}
