@@ -42,7 +42,7 @@ export function Dashboard() {
           <Panel title="Needs attention">
             {failed.isPending || sites.isPending ? <Waiting rows={3} /> : <Attention lines={attention(failed.data?.results ?? [], paused.data?.results ?? [], pending.data?.results ?? [], running, sites.data?.results ?? [])} />}
           </Panel>
-          <Panel title="Sites">
+          <Panel title="Sites" actions={<Link to="/sites" search={{}}>All sites</Link>}>
             {sites.isPending ? <Waiting rows={3} /> : sites.error && !sites.data ? <Trouble error={sites.error} /> : <Sites sites={sites.data.results} />}
           </Panel>
         </div>
@@ -136,7 +136,7 @@ function Attention({ lines }: { lines: ReturnType<typeof attention> }) {
 }
 
 function Sites({ sites }: { sites: readonly Site[] }) {
-  if (sites.length === 0) return <Empty icon="site" title="No site yet">A site is a place with files. Add one from a shell: <span className="mono">towpath site add NAME</span>, then run the line that it prints at the site.</Empty>;
+  if (sites.length === 0) return <Empty icon="site" title="No site yet">A site is a place with files. <Link to="/sites" search={{}}>Add one</Link>, then join its first machine with a token.</Empty>;
   return (
     <ul className={css.list}>
       {sites.map((site) => {
@@ -144,7 +144,7 @@ function Sites({ sites }: { sites: readonly Site[] }) {
         return (
           <li key={site.name} className={css.line}>
             <StateMark state={site.health === "ok" ? "SUCCESS" : site.health === "warning" ? "ERROR" : "FAILURE"} size={16} />
-            <span style={{ flex: 1 }}><strong>{site.name}</strong><Text size="sm" c="dimmed">{online} of {plural(site.nodes.length, "node")} online, {plural(site.nodes.reduce((sum, node) => sum + node.running, 0), "task")} running{site.paused.length > 0 && ", paused"}</Text></span>
+            <span style={{ flex: 1 }}><Link to="/sites/$site" params={{ site: site.name }}>{site.name}</Link><Text size="sm" c="dimmed">{online} of {plural(site.nodes.length, "node")} online, {plural(site.nodes.reduce((sum, node) => sum + node.running, 0), "task")} running{site.paused.length > 0 && ", paused"}</Text></span>
             <Link to="/jobs" search={{ site: site.name }}>Jobs</Link>
           </li>
         );
