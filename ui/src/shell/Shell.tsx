@@ -20,7 +20,7 @@ export function Shell({ me, children }: { me: Me; children: ReactNode }) {
       <a href="#main" className="skip">To the content</a>
       <AppShell.Header className={css.head}>
         <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Menu" />
-        <UnstyledButton className={css.search} onClick={openPalette} aria-label="Search and commands">
+        <UnstyledButton className={css.search} onClick={openPalette}>
           <Icon name="search" size={16} /><span>Go to a job, a screen, a command…</span><Kbd size="xs">Ctrl K</Kbd>
         </UnstyledButton>
         <Group gap="sm" ml="auto" wrap="nowrap"><Heard /><Account me={me} /></Group>
@@ -95,7 +95,7 @@ function Account({ me }: { me: Me }) {
     <Menu position="bottom-end" width={210}>
       <Menu.Target>
         <UnstyledButton className={css.account} aria-label={`Account of ${me.user}`}>
-          <span className={css.face} aria-hidden="true">{me.user.slice(0, 1).toUpperCase()}</span><span className={css.name}>{me.user}</span>
+          <span className={css.face} aria-hidden="true" data-letter={me.user.slice(0, 1).toUpperCase()} /><span className={css.name}>{me.user}</span>
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>

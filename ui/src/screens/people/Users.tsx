@@ -62,7 +62,7 @@ function Asks({ user }: { user: User }) {
   return (
     <span className={css.asks}>
       {locked && <Button size="compact-xs" variant="default" aria-label={`Unlock ${user.name}`} loading={unlock.isPending} onClick={() => unlock.mutate()}>Unlock</Button>}
-      {!user.disabled && <Button size="compact-xs" variant="default" aria-label={`Password link for ${user.name}`} loading={make.isPending} onClick={() => make.mutate()}>{user.has_password ? "Reset" : "Link"}</Button>}
+      {!user.disabled && <Button size="compact-xs" variant="default" aria-label={user.has_password ? `Reset the password of ${user.name}` : `Link for ${user.name}`} loading={make.isPending} onClick={() => make.mutate()}>{user.has_password ? "Reset" : "Link"}</Button>}
       <Opens size="compact-xs" label={`Role of ${user.name}`} dialog={(close) => <RoleDialog user={user} close={close} />}>Role</Opens>
       <Opens size="compact-xs" label={`${user.disabled ? "Let in" : "Block"} ${user.name}`} dialog={(close) => <BlockDialog user={user} close={close} />}>{user.disabled ? "Let in" : "Block"}</Opens>
       {link && <Once title={`A link for ${user.name}`} close={() => setLink(undefined)} about={`There ${user.name} sets a password, once, within ${duration(link.seconds * 1000)}. Whoever has the link can: give it to nobody else. The password of now holds until then.`} secrets={[{ name: "Link", text: linkOf(location.origin, link.code) }]} />}

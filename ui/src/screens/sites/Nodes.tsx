@@ -33,8 +33,9 @@ function SlotList({ node }: { node: Node }) {
     <span className={css.slots}>
       {slotsOf(node).map((slots) => {
         const name = `${slots.queue}/${slots.function}`;
-        const text = <>{slots.queue} {slots.function} <b>{slots.now}</b>{slots.now !== slots.started && <span className="dim"> of {slots.started}</span>}</>;
-        return runs && node.online ? <button type="button" key={name} className={css.slot} aria-label={`Slots of ${node.name} for ${name}: ${slots.now}`} onClick={() => setChosen(slots)}>{text}</button>
+        const of = slots.now === slots.started ? "" : ` of ${slots.started}`;
+        const text = <>{`${slots.queue} ${slots.function} `}<b>{slots.now}</b>{of && <span className="dim">{of}</span>}</>;
+        return runs && node.online ? <button type="button" key={name} className={css.slot} aria-label={`${slots.queue} ${slots.function} ${slots.now}${of} slots of ${node.name}`} onClick={() => setChosen(slots)}>{text}</button>
           : <span key={name} className={css.slot}>{text}</span>;
       })}
       {chosen && <SlotsDialog node={node} slots={chosen} close={() => setChosen(undefined)} />}
