@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 from tests.browser.chromium import chromium
-from tests.browser.place import Place, fill, place, set_password
+from tests.browser.place import Place, fill, lose, place, set_password
 from tests.fixtures_hub import MakeHub, make_shared_hub, reaper
 
 from towpath.config import find_ui
@@ -36,7 +36,7 @@ def here(make_shared_hub: MakeHub, built: Path) -> Iterator[Place]:
     with place(make_shared_hub()) as running:
         set_password(running)
         data = fill(running.hub.site("oslo") / "survey", 40)
-        running.ended(running.submit("premigrate", data))
-        (data / "locked.dat").write_bytes(b"x" * 100)
-        running.ended(running.submit("recall", data))
+        running.ended(running.submit("migrate", data))
+        lose(running, "sample-00007")
+        assert running.ended(running.submit("recall", data))["state"] == "FAILURE"
         yield running

@@ -13,7 +13,7 @@ import httpx
 from playwright.sync_api import Browser, Page
 from tests.fixtures_hub import Hub, until
 
-PASSWORD: Final = "long enough for a canal"
+PASSWORD: Final = "seven locks and a tunnel"
 OPERATOR: Final = "ana"
 PATIENCE: Final = 60_000
 """Milliseconds for which a page is waited for on a busy machine."""
@@ -62,7 +62,7 @@ def place(hub: Hub) -> Iterator[Place]:
         hub.run("target", "add", "vault", f"file://{vault}")
         for site in ("oslo", "bergen"):
             http.patch(f"/api/sites/{site}/", json={"default_target": "vault"}).raise_for_status()
-        http.post("/api/auth/users/", json={"username": OPERATOR, "role": "administrator"}).raise_for_status()
+        http.post("/api/auth/users/", json={"name": OPERATOR, "role": "administrator"}).raise_for_status()
         yield here
 
 
@@ -74,9 +74,18 @@ def fill(directory: Path, count: int, size: int = 2000) -> Path:
     return directory
 
 
+def lose(here: Place, name: str) -> Path:
+    """Put an object aside at the target: a recall of that file fails. Where it belongs."""
+    vault = here.hub.root / "vault"
+    found = next(p for p in vault.rglob("*") if name in str(p) and p.is_file() and ".towpath" not in p.parts)
+    found.rename(here.hub.root / "aside")
+    return found
+
+
 def link_for(here: Place, user: str) -> str:
     """A one-time link with which a user sets a password."""
-    return str(here.http.post(f"/api/auth/users/{user}/link/").raise_for_status().json()["url"])
+    made = here.http.post(f"/api/auth/users/{user}/link/").raise_for_status().json()
+    return f"{here.url}/welcome#{made['code']}"
 
 
 def page_of(browser: Browser, scheme: str = "light", width: int = 1440, height: int = 900) -> Page:

@@ -6,7 +6,7 @@ from typing import Final
 
 from playwright.sync_api import Browser, Page
 from tests.browser.chromium import chromium
-from tests.browser.place import OPERATOR, PASSWORD, Place, fill, page_of, place, set_password, sign_in
+from tests.browser.place import OPERATOR, PASSWORD, Place, fill, lose, page_of, place, set_password, sign_in
 from tests.fixtures_hub import Hub, until
 
 SHOTS: Final = Path(__file__).parents[2] / "ui" / "shots"
@@ -35,10 +35,9 @@ def work(here: Place) -> None:
     survey = fill(oslo / "survey" / "2026", 900, 20_000)
     here.ended(here.submit("premigrate", survey))
     here.ended(here.submit("migrate", fill(oslo / "cores", 120, 60_000)))
-    stray = fill(oslo / "stray", 9)
     here.ended(here.submit("recall", survey))
-    here.ended(here.submit("recall", stray))
-    here.ended(here.submit("premigrate", oslo / "cores"))
+    lose(here, "cores/sample-00017")
+    here.ended(here.submit("recall", oslo / "cores"))
     here.ended(here.submit("migrate", fill(oslo / "tide", 300, 9_000)))
     here.http.post(
         "/api/sites/oslo/pause/", json={"reason": "tape library down until 14:00"}

@@ -5,12 +5,12 @@ import { Empty } from "~/parts/Standing";
 
 export function NotThere() {
   return (
-    <Page title="Nothing is here">
+    <main><Page title="Nothing is here">
       <div className="panel">
         <Empty icon="search" title="There is no such screen" action={<LinkButton to="/" mt="sm">To the dashboard</LinkButton>}>
           The address may be misspelt, or what it led to was removed.
         </Empty>
       </div>
-    </Page>
+    </Page></main>
   );
 }

@@ -42,7 +42,7 @@ function Node({ step, job }: { step: Step; job: Job }) {
   const walk = step.position < 0;
   return (
     <div className={css.node} data-step={step.step}>
-      <header><span>{walk ? `${job.discovery ?? "given"} paths` : step.step}</span><span className="dim">{step.site}</span></header>
+      <header><span>{walk ? (job.discovery ? `${job.discovery} walk` : "paths as given") : step.step}</span><span className="dim">{step.site}</span></header>
       {walk ? <span>{plural(job.totals.discovered, "path")} found</span>
         : <><Bar parts={partsOfStep(step)} all={step.reached} label={`Paths at ${step.step}`} /><span className="dim">{count(step.processed)} of {plural(step.reached, "path")}, {bytes(step.bytes)}{step.failed > 0 && <span style={{ color: "var(--tow-bad)" }}>, {count(step.failed)} failed</span>}</span></>}
       <span className={css.marks}>
