@@ -77,6 +77,13 @@ def take(browser: Browser, here: Place, scheme: str) -> None:
         "workflows": "/workflows",
         "workflow": "/workflows/send",
         "workflow-edit": "/workflows/migrate/edit",
+        "sites": "/sites",
+        "site": "/sites/oslo",
+        "targets": "/targets",
+        "target": "/targets/vault",
+        "profile": "/profile",
+        "people": "/people",
+        "audit": "/audit",
         "nothing": "/no",
     }
     for name, path in screens.items():
