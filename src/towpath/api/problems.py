@@ -18,6 +18,7 @@ from towpath.api.feed import Full
 from towpath.api.held import ChangedSince
 from towpath.api.rates import TooMany
 from towpath.domain.errors import Conflict, Mistake, NotFound
+from towpath.domain.providers import NotShown, ProviderSilent
 from towpath.domain.reading import Problem as Wrong
 from towpath.domain.rights import Forbidden
 from towpath.domain.states import IllegalWish
@@ -81,6 +82,7 @@ class Kind:
 TABLE: tuple[tuple[type[Exception], Kind], ...] = (
     (Unauthenticated, Kind(HTTPStatus.UNAUTHORIZED, "unauthenticated")),
     (Refused, Kind(HTTPStatus.UNAUTHORIZED, "sign-in-refused")),
+    (NotShown, Kind(HTTPStatus.UNAUTHORIZED, "sign-in-refused")),
     (NotAdmitted, Kind(HTTPStatus.UNAUTHORIZED, "join-refused")),
     (TooMany, Kind(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests")),
     (Forbidden, Kind(HTTPStatus.FORBIDDEN, "forbidden")),
@@ -94,6 +96,7 @@ TABLE: tuple[tuple[type[Exception], Kind], ...] = (
     (Mistake, Kind(HTTPStatus.BAD_REQUEST, "mistake")),
     (Full, Kind(HTTPStatus.TOO_MANY_REQUESTS, "too-many-listeners")),
     (SiteSilent, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "site-silent")),
+    (ProviderSilent, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "provider-silent")),
     (Uncertain, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "outcome-unknown")),
     (Away, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "database-unavailable")),
     (OperationalError, Kind(HTTPStatus.SERVICE_UNAVAILABLE, "database-unavailable")),
@@ -153,7 +156,7 @@ def tell(request: Request, error: Exception) -> Response:
         detail = "the hub met a bug; its log has the trace"
     elif kind.status is HTTPStatus.SERVICE_UNAVAILABLE:
         log.error("%s %s: %s", request.method, request.url.path, error)
-        if not isinstance(error, Uncertain | SiteSilent):
+        if not isinstance(error, Uncertain | SiteSilent | ProviderSilent):
             detail = "the hub's database does not answer; try again"
     response = respond(request, kind, detail, faults_of(error))
     if isinstance(error, TooMany):

@@ -29,6 +29,9 @@ class User(BaseModel):
     locked_until: datetime | None = Field(description="Until when too many wrong passwords keep them out.")
     created_at: datetime
     signed_in_at: datetime | None
+    origin: str | None = Field(
+        description="The identity provider that they sign in with; null: this hub itself."
+    )
 
     @classmethod
     def of(cls, user: UserView) -> "User":
@@ -41,6 +44,7 @@ class User(BaseModel):
             locked_until=maybe_at(user.locked_until),
             created_at=at(user.created_at),
             signed_in_at=maybe_at(user.signed_in_at),
+            origin=user.origin,
         )
 
 

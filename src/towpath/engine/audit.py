@@ -16,7 +16,9 @@ KEPT = 365 * 24 * 3600 * 1_000_000
 """Microseconds for which a row is kept: a year."""
 AT_ONCE = 1_000
 """Rows that are forgotten in one transaction."""
-SECRET = frozenset({"password", "old_password", "credentials", "secret", "code", "refresh", "token", "key"})
+SECRET = frozenset(
+    {"password", "old_password", "credentials", "secret", "client_secret", "code", "refresh", "token", "key"}
+)
 """Members of a body whose values are never written down."""
 SECRET_URLS = frozenset({"add_destination"})
 """Operations of which the member `url` is a secret too."""

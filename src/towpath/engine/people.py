@@ -23,6 +23,8 @@ class UserView:
     locked_until: int | None
     created_at: int
     signed_in_at: int | None
+    origin: str | None = None
+    """The identity provider that they come from; None: the hub's own."""
 
 
 def _view(row: Any) -> UserView:
@@ -34,6 +36,7 @@ def _view(row: Any) -> UserView:
         row.locked_until,
         row.created_at,
         row.signed_in_at,
+        row.origin,
     )
 
 

@@ -10,7 +10,7 @@ from nacl import pwhash
 from nacl.exceptions import InvalidkeyError
 from sqlalchemy.engine import Connection
 
-from towpath.domain.errors import Mistake
+from towpath.domain.errors import Conflict, Mistake
 from towpath.domain.rights import Asker, Role, Via, check_password, rights_of
 from towpath.engine import people
 from towpath.engine.keys import NOTED_EVERY, digest
@@ -156,7 +156,9 @@ def csrf_token(secret: str) -> str:
 
 def make_link(tx: Tx, user: str, by: str) -> str:
     """A code with which a user sets a password, once, within a day; it takes the place of those before it."""
-    people.find_user(tx.conn, user)
+    origin = people.find_user(tx.conn, user).origin
+    if origin is not None:
+        raise Conflict(f"user '{user}' signs in with {origin}, and has no password here")
     tx.conn.execute(sa.delete(links).where((links.c.user == user) | (links.c.expires_at <= tx.now)))
     code = secrets.token_urlsafe(24)
     row = {

@@ -18,7 +18,17 @@ from towpath.store.tables.alerts import (
 from towpath.store.tables.base import Count, Id, Time, metadata
 from towpath.store.tables.events import IS_WAITING, deliveries, event_cursors, events, webhooks
 from towpath.store.tables.lives import orphan_counts, orphans, referrers, sweep_jobs, sweeps, uses
-from towpath.store.tables.people import api_keys, audit, grants, groups, links, members, sessions, users
+from towpath.store.tables.people import (
+    api_keys,
+    audit,
+    grants,
+    groups,
+    links,
+    members,
+    providers,
+    sessions,
+    users,
+)
 from towpath.store.tables.places import (
     buckets,
     conductor,
@@ -105,6 +115,7 @@ __all__ = [
     "orphan_counts",
     "orphans",
     "path_tallies",
+    "providers",
     "quarantine",
     "questions",
     "referrers",

@@ -15,8 +15,27 @@ users = sa.Table(
     flag("disabled"),
     sa.Column("created_at", Time, nullable=False),
     sa.Column("signed_in_at", Time),
+    sa.Column("origin", sa.String(32)),
+    sa.Column("subject", sa.String(1000)),
+    sa.Index("uq_users_subject", "subject", "origin", unique=True),
 )
-"""A person. `password` is an Argon2id hash, NULL where none was set; `failures` counts wrong ones in a row."""
+"""A person. `password` is an Argon2id hash, NULL where none was set; `failures` counts wrong ones in a row.
+
+`origin` is the identity provider that they come from, NULL for the hub's own; `subject` is who they are there.
+"""
+
+providers = sa.Table(
+    "providers",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("title", sa.String(100), nullable=False),
+    sa.Column("kind", sa.String(10), nullable=False),
+    sa.Column("settings", sa.Text, nullable=False),
+    sa.Column("secret", sa.LargeBinary),
+    sa.Column("made_by", sa.String(100), nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+)
+"""Identity providers: `settings` as JSON; `secret` encrypted under the hub's key, NULL where there is none."""
 
 groups = sa.Table(
     "groups",
@@ -31,8 +50,9 @@ members = sa.Table(
     metadata,
     sa.Column("user", sa.ForeignKey("users.name"), primary_key=True),
     sa.Column("group", sa.ForeignKey("groups.name"), primary_key=True, index=True),
+    flag("mirrored"),
 )
-"""Which users are in which groups."""
+"""Which users are in which groups; `mirrored`: because their identity provider says so."""
 
 grants = sa.Table(
     "grants",

@@ -21,6 +21,7 @@ def upgrade() -> None:
     _sessions()
     _audit()
     _groups()
+    _providers()
     _job_space()
     _job_counts()
     _events()
@@ -42,8 +43,11 @@ def _users() -> None:
         sa.Column("disabled", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("signed_in_at", sa.BigInteger(), nullable=True),
+        sa.Column("origin", sa.String(length=32), nullable=True),
+        sa.Column("subject", sa.String(length=1000), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_users")),
     )
+    op.create_index("uq_users_subject", "users", ["subject", "origin"], unique=True)
     op.execute(
         "INSERT INTO users (name, role, created_at)"
         " SELECT name, 'administrator', min(created_at) FROM api_keys GROUP BY name"
@@ -123,6 +127,7 @@ def _groups() -> None:
         "members",
         sa.Column("user", sa.String(length=100), nullable=False),
         sa.Column("group", sa.String(length=100), nullable=False),
+        sa.Column("mirrored", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.ForeignKeyConstraint(["user"], ["users.name"], name=op.f("fk_members_user")),
         sa.ForeignKeyConstraint(["group"], ["groups.name"], name=op.f("fk_members_group")),
         sa.PrimaryKeyConstraint("user", "group", name=op.f("pk_members")),
@@ -137,6 +142,21 @@ def _groups() -> None:
         sa.PrimaryKeyConstraint("group", "space", name=op.f("pk_grants")),
     )
     op.create_index("ix_grants_space", "grants", ["space"], unique=False)
+
+
+def _providers() -> None:
+    """Who else says who somebody is."""
+    op.create_table(
+        "providers",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("title", sa.String(length=100), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("settings", sa.Text(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=True),
+        sa.Column("made_by", sa.String(length=100), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_providers")),
+    )
 
 
 def _job_space() -> None:

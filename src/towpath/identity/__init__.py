@@ -1,0 +1,1 @@
+"""Identity providers: asking others who somebody is, by OIDC."""
