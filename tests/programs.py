@@ -21,6 +21,7 @@ PACKAGES: Final[Mapping[str, str]] = {
     "promtool": "prometheus",
     "rsync": "rsync",
     "setfacl": "acl",
+    "slapd": "slapd",
     "xxhsum": "xxhash",
 }
 """The package of each program that a bare machine lacks; what is not named here every Linux has."""

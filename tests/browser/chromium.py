@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from playwright.sync_api import Browser, sync_playwright
-from tests.fixtures_azurite import INSTALL_WITHIN, NODE, NPM
 from tests.kept import kept
+from tests.npm import INSTALL_WITHIN, NODE, NPM
 from tests.programs import found
 
 VERSION: Final = "153.0.0"

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.fixtures_azurite import NODE
+from tests.npm import NODE
 
 UI = Path(__file__).parents[2] / "ui"
 

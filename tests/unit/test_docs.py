@@ -12,10 +12,12 @@ from docs.smallest_job import job_moves
 from docs.states import said
 from docs.steps import example
 
+from towpath.api.directories import NewDirectory
 from towpath.api.providers import NewProvider
 from towpath.cli.main import app
 from towpath.domain import advice
 from towpath.domain.catalogue import BUILT_IN, INSTALLED, StepSpec
+from towpath.domain.directories import check_directory
 from towpath.domain.providers import check_provider
 from towpath.domain.states import (
     JOB_OVER,
@@ -126,6 +128,10 @@ def test_the_settings_in_the_page_on_steps_are_settings(tmp_path: Path) -> None:
 
 def test_every_provider_that_the_page_on_signing_in_shows_is_one_that_can_be_set() -> None:
     examples = re.findall(r"```json\n(.*?)```", (HERE / "sign-in.md").read_text(), re.DOTALL)
-    assert len(examples) == 3
+    assert len(examples) == 5
     for text in examples:
-        check_provider(NewProvider.model_validate_json(text).named("lab"))
+        if "people_base" in text:
+            known = NewDirectory.model_validate_json(text)
+            check_directory(known.named("lab"), known.bind_password.get_secret_value())
+        else:
+            check_provider(NewProvider.model_validate_json(text).named("lab"))

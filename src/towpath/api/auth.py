@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from starlette.responses import Response
 
+from towpath.api import by_directory
 from towpath.api.context import Asking, Call, Hub, address_of, deed_of
 from towpath.api.door import cookie_name, cookie_of, slow_down
 from towpath.api.forms import Number
@@ -163,6 +164,11 @@ async def _check(hub: Call, request: Request, asked: SignIn) -> Attempt:
 
 
 async def _sign_in(hub: Call, request: Request, asked: SignIn, via: Via) -> tuple[Asker, str]:
+    found = await by_directory.sign_in_by_directory(
+        hub, request, asked.username, asked.password.get_secret_value(), via
+    )
+    if found is not None:
+        return found
     attempt = await _check(hub, request, asked)
     deed = await deed_of(request, asked.username, via)
 

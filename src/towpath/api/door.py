@@ -65,6 +65,7 @@ ADMINISTERING = (
     " add_space change_space remove_space list_groups add_group show_group remove_group add_member remove_member"
     " grant_space withdraw_space"
     " list_providers show_provider set_provider remove_provider"
+    " list_directories show_directory set_directory remove_directory"
     " add_site remove_node list_join_tokens make_join_token revoke_join_token"
 )
 OWNING = (

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     """How a provider is asked."""
 
     OIDC = "oidc"
+    LDAP = "ldap"
 
 
 class NotShown(Mistake):

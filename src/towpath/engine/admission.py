@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from towpath.domain.directories import Directory
 from towpath.domain.errors import Conflict, Mistake
 from towpath.domain.providers import Person, Provider, groups_of, role_of
 from towpath.domain.rights import Asker, Role, Via, check_user_name
@@ -11,7 +12,9 @@ from towpath.store.database import Tx
 from towpath.store.tables import groups, members, users
 
 
-def admit(tx: Tx, provider: Provider, person: Person, via: Via, address: str) -> tuple[Asker, str]:
+def admit(
+    tx: Tx, provider: Provider | Directory, person: Person, via: Via, address: str
+) -> tuple[Asker, str]:
     """A session for somebody whom a provider has shown, and the secret that opens it; raises `Refused`.
 
     Their role and their groups are from now on what the provider says of them now.
@@ -43,7 +46,7 @@ def _change_role(tx: Tx, name: str, role: Role) -> None:
         raise Refused(str(error)) from error
 
 
-def _add(tx: Tx, provider: Provider, person: Person, role: Role) -> str:
+def _add(tx: Tx, provider: Provider | Directory, person: Person, role: Role) -> str:
     """A user for somebody who comes for the first time; nobody else's name is ever given to them."""
     try:
         check_user_name(person.name)

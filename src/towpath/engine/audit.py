@@ -17,7 +17,8 @@ KEPT = 365 * 24 * 3600 * 1_000_000
 AT_ONCE = 1_000
 """Rows that are forgotten in one transaction."""
 SECRET = frozenset(
-    {"password", "old_password", "credentials", "secret", "client_secret", "code", "refresh", "token", "key"}
+    {"password", "old_password", "bind_password", "client_secret", "credentials", "secret", "code", "refresh"}
+    | {"token", "key"}
 )
 """Members of a body whose values are never written down."""
 SECRET_URLS = frozenset({"add_destination"})

@@ -9,10 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from towpath.domain.errors import Conflict, Mistake, NotFound, did_you_mean
-from towpath.domain.providers import MOST_PROVIDERS, Admission, Oidc, Provider, check_provider
+from towpath.domain.providers import MOST_PROVIDERS, Admission, Kind, Oidc, Provider, check_provider
 from towpath.domain.rights import Role
 from towpath.store.database import Tx
 from towpath.store.tables import providers, sessions, users
+
+IS_OIDC = providers.c.kind == Kind.OIDC
+"""Directories lie beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +31,16 @@ class ProviderView:
 
 def list_providers(conn: Connection) -> list[ProviderView]:
     """All of them by name: a handful."""
-    return [_view(row) for row in conn.execute(sa.select(providers).order_by(providers.c.name))]
+    return [
+        _view(row) for row in conn.execute(sa.select(providers).where(IS_OIDC).order_by(providers.c.name))
+    ]
 
 
 def get_provider(conn: Connection, name: str) -> ProviderView:
     """The provider of that name; raises `NotFound`."""
-    row = conn.execute(sa.select(providers).where(providers.c.name == name)).first()
+    row = conn.execute(sa.select(providers).where(IS_OIDC, providers.c.name == name)).first()
     if row is None:
-        near = did_you_mean(name, conn.scalars(sa.select(providers.c.name)))
+        near = did_you_mean(name, conn.scalars(sa.select(providers.c.name).where(IS_OIDC)))
         raise NotFound(f"no identity provider '{name}'{near}")
     return _view(row)
 
@@ -58,7 +63,9 @@ def _read(name: str, title: str, text: str) -> Provider:
 def set_provider(tx: Tx, provider: Provider, secret: str, by: str, hub_key: bytes) -> ProviderView:
     """Have people sign in there, or in another way than before; raises `Mistake`, `Conflict`."""
     check_provider(provider)
-    there = {view.provider.name for view in list_providers(tx.conn)}
+    there = {row.name: row.kind for row in tx.conn.execute(sa.select(providers.c.name, providers.c.kind))}
+    if there.get(provider.name, Kind.OIDC) != Kind.OIDC:
+        raise Conflict(f"'{provider.name}' is a directory already; give the identity provider another name")
     if provider.name not in there and len(there) >= MOST_PROVIDERS:
         raise Conflict(
             f"expected at most {MOST_PROVIDERS} identity providers, found as many; remove one first"
@@ -96,6 +103,11 @@ def secret_of(conn: Connection, name: str, hub_key: bytes) -> str:
 def remove_provider(tx: Tx, name: str) -> None:
     """Nobody signs in there any more, and whoever had is signed out; its people stay users, with their keys."""
     get_provider(tx.conn, name)
+    forget(tx, name)
+
+
+def forget(tx: Tx, name: str) -> None:
+    """Forget a provider or a directory, and sign its people out."""
     theirs = sa.select(users.c.name).where(users.c.origin == name)
     tx.conn.execute(sa.delete(sessions).where(sessions.c.user.in_(theirs)))
     tx.conn.execute(sa.delete(providers).where(providers.c.name == name))

@@ -78,14 +78,18 @@ def begin(tx: Tx, user: str) -> Attempt:
     row = tx.conn.execute(sa.select(users).where(users.c.name == user).with_for_update()).first()
     if row is None or row.disabled or row.password is None:
         return Attempt(user, None)
-    if row.locked_until is not None and row.locked_until > tx.now:
-        minutes = -(-(row.locked_until - tx.now) // (60 * SECOND))
-        raise Refused(f"too many wrong passwords: try again in {minutes} min, or ask an administrator")
-    failures = row.failures + 1
-    locked = tx.now + LOCK_SECONDS * SECOND if failures >= TRIES else None
-    change = {"failures": 0 if locked else failures, "locked_until": locked}
+    change = counted(row.failures, row.locked_until, tx.now)
     tx.conn.execute(sa.update(users).where(users.c.name == user).values(change))
     return Attempt(user, row.password)
+
+
+def counted(failures: int, locked_until: int | None, now: int) -> dict[str, int | None]:
+    """How somebody stands after one more attempt, until it succeeds; raises `Refused` where they are locked out."""
+    if locked_until is not None and locked_until > now:
+        minutes = -(-(locked_until - now) // (60 * SECOND))
+        raise Refused(f"too many wrong passwords: try again in {minutes} min, or ask an administrator")
+    locked = now + LOCK_SECONDS * SECOND if failures + 1 >= TRIES else None
+    return {"failures": 0 if locked else failures + 1, "locked_until": locked}
 
 
 def succeed(tx: Tx, attempt: Attempt, via: Via, address: str) -> tuple[Asker, str]:

@@ -27,6 +27,7 @@ from towpath.store.tables.people import (
     members,
     providers,
     sessions,
+    strangers,
     users,
 )
 from towpath.store.tables.places import (
@@ -123,6 +124,7 @@ __all__ = [
     "sites",
     "space_usage",
     "spaces",
+    "strangers",
     "streams",
     "sweep_jobs",
     "sweeps",

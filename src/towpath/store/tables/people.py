@@ -37,6 +37,17 @@ providers = sa.Table(
 )
 """Identity providers: `settings` as JSON; `secret` encrypted under the hub's key, NULL where there is none."""
 
+strangers = sa.Table(
+    "strangers",
+    metadata,
+    sa.Column("origin", sa.String(32), primary_key=True),
+    sa.Column("subject", sa.String(1000), primary_key=True),
+    count("failures"),
+    sa.Column("locked_until", Time),
+    sa.Column("tried_at", Time, nullable=False),
+)
+"""People of a directory who have never signed in here, and gave a wrong password last at `tried_at`."""
+
 groups = sa.Table(
     "groups",
     metadata,

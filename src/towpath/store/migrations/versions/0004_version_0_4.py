@@ -22,6 +22,7 @@ def upgrade() -> None:
     _audit()
     _groups()
     _providers()
+    _strangers()
     _job_space()
     _job_counts()
     _events()
@@ -156,6 +157,19 @@ def _providers() -> None:
         sa.Column("made_by", sa.String(length=100), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_providers")),
+    )
+
+
+def _strangers() -> None:
+    """Wrong passwords of people whom a directory knows, and the hub not yet."""
+    op.create_table(
+        "strangers",
+        sa.Column("origin", sa.String(length=32), nullable=False),
+        sa.Column("subject", sa.String(length=1000), nullable=False),
+        sa.Column("failures", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("locked_until", sa.BigInteger(), nullable=True),
+        sa.Column("tried_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("origin", "subject", name=op.f("pk_strangers")),
     )
 
 
