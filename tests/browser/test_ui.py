@@ -7,10 +7,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.browser.place import (
     OPERATOR,
+    PASSWORD,
     PATIENCE,
     Place,
     faults_of,
     fill,
+    link_for,
     page_of,
     pretty,
     sign_in,
@@ -78,7 +80,7 @@ def test_a_failed_path_is_found_by_its_reason_and_retried(browser: Browser, here
     page.context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_fault_that_axe_finds(browser: Browser, here: Place, scheme: str) -> None:
     page = page_of(browser, scheme)
     page.goto(f"{here.url}/sign-in")
@@ -127,4 +129,31 @@ def test_the_first_load_stays_within_its_budget_and_asks_no_other_host(browser: 
     assert sizes
     assert sum(sizes.values()) < FIRST_LOAD, sizes
     assert hosts == {here.url.split("/")[2]}
+    page.context.close()
+
+
+def test_a_one_time_link_sets_a_password_and_its_code_leaves_the_address(
+    browser: Browser, here: Place
+) -> None:
+    here.http.post("/api/auth/users/", json={"name": "bo", "role": "viewer"}).raise_for_status()
+    page = page_of(browser)
+    page.goto(link_for(here, "bo"))
+    page.get_by_label("New password").fill(PASSWORD)
+    page.get_by_label("The same again").fill(PASSWORD)
+    expect(page).to_have_url(f"{here.url}/welcome")
+    page.get_by_role("button", name="Set the password").click()
+    expect(page.get_by_text("You can sign in as bo")).to_be_visible()
+    assert faults_of(page) == []
+    page.context.close()
+
+
+def test_a_hub_that_restarts_is_told_and_what_is_shown_goes_on(browser: Browser, here: Place) -> None:
+    page = page_of(browser)
+    sign_in(page, here, "/jobs")
+    here.hub.run("down")
+    expect(page.locator("[data-link=away]")).to_contain_text("The hub is away")
+    here.hub.up("oslo", "bergen")
+    expect(page.locator("[data-link=live]")).to_have_count(1)
+    job = here.submit("premigrate", here.hub.site("oslo") / "survey")
+    expect(page.locator(f"[data-job='{job}'] [data-state]")).to_have_text("Success")
     page.context.close()
