@@ -49,6 +49,9 @@ from towpath.api import (
     webhooks,
     workflows,
 )
+from towpath.api import (
+    settings as live,
+)
 from towpath.api.bodies import LimitBodies
 from towpath.api.characters import refuse_broken
 from towpath.api.context import Context
@@ -113,6 +116,7 @@ FOR_CALLERS = (
     alerts.router,
     destinations.router,
     metrics.router,
+    live.router,
 )
 
 

@@ -54,7 +54,8 @@ RUNNING = (
     " check_workflow start_sweep stop_sweep measure_space mute_alerts unmute_alerts"
 )
 ADMINISTERING = (
-    "prune define_workflow import_workflow change_workflow delete_workflow change_site set_limit lift_limit"
+    "list_settings change_settings"
+    " prune define_workflow import_workflow change_workflow delete_workflow change_site set_limit lift_limit"
     " add_bucket set_credentials"
     " remove_bucket add_target delete_target list_users show_user add_user change_user remove_user unlock_user"
     " make_link list_all_keys make_key_for revoke_any_key list_deeds collect_orphans set_grace"

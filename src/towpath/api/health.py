@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from towpath import __version__
 from towpath.api.context import Hub
+from towpath.store import schema
 from towpath.store.engines import Away
 
 router = APIRouter(prefix="/api", tags=["health"])
@@ -25,6 +26,18 @@ class Health(BaseModel):
     database: Word
     bus: Word
     version: str
+
+
+class Alive(BaseModel):
+    """That the process answers."""
+
+    status: Word
+
+
+class Ready(Health):
+    """The same, and whether the database has the form that this hub works with."""
+
+    migrations: Word
 
 
 async def _database(hub: Hub) -> Word:
@@ -44,3 +57,25 @@ async def show_health(hub: Hub, response: Response) -> Health:
     if status == "down":
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     return Health(status=status, database=database, bus=bus, version=__version__)
+
+
+@router.get("/health/live", summary="Ask whether the hub's process answers")
+async def show_alive() -> Alive:
+    """Needs no key, and asks nothing else: where it does not answer, the process is to be started anew."""
+    return Alive(status="ok")
+
+
+@router.get(
+    "/health/ready", responses={503: {"model": Ready}}, summary="Ask whether the hub can do its work now"
+)
+async def show_ready(hub: Hub, response: Response) -> Ready:
+    """Needs no key; answers 503 while it should be given no calls: a part is down, or migrations are not done."""
+    health = await show_health(hub, response)
+    migrations: Word = "down"
+    if health.database == "ok":
+        form = await hub.database.read(schema.form_of)
+        migrations = "ok" if form == schema.newest() else "down"
+    if migrations == "down":
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    status: Word = "ok" if health.status == migrations == "ok" else "down"
+    return Ready(**{**dict(health), "status": status}, migrations=migrations)

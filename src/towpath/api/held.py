@@ -15,6 +15,7 @@ from towpath.engine import (
     alert_rules,
     destinations,
     groups,
+    live_settings,
     node_wishes,
     people,
     registry,
@@ -49,6 +50,10 @@ class Kind:
     def name(self, given: Given) -> str:
         """What one of them is called among all."""
         return "/".join((self.kind, *(str(given[name]) for name in self.named)))
+
+
+def _settings(conn: Connection, _given: Given) -> object:
+    return sorted((name, one.value, one.at) for name, one in live_settings.chosen(conn).items())
 
 
 def _workflow(conn: Connection, given: Given) -> object:
@@ -130,6 +135,7 @@ GROUP = Kind("group", ("group",), _group)
 LIMIT = Kind("limit", ("owner",), _limit)
 WEBHOOK = Kind("webhook", ("webhook_id",), _webhook)
 JOB = Kind("job", ("job_id",), _job)
+SETTINGS = Kind("settings", (), _settings)
 SITE = Kind("site", ("name",), _site)
 NODE = Kind("node", ("site", "name"), _node)
 RULE = Kind("alert rule", ("kind",), _rule)
@@ -146,6 +152,7 @@ SHOWING: Mapping[str, Kind] = {
     "show_webhook": WEBHOOK,
     "show_job": JOB,
     "show_site": SITE,
+    "list_settings": SETTINGS,
     "show_node": NODE,
     "show_alert_rule": RULE,
     "show_destination": DESTINATION,
@@ -174,6 +181,7 @@ CHANGING: Mapping[str, Kind] = {
     "remove_webhook": WEBHOOK,
     "change_turn": JOB,
     "change_site": SITE,
+    "change_settings": SETTINGS,
     "change_slots": NODE,
     "remove_node": NODE,
     "change_alert_rule": RULE,

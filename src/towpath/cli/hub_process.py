@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from towpath.api.app import create_app
+from towpath.api.settings import keep_taking_up
 from towpath.bus.connection import HubLink
 from towpath.bus.keys import load_or_make_seed
 from towpath.bus.settings import BusSettings
@@ -97,7 +98,9 @@ async def _serve_api(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    renewing = [] if certificate is None else [loop.create_task(_renew_for_ever(certificate))]
+    renewing = [loop.create_task(keep_taking_up(app.state.context))]
+    if certificate is not None:
+        renewing.append(loop.create_task(_renew_for_ever(certificate)))
     try:
         await server.serve(sockets)
     finally:

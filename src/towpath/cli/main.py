@@ -28,6 +28,7 @@ from towpath.cli import (
     node,
     orphan,
     run,
+    setting,
     site,
     space,
     supervise,
@@ -85,6 +86,7 @@ app.command("ls")(files.ls)
 app.command("history")(history.history)
 app.command("undelete")(undelete.undelete)
 app.command("errors")(error_table.errors)
+app.add_typer(setting.app, name="settings")
 app.add_typer(backup.app, name="backup")
 app.add_typer(job.app, name="job")
 app.add_typer(workflow.app, name="workflow")

@@ -10,7 +10,18 @@ from typing import Self
 import structlog
 
 from towpath.domain.nodes import SILENT_AFTER
-from towpath.engine import alerts, audit, events, nodes, parking, pruning, sweeps, upkeep, usage
+from towpath.engine import (
+    alerts,
+    audit,
+    events,
+    live_settings,
+    nodes,
+    parking,
+    pruning,
+    sweeps,
+    upkeep,
+    usage,
+)
 from towpath.hub.conductor import Candidate, Conductor
 from towpath.hub.leases import Leases
 from towpath.hub.link import Link
@@ -31,6 +42,7 @@ SWEEPS_EVERY = 1.0
 SPACES_EVERY = 1.0
 SCHEDULE_EVERY = 30.0
 FORGET_EVERY = 3600.0
+KEPT = ("keep_days", "keep_events_days")
 AGAIN = 1.0
 """Seconds until a round that failed is tried again."""
 
@@ -223,15 +235,20 @@ class Rounds:
             pass
         while not await self._conductor.do(alerts.forget):
             pass
-        while self._keep.events and not await self._conductor.do(
-            partial(events.forget, keep=self._keep.events)
-        ):
+        keep = await self._kept()
+        while keep.events and not await self._conductor.do(partial(events.forget, keep=keep.events)):
             pass
-        behind: Place | None = pruning.BEGINNING if self._keep.jobs else None
+        behind: Place | None = pruning.BEGINNING if keep.jobs else None
         while behind is not None:
-            hide_old = partial(_hide_old, keep=self._keep.jobs, behind=behind)
+            hide_old = partial(_hide_old, keep=keep.jobs, behind=behind)
             behind = (await self._conductor.do(hide_old)).behind
         await asyncio.sleep(FORGET_EVERY)
+
+    async def _kept(self) -> Keep:
+        """For how long things are kept: as somebody has set it, else as this hub was started."""
+        found = await self._database.read(live_settings.chosen)
+        days = {name: int(float(one.value) * upkeep.DAY) for name, one in found.items() if name in KEPT}
+        return Keep(days.get("keep_days", self._keep.jobs), days.get("keep_events_days", self._keep.events))
 
     async def _prune(self) -> None:
         """Take away some rows of jobs that nobody is shown any more, then give others as long as that took."""

@@ -1,6 +1,7 @@
 """Brings a database to the newest form of the tables, by Alembic."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -58,6 +59,12 @@ def known() -> list[str]:
     return [revision.revision for revision in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
 
 
+def form_of(conn: Connection) -> str | None:
+    """The form that a database has; None where it has no tables yet."""
+    return MigrationContext.configure(conn).get_current_revision()
+
+
+@cache
 def newest() -> str:
     """The newest of them."""
     return known()[0]

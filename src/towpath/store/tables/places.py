@@ -216,3 +216,13 @@ conductor = sa.Table(
     sa.Column("since", Time, nullable=False),
 )
 """One row: the hub that does the upkeep. `beats` grows while it lives; each that takes the office raises `epoch`."""
+
+settings = sa.Table(
+    "settings",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("set_by", sa.String(100), nullable=False),
+    sa.Column("set_at", Time, nullable=False),
+)
+"""What people have set while hubs run, as JSON; what is not here is as each hub was started."""

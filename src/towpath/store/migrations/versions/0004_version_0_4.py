@@ -30,6 +30,7 @@ def upgrade() -> None:
     _joining()
     _spaces()
     alerts_0_4.create()
+    _settings()
 
 
 def _users() -> None:
@@ -331,4 +332,16 @@ def _spaces() -> None:
         sa.Column("counted", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["site"], ["sites.name"], name=op.f("fk_space_usage_site")),
         sa.PrimaryKeyConstraint("space", "site", name=op.f("pk_space_usage")),
+    )
+
+
+def _settings() -> None:
+    """What is changed while hubs run."""
+    op.create_table(
+        "settings",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("set_by", sa.String(length=100), nullable=False),
+        sa.Column("set_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_settings")),
     )
