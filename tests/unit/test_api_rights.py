@@ -18,7 +18,7 @@ from towpath.engine import keys, people, sign_in
 __all__ = ["api", "laid"]
 
 OPEN = {
-    "show_health", "begin_session", "make_tokens", "refresh_token", "set_password", "join",
+    "show_health", "show_alive", "show_ready", "begin_session", "make_tokens", "refresh_token", "set_password", "join",
     "list_ways", "begin_sign_in", "end_sign_in",
 }  # fmt: skip
 """What anybody may call; each but health and the ways to sign in asks for a secret, or for a provider's word."""

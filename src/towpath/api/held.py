@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -14,10 +15,12 @@ from towpath.domain.errors import Mistake, NotFound, did_you_mean
 from towpath.engine import (
     alert_rules,
     destinations,
+    directories,
     groups,
     live_settings,
     node_wishes,
     people,
+    providers,
     registry,
     spaces,
     turns,
@@ -97,6 +100,14 @@ def _limit(conn: Connection, given: Given) -> object:
     return found.max_tasks, found.set_by, found.set_at
 
 
+def _provider(conn: Connection, given: Given) -> object:
+    return providers.get_provider(conn, given["name"])
+
+
+def _directory(conn: Connection, given: Given) -> object:
+    return directories.get_directory(conn, given["name"])
+
+
 def _webhook(conn: Connection, given: Given) -> object:
     return webhooks.get_webhook(conn, id_of(given["webhook_id"]))
 
@@ -133,6 +144,8 @@ SPACE = Kind("space", ("name", "site"), _space)
 USER = Kind("user", ("name",), _user)
 GROUP = Kind("group", ("group",), _group)
 LIMIT = Kind("limit", ("owner",), _limit)
+PROVIDER = Kind("identity provider", ("name",), _provider)
+DIRECTORY = Kind("directory", ("name",), _directory)
 WEBHOOK = Kind("webhook", ("webhook_id",), _webhook)
 JOB = Kind("job", ("job_id",), _job)
 SETTINGS = Kind("settings", (), _settings)
@@ -150,6 +163,8 @@ SHOWING: Mapping[str, Kind] = {
     "show_group": GROUP,
     "show_limit": LIMIT,
     "show_webhook": WEBHOOK,
+    "show_provider": PROVIDER,
+    "show_directory": DIRECTORY,
     "show_job": JOB,
     "show_site": SITE,
     "list_settings": SETTINGS,
@@ -177,6 +192,10 @@ CHANGING: Mapping[str, Kind] = {
     "withdraw_space": GROUP,
     "set_limit": LIMIT,
     "lift_limit": LIMIT,
+    "set_provider": PROVIDER,
+    "remove_provider": PROVIDER,
+    "set_directory": DIRECTORY,
+    "remove_directory": DIRECTORY,
     "change_webhook": WEBHOOK,
     "remove_webhook": WEBHOOK,
     "change_turn": JOB,
@@ -224,4 +243,6 @@ async def add_tag(request: Request, response: Response) -> None:
     """Puts the tag of what is shown into the answer. It is read before: what is newer than its tag is refused."""
     if request.scope["route"].name in SHOWING:
         database = request.app.state.context.database
-        response.headers["ETag"] = await database.read(lambda conn: tag(request, conn))
+        # What is not there has no tag: the operation itself says so, or what is wrong with its name.
+        with suppress(NotFound):
+            response.headers["ETag"] = await database.read(lambda conn: tag(request, conn))

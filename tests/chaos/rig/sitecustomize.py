@@ -17,6 +17,9 @@ FILE = os.environ.get("TOWPATH_TEST_CLOCK")
 
 def shift(path: str) -> None:
     """Read the clocks through the file from now on."""
+    # The reader of the hub's answers knows times by their class alone: these shapes name the real one.
+    import towpath.client.shapes  # noqa: F401
+
     with open(path, "rb") as file:
         shifts = mmap.mmap(file.fileno(), 16, access=mmap.ACCESS_READ)
     time_ns, clock_gettime = time.time_ns, time.clock_gettime
