@@ -16,6 +16,8 @@ SECOND = 1_000_000
 """Microseconds."""
 
 DAY = 24 * 3600
+LONGEST_WAIT = DAY
+"""Seconds: nothing is put off for longer at once."""
 
 APART_AT_MOST = 300 * SECOND
 

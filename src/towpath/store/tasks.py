@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from towpath.domain.patience import LONGEST_WAIT, SECOND
 from towpath.domain.states import (
     CAUSE_OF,
     PENDING,
@@ -309,7 +310,11 @@ def next_ids(conn: Connection, kind: str, count: int) -> int:
 
 _DUE = (
     sa.select(tasks.c.id, tasks.c.job_id)
-    .where(IS_PARKED, tasks.c.not_before <= sa.bindparam("now"))
+    .where(
+        IS_PARKED,
+        (tasks.c.not_before <= sa.bindparam("now"))
+        | (tasks.c.not_before > sa.bindparam("now") + LONGEST_WAIT * SECOND),
+    )
     .order_by(tasks.c.not_before)
     .limit(sa.bindparam("most"))
 )
@@ -322,7 +327,11 @@ _UNPARK = (
 
 
 def parked_until(conn: Connection, now: int, most: int) -> list[tuple[int, int]]:
-    """Parked tasks whose time has come, the longest due first, each with its job; not locked."""
+    """Parked tasks whose time has come, the longest due first, each with its job; not locked.
+
+    So has the time of those that would wait for longer than anything does: they were parked by a clock that was
+    ahead, and has been set back since.
+    """
     return [(row.id, row.job_id) for row in conn.execute(_DUE, {"now": now, "most": most})]
 
 

@@ -270,3 +270,14 @@ def test_an_archived_object_is_waited_for_without_a_slot_however_long_it_takes(h
     oslo.work()
     assert hub.job(job).state == "SUCCESS"
     assert hub.job(job).totals["done"] == 3
+
+
+def test_what_a_clock_put_off_that_was_ahead_does_not_wait_for_it(hub: Hub, oslo: Node) -> None:
+    job = hub.given("noop", 1)
+    hub.pass_time(40 * 24 * 3600 * SECOND)
+    (one,) = oslo.claim().grants
+    oslo.report(all_failing(one, NO_SPACE, "ENOSPC"))
+    hub.pass_time(-38 * 24 * 3600 * SECOND)
+    hub.upkeep()
+    oslo.work()
+    assert hub.job(job).state == "SUCCESS"
