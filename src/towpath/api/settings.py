@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from towpath.api.context import Caller, Context, Hub
 from towpath.api.problems import Malformed
 from towpath.api.times import maybe_at
 from towpath.config import HubSettings
 from towpath.domain.live_settings import ALL, Value, faults_in
+from towpath.domain.live_settings import Setting as Kept
 from towpath.engine import live_settings
 from towpath.engine.live_settings import Chosen
 from towpath.store.database import Tx
@@ -48,9 +49,24 @@ class Settings(BaseModel):
     results: list[Setting]
 
 
+def _schema(setting: Kept) -> dict[str, object]:
+    if setting.words:
+        return {"enum": [*setting.words, None]}
+    return {"type": ["number", "null"], "minimum": setting.least, "maximum": setting.most}
+
+
 Change = Annotated[
     dict[str, int | float | str | None],
-    Field(description="Setting → its new value; null: as the hub was started.", examples=[{"keep_days": 30}]),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "title": "Changes",
+            "description": "Setting → its new value; null: as the hub was started.",
+            "examples": [{"keep_days": 30}],
+            "properties": {name: _schema(setting) for name, setting in ALL.items()},
+            "additionalProperties": False,
+        }
+    ),
 ]
 
 

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from towpath.api.context import Caller, Hub
 from towpath.api.problems import Fault
 from towpath.api.wishes import PauseAsked, WishAsked, Wished, wish_all
-from towpath.domain.errors import NotFound, did_you_mean
 from towpath.domain.states import Wanted
 from towpath.engine import registry
 from towpath.engine.bulk import Which
@@ -93,11 +92,7 @@ async def define_workflow(document: Document, hub: Hub) -> Workflow:
 @router.get("/{name}/", summary="Show a workflow")
 async def show_workflow(name: str, hub: Hub) -> Workflow:
     """The current version of a workflow."""
-    view = await hub.database.read(lambda conn: registry.find_workflow(conn, name))
-    if view is None:
-        names = [w.name for w in await hub.database.read(registry.list_workflows)]
-        raise NotFound(f"no workflow '{name}'{did_you_mean(name, names)}")
-    return _body(view)
+    return _body(await hub.database.read(lambda conn: registry.get_workflow(conn, name)))
 
 
 @router.delete("/{name}/", status_code=HTTPStatus.NO_CONTENT, summary="Delete a workflow")

@@ -35,6 +35,7 @@ from towpath.engine.workflows import (
     define_workflow,
     delete_workflow,
     find_workflow,
+    get_workflow,
     list_workflows,
 )
 from towpath.store import holds
@@ -56,6 +57,7 @@ __all__ = [
     "find_target",
     "find_workflow",
     "get_target",
+    "get_workflow",
     "list_buckets",
     "list_targets",
     "list_workflows",

@@ -128,6 +128,14 @@ def find_workflow(conn: Connection, name: str) -> WorkflowView | None:
     return None if row is None else _view(row, catalogue(conn))
 
 
+def get_workflow(conn: Connection, name: str) -> WorkflowView:
+    """The current version of a workflow; raises `NotFound`, which says of a deleted one that it is deleted."""
+    found = find_workflow(conn, name)
+    if found is None:
+        raise _no_version(conn, name, None)
+    return found
+
+
 def list_versions(conn: Connection, name: str) -> list[VersionView]:
     """All versions of a workflow, the newest first, also of one that was deleted; raises `NotFound`."""
     w = workflows.c
@@ -143,12 +151,16 @@ def get_version(conn: Connection, name: str, version: int | None = None) -> Vers
     which = w.current if version is None else w.version == min(version, LARGEST_VERSION)
     row = conn.execute(sa.select(workflows).where(w.name == name, which)).first()
     if row is None:
-        known = list_versions(conn, name)
-        wanted = (
-            "is deleted" if version is None else f"has no version {version}; the newest is {known[0].version}"
-        )
-        raise NotFound(f"workflow '{name}' {wanted}")
+        raise _no_version(conn, name, version)
     return _version(row)
+
+
+def _no_version(conn: Connection, name: str, version: int | None) -> NotFound:
+    known = list_versions(conn, name)
+    wanted = (
+        "is deleted" if version is None else f"has no version {version}; the newest is {known[0].version}"
+    )
+    return NotFound(f"workflow '{name}' {wanted}")
 
 
 def _version(row: Any) -> VersionView:
