@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 import pytest
+import sqlalchemy as sa
 from tests.fixtures_api import SITE, Api, api, laid
 
 from towpath.client import AsyncClient, Client, JobFacts, Retries
@@ -22,6 +23,7 @@ from towpath.client.errors import (
 )
 from towpath.client.waiting import Patience
 from towpath.engine import events as telling
+from towpath.store import tables
 from towpath.wire import WalkEnded
 
 __all__ = ["api", "laid"]
@@ -43,14 +45,18 @@ def walk(api: Api) -> None:
 
 
 @contextmanager
-def node_at_work(api: Api, failed: dict[bytes, str] | None = None) -> Iterator[None]:
-    """The site's node runs what is due, and events get their numbers, until the end."""
+def node_at_work(api: Api, failed: dict[bytes, str] | None = None, wishes: int = 0) -> Iterator[None]:
+    """The site's node runs what is due once so many wishes were made, and events get their numbers, until the end."""
     over = threading.Event()
+    made = sa.select(sa.func.count()).select_from(tables.wishes)
 
     def work() -> None:
         while not over.wait(0.02):
-            walk(api)
-            api.run(failed)
+            with api.database.reading() as conn:
+                is_due = conn.execute(made).scalar_one() >= wishes
+            if is_due:
+                walk(api)
+                api.run(failed)
             with api.database.writing() as tx:
                 telling.number(tx)
 
