@@ -71,6 +71,10 @@ def take(browser: Browser, here: Place, scheme: str) -> None:
         "job-tasks": "/jobs/1?tab=tasks",
         "job-line": "/jobs/1?tab=line",
         "task": f"/tasks/{task}",
+        "alerts": "/alerts",
+        "alert-rules": "/alerts?tab=rules",
+        "settings": "/settings",
+        "webhooks": "/settings?tab=webhooks",
         "files": "/files",
         "directory": f"/files/oslo?path={oslo}/survey/2026&look=sample-00007.dat",
         "creator": f"/files/oslo?path={oslo}/survey/2026&run=send",
@@ -100,7 +104,7 @@ def take(browser: Browser, here: Place, scheme: str) -> None:
     phone.get_by_label("Name").fill(OPERATOR)
     phone.get_by_role("textbox", name="Password").fill(PASSWORD)
     phone.get_by_role("button", name="Sign in").click()
-    for name, path in (("dashboard", "/"), ("jobs", "/jobs"), ("job", "/jobs/1")):
+    for name, path in (("dashboard", "/"), ("jobs", "/jobs"), ("job", "/jobs/1"), ("alerts", "/alerts")):
         phone.get_by_role("heading", level=1).wait_for()
         phone.goto(f"{here.url}{path}")
         phone.wait_for_timeout(1200)

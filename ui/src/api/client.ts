@@ -55,6 +55,12 @@ export async function asked<T>(call: Promise<Answer<T>>): Promise<Exclude<T, str
   return answer.data as Exclude<T, string>;
 }
 
+/** The same, with the tag (`ETag`) of what was read. */
+export async function tagged<T>(call: Promise<Answer<T>>): Promise<{ found: Exclude<T, string>; tag: string | undefined }> {
+  const found = await asked(call);
+  return { found, tag: (await call).response.headers.get("ETag") ?? undefined };
+}
+
 /** The body of a refusal, whatever came. */
 export function problemOf(status: number, body: unknown): Problem {
   if (typeof body === "object" && body !== null && "detail" in body) {

@@ -43,6 +43,7 @@ function shown(client: QueryClient): Set<number> {
 export function patching(client: QueryClient): (event: Event | "gap") => void {
   const jobs = new Set<number>();
   let sites = false;
+  let alerts = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const settle = (): void => {
     timer = undefined;
@@ -56,7 +57,8 @@ export function patching(client: QueryClient): (event: Event | "gap") => void {
       refreshJobs(client, ids.filter((id) => seen.has(id))).catch(() => undefined);
     }
     if (sites) void client.invalidateQueries({ queryKey: ["sites"] });
-    sites = false;
+    if (alerts) void client.invalidateQueries({ queryKey: ["alerts"] });
+    sites = alerts = false;
   };
   return (event) => {
     if (event === "gap") {
@@ -65,6 +67,7 @@ export function patching(client: QueryClient): (event: Event | "gap") => void {
     }
     if (event.job !== null) jobs.add(event.job);
     else sites = true;
+    if (event.kind.startsWith("alert.")) alerts = true;
     if (event.kind === "job.pending") client.setQueryData<number>(["jobs", "newest"], Math.max(event.job ?? 0, client.getQueryData<number>(["jobs", "newest"]) ?? 0));
     timer ??= setTimeout(settle, GATHER);
   };

@@ -1,11 +1,12 @@
 /** What surrounds every screen of somebody who is signed in: menu, palette, link to the hub, account. */
 import { ActionIcon, AppShell, Burger, Group, Kbd, Menu, Text, UnstyledButton, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, type ReactNode } from "react";
 import { asked, hub, useToken } from "~/api/client";
 import type { Me } from "~/api/queries";
+import { standingQuery } from "~/api/telling";
 import { useLink } from "~/live/Live";
 import { Icon } from "~/parts/Icon";
 import { tellTrouble } from "~/parts/Standing";
@@ -52,13 +53,21 @@ function Entries({ me, close }: { me: Me; close: () => void }) {
           <Text component="h2" className={css.group}>{group}</Text>
           {mine.filter((entry) => entry.group === group).map((entry) => (
             <Link key={entry.label} to={entry.to} className={css.entry} onClick={close} activeOptions={{ exact: entry.to === "/" }} activeProps={{ className: css.here }}>
-              <Icon name={entry.icon} />{entry.label}
+              <Icon name={entry.icon} />{entry.label}{entry.counts && <Standing />}
             </Link>
           ))}
         </div>
       ))}
     </div>
   );
+}
+
+/** How many alerts stand of which people are told: nothing where there is none. */
+function Standing() {
+  const standing = useQuery(standingQuery).data?.results.filter((alert) => !alert.muted) ?? [];
+  if (standing.length === 0) return null;
+  const grave = standing.some((alert) => alert.severity === "critical");
+  return <span className={`${css.standing} ${grave ? css.grave : ""}`} aria-label={`${standing.length} standing`} role="img" data-standing={standing.length}>{standing.length > 99 ? "99+" : standing.length}</span>;
 }
 
 /** Only what is wrong is told: a hub that is heard needs no word. */
