@@ -1,19 +1,13 @@
 """The screens of places, people and the log in a real browser, over a real hub with two sites."""
 
 import re
-from pathlib import Path
 from typing import Final
 
 import pytest
 from playwright.sync_api import Browser, expect
+from tests.browser.looks import settled, violations
 from tests.browser.place import OPERATOR, Place, faults_of, page_of, pretty, sign_in
 
-AXE: Final = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
-WCAG: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-FOUND: Final = """
-async tags => (await axe.run(document, {runOnly: tags})).violations.map(
-  one => [one.id, one.help, one.nodes.slice(0, 3).map(node => node.html.slice(0, 250))])
-"""
 SCREENS: Final = (
     "/sites",
     "/sites?q=nowhere",
@@ -147,9 +141,7 @@ def test_no_screen_of_places_and_people_has_a_fault_that_axe_finds(
     found = {}
     for path in SCREENS:
         page.goto(f"{here.url}{path}")
-        page.locator("h1").wait_for()
-        expect(page.locator("[aria-busy=true]")).to_have_count(0)
-        page.evaluate(AXE.read_text("utf-8"))
-        found[path] = page.evaluate(FOUND, WCAG)
+        settled(page)
+        found[path] = violations(page)
     assert {path: some for path, some in found.items() if some} == {}, pretty(found)
     page.context.close()

@@ -1,10 +1,10 @@
 """The web UI in a real browser, over a real hub with two sites."""
 
 import re
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
+from tests.browser.looks import settled, violations
 from tests.browser.place import (
     OPERATOR,
     PASSWORD,
@@ -19,21 +19,8 @@ from tests.browser.place import (
 )
 
 expect.set_options(timeout=PATIENCE)
-AXE = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 FIRST_LOAD = 350_000
 """Bytes of compressed script that the first screen may need."""
-
-
-def violations(page: Page) -> list[dict[str, object]]:
-    """What axe finds on a page."""
-    # As a developer would from the console: the page's own policy lets no such script in.
-    page.evaluate(AXE.read_text("utf-8"))
-    found = page.evaluate("tags => axe.run(document, {runOnly: tags})", WCAG)["violations"]
-    return [
-        {"id": one["id"], "help": one["help"], "at": [node["html"][:300] for node in one["nodes"]][:4]}
-        for one in found
-    ]
 
 
 def test_an_operator_signs_in_watches_a_job_pauses_resumes_and_cancels_it(
@@ -103,8 +90,7 @@ def test_no_page_has_a_fault_that_axe_finds(browser: Browser, here: Place, schem
     ]
     for path in screens:
         page.goto(f"{here.url}{path}")
-        page.locator("h1").wait_for()
-        expect(page.locator("[aria-busy=true]")).to_have_count(0)
+        settled(page)
         found[path] = violations(page)
     assert {path: some for path, some in found.items() if some} == {}, pretty(found)
     assert faults_of(page) == []

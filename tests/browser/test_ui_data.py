@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from tests.browser.looks import settled, violations
 from tests.browser.place import Place, faults_of, fill, page_of, pretty, sign_in
 
-AXE = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 MANY = 3000
 TIDY = {
     "name": "tidy",
@@ -19,14 +18,6 @@ TIDY = {
         {"type": "all", "state": "default", "action": [{"name": "noop"}]},
     ],
 }
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds on a page."""
-    # As a developer would from the console: the page's own policy lets no such script in.
-    page.evaluate(AXE.read_text("utf-8"))
-    found = page.evaluate("tags => axe.run(document, {runOnly: tags})", WCAG)["violations"]
-    return [f"{one['id']}: {[node['html'][:300] for node in one['nodes']][:4]}" for one in found]
 
 
 def entries(page: Page, here: Place, directory: Path) -> None:
@@ -129,8 +120,7 @@ def test_no_page_of_files_or_workflows_has_a_fault_that_axe_finds(
     found = {}
     for path in screens:
         page.goto(f"{here.url}{path}")
-        page.locator("h1").wait_for()
-        expect(page.locator("[aria-busy=true]")).to_have_count(0)
+        settled(page)
         found[path] = violations(page)
     assert {path: some for path, some in found.items() if some} == {}, pretty(found)
     assert faults_of(page) == []
