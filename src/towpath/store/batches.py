@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from towpath.domain.paths import Code
-from towpath.store.many import run_many
+from towpath.store.many import insert_many
 from towpath.store.tables import batches
 from towpath.wire import compress, decompress
 
@@ -38,14 +38,13 @@ class BatchRow:
 
 
 _COLUMNS = tuple(f.name for f in fields(BatchRow))
-_INSERT = sa.insert(batches).values({name: sa.bindparam(name) for name in _COLUMNS})
 _values = attrgetter(*_COLUMNS)
 
 
 def insert(conn: Connection, rows: Sequence[BatchRow]) -> None:
     """Write new batches."""
     if rows:
-        run_many(conn, _INSERT, _COLUMNS, [_values(row) for row in rows])
+        insert_many(conn, batches, _COLUMNS, [_values(row) for row in rows])
 
 
 def sizes(conn: Connection, batch_ids: Collection[int]) -> dict[int, int]:

@@ -21,7 +21,7 @@ from towpath.domain.states import (
     move,
     stage,
 )
-from towpath.store.many import run_many
+from towpath.store.many import insert_many, update_many
 from towpath.store.tables import IS_PARKED, IS_PENDING, IS_READY, IS_STARTED, SEQUENCES, ids, tasks
 
 READY, WAITS_FOR_CHAIN, PARKED = 0, 1, 2
@@ -185,9 +185,6 @@ _LOAD_READY = (
 )
 _HELD = _SELECT.where(tasks.c.node_id == sa.bindparam("of_node"), IS_STARTED).order_by(tasks.c.id)
 _NEW = tuple(name for name in COLUMNS if name not in ONLY_BY_MOVES)
-_INSERTS = {
-    names: sa.insert(tasks).values({name: sa.bindparam(name) for name in names}) for names in (_NEW, COLUMNS)
-}
 _NEXT_IDS = (
     sa.update(ids)
     .where(ids.c.name == sa.bindparam("kind"))
@@ -202,13 +199,6 @@ _NEXT_OF_SEQUENCE = sa.text(
     " FROM mine) SELECT last, pg_advisory_unlock(:lock) FROM taken"
 )
 
-
-def _updating(names: Iterable[str]) -> sa.Update:
-    guarded = (tasks.c.id == sa.bindparam("row_id"), tasks.c.state == sa.bindparam("row_was"))
-    return sa.update(tasks).where(*guarded).values({name: sa.bindparam(name) for name in names})
-
-
-_UPDATES = {names: _updating(names) for names in (HOLDING, ENDING, CHANGING)}
 _STATES = {str(state): state for state in TaskState}
 _CAUSES = {str(cause): cause for cause in Cause}
 
@@ -276,7 +266,7 @@ def insert(conn: Connection, new: Sequence[Task]) -> None:
     for names, written in ((_NEW, unmoved), (COLUMNS, moved)):
         if written:
             values = attrgetter(*names)
-            run_many(conn, _INSERTS[names], names, [values(task) for task in written])
+            insert_many(conn, tasks, names, [values(task) for task in written])
 
 
 def update(
@@ -290,7 +280,7 @@ def update(
     rows = [(was, *values(task)) for task, was in changed]
     if not rows:
         return
-    written = run_many(conn, _UPDATES[names], ("row_was", "row_id", *names), rows)
+    written = update_many(conn, tasks, ("state", "id"), names, rows)
     if written not in (len(rows), -1):
         raise GuardBroken(f"expected {len(rows)} tasks in the states they were read in, found {written}")
 
