@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Error, expect
 from tests.browser.looks import settled, violations
 from tests.browser.place import (
     OPERATOR,
@@ -142,4 +142,19 @@ def test_a_hub_that_restarts_is_told_and_what_is_shown_goes_on(browser: Browser,
     expect(page.locator("[data-link=live]")).to_have_count(1)
     job = here.submit("premigrate", here.hub.site("oslo") / "survey")
     expect(page.locator(f"[data-job='{job}'] [data-state]")).to_have_text("Success")
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_reference_of_the_api_shows_every_operation_and_runs_no_script_but_its_own(
+    browser: Browser, here: Place, scheme: str
+) -> None:
+    page = page_of(browser, scheme)
+    page.goto(f"{here.url}/api/docs")
+    paths = here.http.get("/api/openapi.json").json()["paths"]
+    expect(page.locator("#operations section")).to_have_count(sum(len(verbs) for verbs in paths.values()))
+    assert violations(page) == []
+    assert faults_of(page) == []
+    with pytest.raises(Error, match="Content Security Policy"):
+        page.add_script_tag(content="document.title = 'not ours'")
     page.context.close()

@@ -1,7 +1,6 @@
 """The API as an ASGI application."""
 
 from collections.abc import Awaitable, Callable
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +58,7 @@ from towpath.api.door import check_table, let_in
 from towpath.api.edge import Edge
 from towpath.api.feed import Feed
 from towpath.api.held import add_tag
+from towpath.api.leaflets import Leaflet
 from towpath.api.measures import Measures, Timed
 from towpath.api.rates import Rates
 from towpath.api.screens import Screens
@@ -72,14 +72,6 @@ Send `Authorization: Api-Key …` with each request (`towpath key add` prints a 
 `client.toml` in its home), or `Authorization: Bearer …` with a token, or the cookie of a session.
 Lists come as pages (`count`, `next`, `previous`, `results`); add `format=jsonl` for all rows, one a line.
 Errors are RFC 9457 problem bodies."""
-
-PAGE_POLICY = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline';"
-    " connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-"""Each page is whole in itself and talks to this host only."""
 
 OPEN_TO_ALL = (health.router, auth.open_router, oidc.open_router, joining.open_router)
 FOR_CALLERS = (
@@ -195,22 +187,22 @@ def _add_pages(app: FastAPI, ui: Path | None) -> None:
         _add_welcome(app)
     else:
         app.router.default = Screens(ui, app.router.not_found)
-    page = resources.files("towpath.api").joinpath("docs.html").read_text("utf-8")
+    page = Leaflet("docs.html")
 
     @app.get("/api/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
         """The reference of the API, from this host alone."""
-        return HTMLResponse(page, headers=PAGE_POLICY)
+        return page.answer()
 
 
 def _add_welcome(app: FastAPI) -> None:
     """What there is to see where Towpath was installed without its UI."""
-    welcome = resources.files("towpath.api").joinpath("welcome.html").read_text("utf-8")
+    welcome = Leaflet("welcome.html")
 
     @app.get("/welcome", include_in_schema=False)
     async def set_password_page() -> HTMLResponse:
         """Where a one-time link leads; the code behind the # never reaches the server's log."""
-        return HTMLResponse(welcome, headers=PAGE_POLICY)
+        return welcome.answer()
 
     @app.get("/", include_in_schema=False)
     async def front() -> RedirectResponse:
