@@ -55,6 +55,8 @@ def test_another_hub_takes_up_what_was_set_in_the_database(api: Api) -> None:
     [
         ({"keep_days": -1}, "keep_days", "expected a number from 0 to 100000, found -1"),
         ({"keep_days": "long"}, "keep_days", "expected a number from 0 to 100000, found 'long'"),
+        ({"keep_days": False}, "keep_days", "expected a number from 0 to 100000, found false"),
+        ({"keep_days": [1]}, "keep_days", "expected a number from 0 to 100000, found a list"),
         ({"log_level": "LOUD"}, "log_level", "expected one of DEBUG, INFO, WARNING, ERROR, found 'LOUD'"),
         ({"keep_dais": 1}, "keep_dais", "no such setting, did you mean 'keep_days'?"),
     ],

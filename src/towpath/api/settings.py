@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, WithJsonSchema
@@ -56,7 +56,7 @@ def _schema(setting: Kept) -> dict[str, object]:
 
 
 Change = Annotated[
-    dict[str, int | float | str | None],
+    dict[str, object],
     WithJsonSchema(
         {
             "type": "object",
@@ -114,10 +114,11 @@ async def change_settings(changes: Change, hub: Hub, caller: Caller) -> Settings
     """Holds at each hub within seconds; what is kept is looked at once an hour. What is left out stays."""
     if faults := faults_in(changes):
         raise Malformed(faults)
+    fitting = cast("Mapping[str, Value | None]", changes)
     defaults = started_with(hub.context.settings)
 
     def write(tx: Tx) -> Settings:
-        live_settings.change(tx, changes, caller)
+        live_settings.change(tx, fitting, caller)
         return _shown(defaults, live_settings.chosen(tx.conn))
 
     answer = await hub.write(write)
