@@ -3,6 +3,8 @@
 import os
 import resource
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
@@ -14,6 +16,7 @@ import pytest
 from tests.site_node import Plain
 
 from towpath import descriptors
+from towpath.bus.keys import load_or_make_seed
 from towpath.domain.catalogue import StepSpec
 from towpath.domain.errors import Mistake
 from towpath.worker import keys, plugins
@@ -126,3 +129,23 @@ def test_a_node_may_open_as_many_files_as_its_user_may() -> None:
     assert raised == (
         descriptors.DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, descriptors.DESCRIPTORS)
     )
+
+
+def test_a_home_without_room_is_told_in_one_line(tmp_path: Path) -> None:
+    home, root, seed = tmp_path / "home", tmp_path / "data", tmp_path / "node.nk"
+    root.mkdir()
+    load_or_make_seed(seed)
+    command = [
+        sys.executable, "-m", "towpath", "worker", "--home", str(home), "--site", "oslo", "--node", "n1",
+        "--seed", str(seed), "--bus", "nats://127.0.0.1:9", "--root", f"data={root}",
+    ]  # fmt: skip
+    # No file of it may grow: the nearest to a full disk that needs no rights.
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"towpath: home {home}: expected room for what the node keeps there, found: ")

@@ -6,6 +6,7 @@ import os
 import random
 import secrets
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -68,14 +69,16 @@ async def serve(settings: WorkerSettings) -> int:
     seed = _seed(settings.seed_file)
     with _home(settings.home), _roots(settings) as roots:
         incarnation = secrets.token_bytes(16)
-        outbox = Outbox(settings.home / "outbox.db", incarnation)
+        with _writable(settings.home):
+            outbox = Outbox(settings.home / "outbox.db", incarnation)
         place = BusSettings.parse(settings.bus_url, seed, settings.bus_ca, settings.bus_name)
         bus = NodeLink(place, settings.site, settings.node)
         log.info("starting", site=settings.site, node=settings.node, waiting=outbox.waiting)
         try:
             with ThreadPoolExecutor(1, "outbox") as disk:
                 async with bus:
-                    worker = _worker(settings, BusLink(bus), roots, outbox, disk)
+                    with _writable(settings.home):
+                        worker = _worker(settings, BusLink(bus), roots, outbox, disk)
                     _hear_signals(worker)
                     return 0 if await worker.run() else LEFT_BEHIND
         finally:
@@ -222,6 +225,15 @@ def _home(home: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _writable(home: Path) -> Iterator[None]:
+    """What a node keeps is opened: a home that takes nothing, as on a full disk, is told by name."""
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        raise Mistake(f"home {home}: expected room for what the node keeps there, found: {error}") from error
 
 
 @contextmanager
