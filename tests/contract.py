@@ -34,6 +34,8 @@ KEEPING = [
 """The versions of a workflow that was deleted are shown still: jobs that ran with them are."""
 DEFINING = ["define_workflow", "import_workflow", "change_workflow"]
 """What a definition may name depends on what the hub knows, so that 422 tells more than spelling."""
+SORTING = "which_rule"
+"""It asks a site, and of definitions."""
 ASKER = "zz-the-contract-is-tried-as-this-user"
 """Nobody else is called so: no request is likely to remove them."""
 
@@ -93,6 +95,13 @@ class Trial:
                         },
                     },
                     {"include-operation-id": KEEPING, "checks": {"use_after_free": {"enabled": False}}},
+                    {
+                        "include-operation-id": SORTING,
+                        "checks": {
+                            "not_a_server_error": {"expected-statuses": ["2xx", "4xx", "503"]},
+                            "positive_data_acceptance": {"expected-statuses": [*REFUSED, "422", "503"]},
+                        },
+                    },
                     {
                         "include-operation-id": DEFINING,
                         "checks": {"positive_data_acceptance": {"expected-statuses": [*REFUSED, "422"]}},

@@ -309,3 +309,19 @@ def test_a_job_can_be_started_so_that_it_stops_where_too_much_fails(cli: Cli) ->
     assert int(cli.run("run", "noop", "--site", SITE, "--stop-on-error-rate", "50%", ROOT))
     said = cli.mistake("run", "noop", "--site", SITE, "--stop-on-error-rate", "120%", ROOT)
     assert "expected a share above 0 and at most 1" in said
+
+
+def test_the_rule_that_takes_a_path_is_printed_with_why_the_others_do_not(cli: Cli) -> None:
+    rules = [
+        {"type": "directory", "state": "all", "action": [{"name": "noop"}]},
+        {"type": "file", "state": "all", "include": ["*.dat"], "action": [{"name": "noop"}]},
+    ]
+    cli.run("workflow", "import", "-", text=json.dumps({"name": "sorted", "filter_rules": rules}))
+    assert cli.run("workflow", "which", "sorted", "a.dat").splitlines() == [
+        "a.dat (file, processed): rule 1",
+        "    0  expected type directory, found file",
+        "    1  takes it: it is like *.dat",
+    ]
+    assert "no rule takes it" in cli.run("workflow", "which", "sorted", "a.txt", status=1)
+    found = cli.json("workflow", "which", "sorted", "--site", SITE, "--type", "directory", f"{ROOT}/a")
+    assert (found["results"][0]["rule"], found["results"][0]["root"]) == (0, "data")

@@ -7,7 +7,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from towpath.domain.paths import Kind
-from towpath.domain.rules import ANY, RULE_TYPES, Condition, Globs, Rules, check_glob, match
+from towpath.domain.rules import (
+    ANY,
+    RULE_TYPES,
+    Condition,
+    Globs,
+    Rules,
+    Verdict,
+    Why,
+    check_glob,
+    match,
+    sentence,
+)
 
 
 def takes(pattern: str, path: str | bytes) -> bool:
@@ -200,3 +211,53 @@ def test_a_kind_is_settled_only_where_no_glob_can_change_its_rule() -> None:
     assert rules.settled(Kind.SYMLINK, "moved") == (2,)
     assert rules.settled(Kind.SYMLINK, "processed") == (None,)
     assert rules.settled(Kind.DIRECTORY, "processed") == (None,)
+
+
+def test_each_condition_says_why_it_does_not_take_a_path() -> None:
+    rules = Rules(
+        [
+            Condition(RULE_TYPES["directory"]),
+            Condition(ANY, "created"),
+            Condition(ANY, include=("*.txt", "doc/**")),
+            Condition(RULE_TYPES["file"], exclude=("*.bak", "*~")),
+            Condition(RULE_TYPES["file"], "default"),
+            Condition(ANY, include=("*.dat",)),
+        ]
+    )
+    assert rules.explain(Kind.FILE, "processed", b"a.dat") == (
+        Verdict(Why.TYPE),
+        Verdict(Why.STATE),
+        Verdict(Why.INCLUDE),
+        Verdict(Why.TAKES),
+        Verdict(Why.EARLIER),
+        Verdict(Why.EARLIER, None),
+    )
+    assert rules.explain(Kind.FILE, "processed", b"doc/x~")[2:4] == (
+        Verdict(Why.TAKES, "doc/**"),
+        Verdict(Why.EXCLUDE, "*~"),
+    )
+
+
+TRIED = st.builds(
+    Condition,
+    st.sampled_from([ANY, Kind.FILE, Kind.DIRECTORY]),
+    st.sampled_from(["all", "default", "processed", "created"]),
+    st.lists(PATTERNS, max_size=2).map(tuple),
+    st.lists(PATTERNS, max_size=2).map(tuple),
+)
+
+
+@given(st.lists(TRIED, max_size=5), st.sampled_from(Kind), st.sampled_from(["processed", "created"]), PATHS)
+@settings(max_examples=300)
+def test_the_rule_that_says_it_takes_a_path_is_the_one_that_jobs_give_it_to(
+    conditions: list[Condition], kind: Kind, state: str, path: str
+) -> None:
+    rules = Rules(conditions)
+    verdicts = rules.explain(kind, state, path.encode())
+    takes = [index for index, one in enumerate(verdicts) if one.why is Why.TAKES]
+    found = rules.match(kind, state, path.encode())
+    assert takes == ([] if found is None else [found])
+    for condition, one in zip(conditions, verdicts, strict=True):
+        by_itself = match([condition], kind, state, path.encode()) is not None
+        assert by_itself is (one.why in (Why.TAKES, Why.EARLIER))
+        assert sentence(condition, one, kind, state)

@@ -46,6 +46,7 @@ from towpath.api import (
     usage,
     users,
     webhooks,
+    which,
     workflows,
 )
 from towpath.api import (
@@ -81,6 +82,7 @@ FOR_CALLERS = (
     paths.router,
     reports.router,
     definitions.router,
+    which.router,
     workflows.router,
     sites.router,
     files.router,

@@ -42,7 +42,7 @@ SESSION = APIKeyCookie(
 
 READING = (
     "list_jobs show_job list_steps list_wishes list_paths list_tasks show_task list_workflows show_workflow"
-    " export_workflow list_versions show_version diff_versions show_schema"
+    " export_workflow list_versions show_version diff_versions show_schema which_rule"
     " list_sites show_site list_nodes show_node list_limits show_limit list_errors list_buckets show_bucket"
     " list_targets show_target list_objects list_orphans show_orphan list_sweeps show_sweep"
     " list_spaces show_space show_usage download_report list_files list_history list_events stream_events"

@@ -42,7 +42,16 @@ THINGS: Mapping[str, Find] = {
 """Operations on one thing, for which a right in its space is enough."""
 
 NARROWED = frozenset(
-    {"list_jobs", "list_spaces", "list_files", "list_history", "list_events", "stream_events", "submit"}
+    {
+        "list_jobs",
+        "list_spaces",
+        "list_files",
+        "list_history",
+        "list_events",
+        "stream_events",
+        "submit",
+        "which_rule",
+    }
 )
 """Operations that look themselves at where the caller may see or do anything."""
 

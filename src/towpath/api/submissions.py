@@ -64,11 +64,12 @@ class PathAsked(BaseModel):
         return Asked(exact, self.state)
 
 
-def _spelled_out(given: object) -> object:
+def spelled_out(given: object) -> object:
+    """A path that is given as a plain string."""
     return {"path": given} if isinstance(given, str) else given
 
 
-Given = Annotated[PathAsked, BeforeValidator(_spelled_out, json_schema_input_type=str | PathAsked)]
+Given = Annotated[PathAsked, BeforeValidator(spelled_out, json_schema_input_type=str | PathAsked)]
 """A path may also be given as a plain string."""
 
 

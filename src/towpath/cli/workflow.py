@@ -24,6 +24,7 @@ from towpath.cli.output import (
     rows_of,
     say,
 )
+from towpath.cli.run import absolute
 from towpath.cli.until import Until
 from towpath.cli.wishing import Now, Reason, pause_asked, wish_of_all
 from towpath.client.definitions import Difference
@@ -66,6 +67,15 @@ class Language(StrEnum):
 
     YAML = "yaml"
     JSON = "json"
+
+
+class PathType(StrEnum):
+    """What lies at a path."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    SYMLINK = "symlink"
+    OTHER = "other"
 
 
 @app.command("list")
@@ -163,6 +173,37 @@ def diff(
         print_document(document)
         return
     print("".join(f"{line}\n" for line in msgspec.json.decode(document, type=Difference).lines), end="")
+
+
+@app.command()
+def which(
+    name: Name,
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH…", help="Relative to a root; with --site as at that site.")
+    ],
+    site: Annotated[
+        str | None, typer.Option("--site", metavar="SITE", help="A node there says of which type they are.")
+    ] = None,
+    kind: Annotated[
+        PathType | None, typer.Option("--type", help="Of which type they are; file where left out.")
+    ] = None,
+    state: Annotated[
+        str, typer.Option(metavar="STATE", help="Their state; as a walk gives it where left out.")
+    ] = "",
+    as_json: Json = False,
+) -> int:
+    """Say which rule takes each path, and why the others do not; exit 1 where none takes one."""
+    asked = [absolute(path) for path in paths] if site else paths
+    with open_hub() as hub:
+        found = hub.workflows.which_rule(name, asked, site=site, type=kind, state=state)
+    if as_json:
+        print_document(msgspec.json.encode({"results": found}))
+    else:
+        for path in found:
+            by = "no rule takes it" if path.rule is None else f"rule {path.rule}"
+            print(f"{path.path or '/'} ({path.type}{f', {path.state}' if path.state else ''}): {by}")
+            print("".join(f"  {said.rule:>3}  {said.text}\n" for said in path.rules), end="")
+    return Exit.OK if all(path.rule is not None for path in found) else Exit.MISTAKE
 
 
 @app.command()

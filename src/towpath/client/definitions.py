@@ -1,18 +1,20 @@
 """Workflows: check, import, export, compare them, and wish something of all jobs of one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
 import msgspec
 
+from towpath.client.jobs import AsPath, spelled
 from towpath.client.plans import Ask, Plan
-from towpath.client.shapes import Check, Version, Workflow
+from towpath.client.shapes import Check, PathSorted, Version, Workflow
 from towpath.client.twofold import Awaiting, Blocking, Part, once
 from towpath.client.verbs import all_of, changing, content, deleting, given, nothing, posting, read, segment
 
 Versions: TypeAlias = list[Version]
 Found: TypeAlias = list[Workflow]
+Sorted: TypeAlias = list[PathSorted]
 YAML = {"Content-Type": "application/yaml"}
 
 
@@ -22,6 +24,10 @@ class Difference(msgspec.Struct, frozen=True):
     old: int
     new: int
     lines: list[str]
+
+
+class _Sorted(msgspec.Struct, frozen=True):
+    results: list[PathSorted]
 
 
 class _Wished(msgspec.Struct, frozen=True):
@@ -46,6 +52,29 @@ class OfWorkflows(Part):
         """All that is wrong with a definition; nothing is kept."""
         ask = Ask("POST", "/api/workflows/check/", body=dict(definition))
         return read(ask, self._retries, Check)
+
+    @once
+    def which_rule(
+        self,
+        workflow: str | Mapping[str, Any],
+        paths: Iterable[AsPath],
+        *,
+        site: str | None = None,
+        type: str | None = None,
+        state: str = "",
+    ) -> Plan[Sorted]:
+        """Which rule of a workflow, or of a definition, takes each path, and why the others do not.
+
+        With a site the paths are absolute, and looked at there where no type is given; else relative to a root.
+        """
+        which = "workflow" if isinstance(workflow, str) else "definition"
+        tried = [{**_spelled(path), "type": type, "state": state} for path in paths]
+        body = {
+            which: workflow if isinstance(workflow, str) else dict(workflow),
+            "site": site,
+            "paths": tried,
+        }
+        return _sorted(Ask("POST", "/api/workflows/which-rule/", body=body), self)
 
     @once
     def define(self, definition: Mapping[str, Any]) -> Plan[Workflow]:
@@ -120,6 +149,16 @@ def _at(name: str) -> str:
 def _text(ask: Ask, part: Part) -> Plan[str]:
     found = yield from content(ask, part._retries)
     return found.decode()
+
+
+def _spelled(path: AsPath) -> dict[str, str]:
+    said = spelled(path)
+    return {"path": said} if isinstance(said, str) else said
+
+
+def _sorted(ask: Ask, part: Part) -> Plan[Sorted]:
+    found = yield from read(ask, part._retries, _Sorted)
+    return found.results
 
 
 def _wished(ask: Ask, part: Part) -> Plan[int]:

@@ -251,6 +251,27 @@ class Check(msgspec.Struct, frozen=True):
     problems: list[Fault]
 
 
+class RuleSaid(msgspec.Struct, frozen=True):
+    """What one rule says of a path: `why` is `takes`, or why it does not take it, which `text` tells to people."""
+
+    rule: int
+    why: str
+    text: str
+    glob: str | None = None
+
+
+class PathSorted(msgspec.Struct, frozen=True):
+    """Which rule takes a path, from 0 on; None: none does."""
+
+    path: str
+    path_b64: str
+    type: str
+    state: str
+    rule: int | None
+    rules: list[RuleSaid]
+    root: str | None = None
+
+
 class Target(msgspec.Struct, frozen=True):
     """A target: where data goes."""
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
@@ -49,6 +50,30 @@ class Condition:
     exclude: tuple[str, ...] = ()
 
 
+class Why(StrEnum):
+    """Why a rule takes a path, or does not."""
+
+    TAKES = "takes"
+    TYPE = "type"
+    """It takes paths of another type."""
+    STATE = "state"
+    """It takes paths of another state."""
+    INCLUDE = "include"
+    """None of its `include` matches."""
+    EXCLUDE = "exclude"
+    """One of its `exclude` matches."""
+    EARLIER = "earlier"
+    """It would take it, but another rule, which is asked before it, does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a rule says of a path, and the glob by which it is included or excluded, if there is one."""
+
+    why: Why
+    glob: str | None = None
+
+
 class Rules:
     """The conditions of a workflow's rules, in order, made ready for many paths."""
 
@@ -61,10 +86,37 @@ class Rules:
     def match(self, kind: int, state: str, path: bytes) -> int | None:
         """The first condition that takes the path, by index (those of `default` last); None if none does."""
         for index in self.candidates(kind, state):
-            include, exclude = self._include[index], self._exclude[index]
-            if (include is None or include.match(path)) and (exclude is None or not exclude.match(path)):
+            if self._missed(index, path) is None:
                 return index
         return None
+
+    def _missed(self, index: int, path: bytes) -> Why | None:
+        """Which globs of a condition keep it from taking the path; None where they do not."""
+        include, exclude = self._include[index], self._exclude[index]
+        if include is not None and not include.match(path):
+            return Why.INCLUDE
+        return Why.EXCLUDE if exclude is not None and exclude.match(path) else None
+
+    def explain(self, kind: int, state: str, path: bytes) -> tuple[Verdict, ...]:
+        """What each condition says of a path: the one that `match` gives takes it, the others say why not."""
+        taken = self.match(kind, state, path)
+        return tuple(
+            self._verdict(index, self._why(index, taken, kind, state, path), path)
+            for index in range(len(self._conditions))
+        )
+
+    def _why(self, index: int, taken: int | None, kind: int, state: str, path: bytes) -> Why:
+        condition = self._conditions[index]
+        if not _takes_kind(condition, kind):
+            return Why.TYPE
+        if not _takes_state(condition, state):
+            return Why.STATE
+        return self._missed(index, path) or (Why.TAKES if index == taken else Why.EARLIER)
+
+    def _verdict(self, index: int, why: Why, path: bytes) -> Verdict:
+        one = self._conditions[index]
+        globs = {Why.TAKES: one.include, Why.EXCLUDE: one.exclude}.get(why, ())
+        return Verdict(why, next((glob for glob in globs if Globs((glob,)).match(path)), None))
 
     def candidates(self, kind: int, state: str) -> tuple[int, ...]:
         """The conditions whose kind and state take such a path, in the order in which to try their globs."""
@@ -82,18 +134,41 @@ class Rules:
         return (first,) if self._include[first] is None and self._exclude[first] is None else None
 
 
+def sentence(condition: Condition, verdict: Verdict, kind: int, state: str) -> str:
+    """What a condition says of a path of that kind and state, for people."""
+    found = Kind.FILE if kind == Kind.MISSING else Kind(kind)
+    match verdict.why:
+        case Why.TYPE:
+            return f"expected type {Kind(condition.kind).name.lower()}, found {found.name.lower()}"
+        case Why.STATE:
+            return f"expected state {condition.state}, found {state or 'none'}"
+        case Why.INCLUDE:
+            return f"expected a path that is like {' or '.join(condition.include)}, found another"
+        case Why.EXCLUDE:
+            return f"leaves out what is like {verdict.glob}"
+        case Why.EARLIER:
+            return "would take it, but another rule is asked before it"
+        case Why.TAKES:
+            return "takes it" if verdict.glob is None else f"takes it: it is like {verdict.glob}"
+
+
 def match(conditions: Sequence[Condition], kind: int, state: str, path: bytes) -> int | None:
     """The index of the condition that takes the path, None if none does. For many paths keep a `Rules`."""
     return Rules(conditions).match(kind, state, path)
 
 
 def _candidates(conditions: Sequence[Condition], kind: int, state: str) -> Iterator[int]:
-    wanted = Kind.FILE if kind == Kind.MISSING else kind
-    fitting = [i for i, c in enumerate(conditions) if c.kind in (ANY, wanted)]
-    yield from (
-        i for i in fitting if conditions[i].state in (ALL_STATES, state) and not _is_default(conditions[i])
-    )
+    fitting = [i for i, c in enumerate(conditions) if _takes_kind(c, kind) and _takes_state(c, state)]
+    yield from (i for i in fitting if not _is_default(conditions[i]))
     yield from (i for i in fitting if _is_default(conditions[i]))
+
+
+def _takes_kind(condition: Condition, kind: int) -> bool:
+    return condition.kind in (ANY, Kind.FILE if kind == Kind.MISSING else kind)
+
+
+def _takes_state(condition: Condition, state: str) -> bool:
+    return condition.state in (ALL_STATES, state) or _is_default(condition)
 
 
 def _is_default(condition: Condition) -> bool:

@@ -8,7 +8,7 @@ from towpath.domain.errors import Mistake, did_you_mean
 from towpath.domain.fields import Field, read_fields
 from towpath.domain.patience import KEYS, PLAIN, Bearing, read_bearing, read_rate
 from towpath.domain.reading import Entries, Problem, Reading, shown, under
-from towpath.domain.rules import RULE_TYPES, check_glob
+from towpath.domain.rules import RULE_TYPES, Condition, check_glob
 from towpath.domain.states import Phase
 from towpath.domain.values import NAME_RULE, fault, name_fault
 
@@ -117,6 +117,30 @@ def parse_definition(document: object, catalogue: Catalogue) -> Definition:
     return _as_runnable(definition, catalogue, reading)
 
 
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """What the rules of a document take, and whether a walk finds the paths that are held against them."""
+
+    conditions: tuple[Condition, ...]
+    walks: bool
+
+
+def read_taking(document: object) -> Taking:
+    """What the rules of a document take, whatever else is wrong with it.
+
+    Raises `InvalidDefinition` where something is wrong with their types, states or globs.
+    """
+    reading = Reading()
+    top = reading.mapping(document, "")
+    given = top.items("filter_rules") if top.required("filter_rules") else ()
+    conditions = [_read_condition(reading.mapping(rule, place)) for place, rule in given]
+    if reading.problems:
+        name = top.found.get("name")
+        raise InvalidDefinition(name if isinstance(name, str) else "", reading.problems)
+    made = (Condition(RULE_TYPES[kind], state, *globs) for kind, state, *globs in conditions)
+    return Taking(tuple(made), top.found.get("discovery", "recursive") is not None)
+
+
 def to_document(definition: Definition) -> dict[str, object]:
     """A definition as plain JSON: `parse_definition` makes the same definition of it."""
     return {
@@ -214,15 +238,19 @@ def _read_rules(scope: _Scope, top: Entries) -> tuple[Rule, ...]:
 
 def _read_rule(scope: _Scope, document: object, place: str) -> Rule:
     entries = scope.reading.mapping(document, place, RULE_KEYS)
-    kind = entries.string("type") if entries.required("type") else ""
-    if kind and kind not in RULE_TYPES:
-        scope.reading.wrong(entries.at("type"), f"unknown type '{kind}'{did_you_mean(kind, RULE_TYPES)}")
+    kind, state, include, exclude = _read_condition(entries)
+    return Rule(kind, state, _read_action(scope, entries), include, exclude)
+
+
+def _read_condition(entries: Entries) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
+    """Type, state, include and exclude of a rule."""
+    kind = entries.string("type", "all") if entries.required("type") else "all"
+    if kind not in RULE_TYPES:
+        entries.reading.wrong(entries.at("type"), f"unknown type '{kind}'{did_you_mean(kind, RULE_TYPES)}")
     state = entries.string("state") if entries.required("state") else "all"
     if name_fault(state):
-        scope.reading.wrong(entries.at("state"), f"{NAME_RULE}, found {shown(state)}")
-    return Rule(
-        kind, state, _read_action(scope, entries), _globs(entries, "include"), _globs(entries, "exclude")
-    )
+        entries.reading.wrong(entries.at("state"), f"{NAME_RULE}, found {shown(state)}")
+    return kind, state, _globs(entries, "include"), _globs(entries, "exclude")
 
 
 def _globs(entries: Entries, key: str) -> tuple[str, ...]:
