@@ -81,6 +81,7 @@ def take(browser: Browser, here: Place, scheme: str) -> None:
         "workflows": "/workflows",
         "workflow": "/workflows/send",
         "workflow-edit": "/workflows/migrate/edit",
+        "workflow-code": "/workflows/migrate/edit?view=code",
         "sites": "/sites",
         "site": "/sites/oslo",
         "targets": "/targets",

@@ -78,6 +78,7 @@ def test_a_workflow_is_written_mended_kept_and_compared(browser: Browser, here: 
     expect(page.get_by_text("All entries that no other rule takes")).to_be_visible()
     page.get_by_role("link", name="Edit").click()
     expect(page.locator("[data-valid=true]")).to_be_visible()
+    page.get_by_text("Code", exact=True).click()
     page.get_by_text("name: checksum").click()
     page.keyboard.press("End")
     page.keyboard.press("Backspace")
@@ -115,6 +116,7 @@ def test_no_page_of_files_or_workflows_has_a_fault_that_axe_finds(
         "/workflows/send?tab=fields",
         "/workflows/send?tab=versions",
         "/workflows/send/edit",
+        "/workflows/send/edit?view=code",
         "/define",
     ]
     found = {}

@@ -166,3 +166,10 @@ export const diffQuery = (name: string, old: number, fresh: number) =>
     staleTime: Infinity,
     queryFn: ({ signal }) => asked(hub.GET("/api/workflows/{name}/diff/", { params: { path: { name }, query: { old, new: fresh } }, signal })),
   });
+
+/** The JSON Schema of definitions, with the steps that this hub knows. */
+export const definitionSchemaQuery = queryOptions({
+  queryKey: ["definition-schema"],
+  staleTime: 300_000,
+  queryFn: ({ signal }) => asked(hub.GET("/api/workflows/schema/", { signal })),
+});

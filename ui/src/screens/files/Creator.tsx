@@ -75,7 +75,8 @@ function useSubmit() {
   });
 }
 
-function Order({ site, files, workflow }: { site: string; files: readonly File[]; workflow: Workflow }) {
+/** What is said before a workflow runs on some files: its fields, how it runs, a dry run, the run. */
+export function Order({ site, files, workflow }: { site: string; files: readonly File[]; workflow: Workflow }) {
   const fields = useMemo(() => fieldsOf(workflow.definition), [workflow]);
   const [values, setValues] = useState<Values>(() => blank(fields));
   const [manner, setManner] = useState(PLAIN);
@@ -98,7 +99,7 @@ function Order({ site, files, workflow }: { site: string; files: readonly File[]
   return (
     <form onSubmit={start} noValidate>
       <Stack>
-        {workflow.warnings.length > 0 && <Alert color="yellow" variant="light" title="Perhaps not as meant">{workflow.warnings.map((one) => <Text size="sm" key={one}>{one}</Text>)}</Alert>}
+        {workflow.warnings.length > 0 && <Alert color="yellow" variant="light" styles={{ root: { background: "var(--tow-warn-soft)" }, title: { color: "var(--tow-warn)" } }} title="Perhaps not as meant">{workflow.warnings.map((one) => <Text size="sm" key={one}>{one}</Text>)}</Alert>}
         <Form fields={fields} values={values} put={(name, value) => setValues({ ...values, [name]: value })} faults={told ? faults : {}} />
         <Run manner={manner} put={(more) => setManner({ ...manner, ...more })} />
         {dry.error && <Trouble error={dry.error} />}

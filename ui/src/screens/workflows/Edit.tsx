@@ -1,21 +1,30 @@
-/** The editor of definitions: text that the hub checks while somebody types, and keeps as a new version. */
-import { Button, SegmentedControl, Title } from "@mantine/core";
+/** The editor of definitions: a text with two views, form and code, that the hub checks while somebody works on it, and keeps as a new version. */
+import { Button, SegmentedControl } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useBlocker, useNavigate } from "@tanstack/react-router";
-import { lazy, Suspense, useMemo, useState } from "react";
-import { asked, hub, Problem } from "~/api/client";
+import { lazy, Suspense, useMemo, useRef, useState } from "react";
+import { asked, hub, Problem, type Fault } from "~/api/client";
 import { workflowQuery, type Workflow } from "~/api/queries";
 import { plural } from "~/format/numbers";
 import { Icon } from "~/parts/Icon";
 import { Page } from "~/parts/Page";
-import { tellDone, Trouble, Waiting } from "~/parts/Standing";
+import { Empty, tellDone, Trouble, Waiting } from "~/parts/Standing";
+import { edited, type Change } from "./edits";
 import { Problems } from "./Problems";
 import { rangeOf, read, write, type Language, type Mark } from "./reading";
+import type { View } from "./search";
+import { Which, useWhich } from "./Which";
+import { NOTHING } from "./trying";
 import css from "./Workflows.module.css";
 
 const Code = lazy(() => import("./Code"));
+const Form = lazy(() => import("./Form"));
 const PAUSE = 350;
+/** Milliseconds without a change, after which the next one is undone apart. */
+const BREATH = 1000;
+const MOST_UNDONE = 100;
+const NONE: readonly Fault[] = [];
 
 const TEMPLATE = `# Which paths go down which chain of steps.
 name: tidy
@@ -32,17 +41,17 @@ filter_rules:
         premigrate: true
 `;
 
-export function NewWorkflow() {
-  return <Editor start={TEMPLATE} />;
+export function NewWorkflow(viewing: Viewing) {
+  return <Editor start={TEMPLATE} {...viewing} />;
 }
 
-export function EditWorkflow({ name }: { name: string }) {
+export function EditWorkflow({ name, ...viewing }: { name: string } & Viewing) {
   // What others keep meanwhile must not go into what is being written here.
   const found = useQuery({ ...workflowQuery(name), staleTime: 0, refetchOnWindowFocus: false, refetchOnReconnect: false });
   const above = <><Link to="/workflows" search={{}}>Workflows</Link> / <Link to="/workflows/$name" params={{ name }} search={{}}>{name}</Link></>;
   const [begun, setBegun] = useState<Workflow>();
   if (found.data && !begun && !found.isFetching) setBegun(found.data);
-  if (begun) return <Editor workflow={begun} start={write(begun.definition, "yaml")} />;
+  if (begun) return <Editor workflow={begun} start={write(begun.definition, "yaml")} {...viewing} />;
   return <Page title={`Edit ${name}`} above={above}><div className="panel">{found.isError ? <Trouble error={found.error} again={() => void found.refetch()} /> : <Waiting />}</div></Page>;
 }
 
@@ -57,49 +66,92 @@ function useCheck(value: unknown) {
   });
 }
 
-function Editor({ workflow, start }: { workflow?: Workflow; start: string }) {
-  const [text, setText] = useState(start);
-  const [language, setLanguage] = useState<Language>("yaml");
-  const [goal, setGoal] = useState<{ at: number }>();
+interface Viewing {
+  view: View;
+  look: (view: View) => void;
+}
+
+function Editor({ workflow, start, view, look }: { workflow?: Workflow; start: string } & Viewing) {
+  const written = useWritten(start);
+  const { text, language } = written;
+  const [goal, setGoal] = useState<{ at: number; place: string }>();
+  const [tried, setTried] = useState(NOTHING);
   const [settled] = useDebouncedValue(text, PAUSE);
+  const now = useMemo(() => read(text, language), [text, language]);
   const reading = useMemo(() => read(settled, language), [settled, language]);
   const check = useCheck(reading.value);
+  const faults = check.data?.problems ?? NONE;
   const marks = useMemo<Mark[]>(() => {
     if (reading.marks.length) return reading.marks;
-    return (check.data?.problems ?? []).map((fault) => {
+    return faults.map((fault) => {
       const [from, to] = rangeOf(reading.tree, settled, fault.place);
       return { from, to, place: fault.place, text: fault.text, ...(fault.expected ? { expected: fault.expected } : {}), ...(fault.found ? { found: fault.found } : {}) };
     });
-  }, [reading, check.data, settled]);
+  }, [reading, faults, settled]);
+  const which = useWhich(reading.value, tried);
   const asking = settled !== text || (reading.value !== undefined && (check.isPending || check.isPlaceholderData));
   const changed = text !== start;
   const { save, kept } = useSave(workflow);
-  useBlocker({ shouldBlockFn: () => changed && !kept.current && !window.confirm("What you have changed is not saved. Leave it?"), enableBeforeUnload: () => changed && !kept.current });
-  const turn = (to: Language): void => {
-    const now = read(text, language);
-    if (now.value === undefined) return;
-    setText(write(now.value, to));
-    setLanguage(to);
-  };
+  useBlocker({ shouldBlockFn: ({ current, next }) => current.pathname !== next.pathname && changed && !kept.current && !window.confirm("What you have changed is not saved. Leave it?"), enableBeforeUnload: () => changed && !kept.current });
   const valid = !asking && !check.error && marks.length === 0 && reading.value !== undefined;
   const above = <><Link to="/workflows" search={{}}>Workflows</Link>{workflow && <> / <Link to="/workflows/$name" params={{ name: workflow.name }} search={{}}>{workflow.name}</Link></>}</>;
+  const goTo = (place: string): void => setGoal({ at: rangeOf(now.tree, text, place)[0], place });
   return (
-    <Page title={workflow ? `Edit ${workflow.name}` : "New workflow"} above={above} actions={<Button disabled={!valid || (workflow !== undefined && !changed)} loading={save.isPending} leftSection={<Icon name="check" size={15} />} onClick={() => save.mutate({ value: reading.value, force: save.error instanceof Problem && save.error.status === 412 })}>{save.error instanceof Problem && save.error.status === 412 ? "Save over it" : workflow ? `Save as version ${workflow.version + 1}` : "Save"}</Button>}>
+    <Page title={workflow ? `Edit ${workflow.name}` : "New workflow"} above={above}>
       {save.error && <Trouble error={save.error} />}
       {check.error && <Trouble error={check.error} again={() => void check.refetch()} />}
+      <div className={css.bar}>
+        <SegmentedControl size="sm" aria-label="View" value={view} onChange={(to) => look(to as View)} data={[{ value: "form", label: "Form" }, { value: "code", label: "Code" }]} />
+        {view === "code" && <SegmentedControl size="sm" aria-label="Language" value={language} onChange={(to) => written.turn(to as Language)} data={[{ value: "yaml", label: "YAML" }, { value: "json", label: "JSON" }]} disabled={now.value === undefined} />}
+        {view === "form" && <Button size="xs" variant="default" leftSection={<Icon name="retry" size={14} />} disabled={!written.undo} onClick={written.undo}>Undo</Button>}
+        <Verdict asking={asking} marks={marks} readable={reading.value !== undefined} />
+        <Button disabled={!valid || (workflow !== undefined && !changed)} loading={save.isPending} leftSection={<Icon name="check" size={15} />} onClick={() => save.mutate({ value: reading.value, force: save.error instanceof Problem && save.error.status === 412 })}>{save.error instanceof Problem && save.error.status === 412 ? "Save over it" : workflow ? `Save as version ${workflow.version + 1}` : "Save"}</Button>
+      </div>
       <div className={css.editor}>
-        <section className={`panel ${css.code}`} aria-label="Code">
-          <header>
-            <Title order={2}>Definition</Title>
-            <Verdict asking={asking} marks={marks} readable={reading.value !== undefined} />
-            <SegmentedControl size="xs" aria-label="Language" value={language} onChange={(to) => turn(to as Language)} data={[{ value: "yaml", label: "YAML" }, { value: "json", label: "JSON" }]} disabled={reading.value === undefined} />
-          </header>
-          <Suspense fallback={<Waiting rows={14} />}><Code text={text} language={language} marks={marks} say={setText} goal={goal} /></Suspense>
-        </section>
-        <Problems marks={marks} text={settled} go={(at) => setGoal({ at })} />
+        {view === "code" ? <section className={`panel ${css.code}`} aria-label="Code"><Suspense fallback={<Waiting rows={14} />}><Code text={text} language={language} marks={marks} say={written.say} goal={goal} /></Suspense></section>
+          : now.value === undefined ? <section className="panel" aria-label="Form"><Empty icon="warning" title="The code cannot be read" action={<Button mt="sm" variant="default" onClick={() => look("code")}>To the code</Button>}>The form shows it again once that is mended.</Empty></section>
+          : <Suspense fallback={<div className="panel"><Waiting rows={14} /></div>}><Form value={now.value} named={workflow !== undefined} faults={faults} change={written.change} sorted={which.sorted} goal={goal} /></Suspense>}
+        <div className={css.rail}>
+          <Which tried={tried} put={(more) => setTried({ ...tried, ...more })} sorted={which.sorted} error={which.error} go={(rule) => goTo(`filter_rules[${rule}]`)} />
+          <Problems marks={marks} text={settled} lines={view === "code"} go={(mark) => setGoal({ at: mark.from, place: mark.place })} />
+        </div>
       </div>
     </Page>
   );
+}
+
+/** The text, which both views change: the form by changes that leave all else of it alone. */
+function useWritten(start: string) {
+  const [text, setText] = useState(start);
+  const [language, setLanguage] = useState<Language>("yaml");
+  const [past, setPast] = useState<readonly string[]>([]);
+  const last = useRef(0);
+  const remember = (): void => {
+    // What is done in one go is undone in one go.
+    if (Date.now() - last.current > BREATH) setPast([...past, text].slice(-MOST_UNDONE));
+    last.current = Date.now();
+  };
+  const back = past.at(-1);
+  return {
+    text, language,
+    say: (next: string): void => {
+      if (next === text) return;
+      remember();
+      setText(next);
+    },
+    change: (made: Change): void => {
+      remember();
+      setText((before) => edited(before, language, made));
+    },
+    turn: (to: Language): void => {
+      const now = read(text, language);
+      if (now.value === undefined) return;
+      setText(write(now.value, to));
+      setLanguage(to);
+      setPast([]);
+    },
+    undo: back === undefined ? undefined : () => (last.current = 0, setText(back), setPast(past.slice(0, -1))),
+  };
 }
 
 function Verdict({ asking, marks, readable }: { asking: boolean; marks: readonly Mark[]; readable: boolean }) {

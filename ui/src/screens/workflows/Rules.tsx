@@ -1,26 +1,29 @@
 /** The rules of a workflow, each with the chain that what it takes goes down. */
 import { Icon } from "~/parts/Icon";
 import { takes, type Rule, type Use } from "./definition";
+import { reason, type Sorted } from "./trying";
 import css from "./Workflows.module.css";
 
-export function Rules({ rules, discovery }: { rules: readonly Rule[]; discovery: unknown }) {
+export function Rules({ rules, discovery, sorted }: { rules: readonly Rule[]; discovery: unknown; sorted: Sorted | undefined }) {
   return (
-    <>
+    <div>
       <p className={css.found}>{typeof discovery === "string" ? <>Its paths are found by <strong>{discovery}</strong>. The first rule that fits a path takes it.</> : "It takes the paths that it is given, as they are. The first rule that fits a path takes it."}</p>
-      <ol className={css.rules}>{rules.map((rule, at) => <One key={at} rule={rule} at={at} />)}</ol>
-    </>
+      <ol className={css.rules}>{rules.map((rule, at) => <One key={at} rule={rule} at={at} sorted={sorted} />)}</ol>
+    </div>
   );
 }
 
-function One({ rule, at }: { rule: Rule; at: number }) {
+function One({ rule, at, sorted }: { rule: Rule; at: number; sorted: Sorted | undefined }) {
+  const said = sorted?.rules[at];
   return (
-    <li className={css.rule}>
+    <li className={css.rule} data-rule={at} data-said={said?.why}>
       <div className={css.condition}>
         <span className={css.number}>{at + 1}</span>
         <div>
           <strong>{takes(rule).slice(0, 1).toUpperCase() + takes(rule).slice(1)}</strong>
           {rule.include.length > 0 && <Globs name="like" globs={rule.include} />}
           {rule.exclude.length > 0 && <Globs name="not like" globs={rule.exclude} />}
+          {said && sorted && <p className={css.reason} data-why={said.why}>{said.why === "takes" && <Icon name="check" size={14} />}{reason(said, sorted)}</p>}
         </div>
       </div>
       <div className={css.chain} role="list" aria-label={`Chain of rule ${at + 1}`} tabIndex={0}>

@@ -2,7 +2,7 @@
 import { Alert, Button, Group, Menu, Modal, Stack, Tabs, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
+import { lazy, Suspense, useRef, useState } from "react";
 import { asked, hub } from "~/api/client";
 import { sessionQuery, workflowQuery, type Workflow as Shown } from "~/api/queries";
 import { count } from "~/format/numbers";
@@ -14,8 +14,12 @@ import { fieldsOf, rulesOf, type Field } from "./definition";
 import { Marks } from "./Marks";
 import { Rules } from "./Rules";
 import type { Tab, WorkflowSearch } from "./search";
+import { NOTHING } from "./trying";
 import { Versions } from "./Versions";
+import { useWhich, Which } from "./Which";
 import css from "./Workflows.module.css";
+
+const Trial = lazy(() => import("./Trial"));
 
 export function Workflow({ name, search, choose }: { name: string; search: WorkflowSearch; choose: (search: WorkflowSearch) => void }) {
   const found = useQuery(workflowQuery(name));
@@ -27,14 +31,14 @@ export function Workflow({ name, search, choose }: { name: string; search: Workf
   const fields = fieldsOf(workflow.definition);
   return (
     <Page title={name} above={above} beside={<><Text c="dimmed">{workflow.label !== name && workflow.label}</Text><Marks workflow={workflow} /></>} actions={<Actions workflow={workflow} />}>
-      {workflow.warnings.length > 0 && <Alert color="yellow" variant="light" icon={<Icon name="warning" />} title="It works, but perhaps not as meant">{workflow.warnings.map((one) => <Text size="sm" key={one}>{one}</Text>)}</Alert>}
+      {workflow.warnings.length > 0 && <Alert color="yellow" variant="light" styles={{ root: { background: "var(--tow-warn-soft)" }, title: { color: "var(--tow-warn)" } }} icon={<Icon name="warning" />} title="It works, but perhaps not as meant">{workflow.warnings.map((one) => <Text size="sm" key={one}>{one}</Text>)}</Alert>}
       <Tabs value={search.tab ?? "rules"} onChange={(tab) => choose({ tab: tab as Tab })} keepMounted={false} className="panel">
         <Tabs.List>
           <Tabs.Tab value="rules">Rules <span className="dim">{count(rules.length)}</span></Tabs.Tab>
           <Tabs.Tab value="fields">Asks <span className="dim">{count(fields.length)}</span></Tabs.Tab>
           <Tabs.Tab value="versions">Versions <span className="dim">{count(workflow.version)}</span></Tabs.Tab>
         </Tabs.List>
-        <Tabs.Panel value="rules"><Rules rules={rules} discovery={workflow.definition.discovery} /></Tabs.Panel>
+        <Tabs.Panel value="rules"><Sorting definition={workflow.definition} /></Tabs.Panel>
         <Tabs.Panel value="fields"><Fields fields={fields} /></Tabs.Panel>
         <Tabs.Panel value="versions"><Versions name={name} search={search} choose={choose} /></Tabs.Panel>
       </Tabs>
@@ -42,9 +46,23 @@ export function Workflow({ name, search, choose }: { name: string; search: Workf
   );
 }
 
+/** The rules, and a path to try them with. */
+function Sorting({ definition }: { definition: Shown["definition"] }) {
+  const [tried, setTried] = useState(NOTHING);
+  const which = useWhich(definition, tried);
+  const here = useRef<HTMLDivElement>(null);
+  return (
+    <div className={css.sorting} ref={here}>
+      <Rules rules={rulesOf(definition)} discovery={definition.discovery} sorted={which.sorted} />
+      <Which tried={tried} put={(more) => setTried({ ...tried, ...more })} sorted={which.sorted} error={which.error} go={(rule) => here.current?.querySelector(`[data-rule="${rule}"]`)?.scrollIntoView({ block: "center" })} />
+    </div>
+  );
+}
+
 function Actions({ workflow }: { workflow: Shown }) {
   const rights = useQuery(sessionQuery).data?.rights ?? [];
   const [leaving, setLeaving] = useState(false);
+  const [trying, setTrying] = useState(false);
   const to = (format: string): string => `/api/workflows/${workflow.name}/export/?format=${format}`;
   return (
     <>
@@ -53,8 +71,10 @@ function Actions({ workflow }: { workflow: Shown }) {
         <Menu.Target><Button variant="default" leftSection={<Icon name="down" size={15} />}>Export</Button></Menu.Target>
         <Menu.Dropdown>{["yaml", "json"].map((format) => <Menu.Item key={format} component="a" href={to(format)} download={`${workflow.name}.${format}`}>{format.toUpperCase()}</Menu.Item>)}</Menu.Dropdown>
       </Menu>
-      {rights.includes("administer") && <LinkButton to="/workflows/$name/edit" params={{ name: workflow.name }} variant="default" leftSection={<Icon name="settings" size={15} />}>Edit</LinkButton>}
+      {rights.includes("administer") && <LinkButton to="/workflows/$name/edit" params={{ name: workflow.name }} search={{}} variant="default" leftSection={<Icon name="settings" size={15} />}>Edit</LinkButton>}
+      {rights.includes("run") && workflow.enabled && <Button variant="default" leftSection={<Icon name="search" size={15} />} onClick={() => setTrying(true)}>Dry run</Button>}
       {rights.includes("run") && workflow.enabled && <LinkButton to="/files" search={{ run: workflow.name }} leftSection={<Icon name="play" size={15} />}>Run</LinkButton>}
+      {trying && <Suspense><Trial workflow={workflow} close={() => setTrying(false)} /></Suspense>}
       {leaving && <Delete workflow={workflow} close={() => setLeaving(false)} />}
     </>
   );

@@ -27,10 +27,10 @@ export interface Rule {
 
 export type Definition = Readonly<Record<string, unknown>>;
 
-const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-const objectOf = (value: unknown): Definition => (typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Definition) : {});
+export const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+export const objectOf = (value: unknown): Definition => (typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Definition) : {});
 const textOf = (value: unknown, otherwise = ""): string => (typeof value === "string" ? value : otherwise);
-const textsOf = (value: unknown): readonly string[] => listOf(value).filter((one) => typeof one === "string");
+export const textsOf = (value: unknown): readonly string[] => listOf(value).filter((one) => typeof one === "string");
 const TYPES: readonly unknown[] = ["string", "int", "bool", "choice", "enum"];
 
 export function fieldsOf(definition: Definition): Field[] {

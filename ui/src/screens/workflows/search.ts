@@ -27,3 +27,12 @@ export function pairOf(search: WorkflowSearch, versions: readonly { version: num
   const old = search.old !== undefined && known.includes(search.old) ? search.old : known.find((one) => fresh !== undefined && one < fresh);
   return fresh === undefined || old === undefined ? undefined : { old, new: fresh };
 }
+
+/** How a definition is shown in the editor. */
+export type View = "form" | "code";
+
+export interface EditSearch {
+  view?: "code";
+}
+
+export const readEditSearch = (said: Record<string, unknown>): EditSearch => (said.view === "code" ? { view: "code" } : {});

@@ -1,0 +1,158 @@
+/** The form view of a definition: each change is one of its text, of which all else stays as it is. */
+import { Button, Checkbox, NativeSelect, TextInput, Title } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { flushSync } from "react-dom";
+import type { Fault } from "~/api/client";
+import { definitionSchemaQuery } from "~/api/queries";
+import { Icon } from "~/parts/Icon";
+import { Empty } from "~/parts/Standing";
+import { fieldsOf, listOf, objectOf, type Definition } from "./definition";
+import { Editing, useEditing, type EditingNow } from "./Editing";
+import { followed, insert, move, placeOf, put, remove, textOf, valueOf, type At, type Change } from "./edits";
+import { exactly, outward, told, within } from "./faults";
+import css from "./Form.module.css";
+import { FormField } from "./FormFields";
+import { FormRule } from "./FormRule";
+import { Odd } from "./FormStep";
+import { discoveriesOf, stepsOf } from "./steps";
+import type { Sorted } from "./trying";
+
+interface Filling {
+  value: unknown;
+  /** A definition that is kept has its name for good. */
+  named: boolean;
+  faults: readonly Fault[];
+  change: (change: Change) => void;
+  sorted: Sorted | undefined;
+  /** A place to go to: another object each time. */
+  goal: { place: string } | undefined;
+}
+
+const FRESH_RULE = { type: "file", state: "all", action: [] };
+const KNOWN = ["name", "label", "discovery", "enabled", "visible", "fields", "stop_on_error_rate", "filter_rules"];
+
+
+export default function Form({ value, named, faults, change, sorted, goal }: Filling) {
+  const schema = useQuery(definitionSchemaQuery).data;
+  const kinds = useMemo(() => stepsOf(schema), [schema]);
+  const discoveries = useMemo(() => discoveriesOf(schema), [schema]);
+  const definition = objectOf(value);
+  const fields = fieldsOf(definition);
+  const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
+  const place = useRef<HTMLDivElement>(null);
+  const [news, setNews] = useState("");
+  const find = (name: string): HTMLElement | null => place.current?.querySelector<HTMLElement>(`[data-place="${CSS.escape(name)}"]`) ?? null;
+  const go = (name: string): void => {
+    const found = outward(name).map(find).find((one) => one !== null);
+    found?.scrollIntoView({ block: "center" });
+    (found?.matches("input, select, button") ? found : found?.querySelector<HTMLElement>("input, select, button"))?.focus({ preventScroll: true });
+  };
+  const aim = useRef<string>(undefined);
+  useEffect(() => {
+    if (aim.current === undefined) return;
+    go(aim.current);
+    aim.current = undefined;
+  });
+  // What is aimed at may be folded up: it is unfolded first, and gone to once it stands there.
+  useEffect(() => {
+    if (!goal) return;
+    aim.current = goal.place;
+    const step = /^filter_rules\[\d+\]\.action\[\d+\]/.exec(goal.place)?.[0];
+    setOpen((now) => new Set(step ? [...now, step] : now));
+  }, [goal]);
+  const now: EditingNow = {
+    faults, kinds, discoveries, fields, open, change, said: sorted?.rules,
+    fold: (name) => setOpen((before) => new Set(before.has(name) ? [...before].filter((one) => one !== name) : [...before, name])),
+    move: (list, from, to) => {
+      const pressed = document.activeElement?.getAttribute("data-move");
+      flushSync(() => {
+        change(move(list, from, to));
+        setOpen((before) => followed(before, list, from, to));
+        setNews(`${nounOf(list)} ${from + 1} is ${nounOf(list)} ${to + 1} now`);
+      });
+      if (pressed) find(placeOf([...list, to]))?.querySelector<HTMLElement>(`[data-move="${pressed}"]`)?.focus();
+    },
+    remove: (list, at) => {
+      flushSync(() => {
+        change(remove(list, at));
+        setOpen((before) => followed(before, list, at));
+        setNews(`${nounOf(list)} ${at + 1} was removed`);
+      });
+      // Nobody is left without a place: the one that stands there now, or the one before it.
+      (find(placeOf([...list, at])) ?? find(placeOf([...list, at - 1])) ?? place.current?.querySelector<HTMLElement>(`[data-add="${placeOf(list)}"]`))?.querySelector<HTMLElement>("button, input")?.focus();
+    },
+    add: (list, at, member) => {
+      const name = placeOf([...list, at]);
+      flushSync(() => {
+        change(insert(list, at, member));
+        if (list.at(-1) === "action") setOpen((before) => new Set([...before, name]));
+      });
+      const made = find(name);
+      made?.scrollIntoView({ block: "nearest" });
+      if (list.at(-1) !== "action") made?.querySelector<HTMLElement>("input, select")?.focus();
+    },
+  };
+  return (
+    <Editing.Provider value={now}>
+      <div className={css.form} ref={place}>
+        <span className="skip" role="status">{news}</span>
+        <About definition={definition} named={named} />
+        <Asks fields={listOf(definition.fields).map(objectOf)} />
+        <Rules rules={listOf(definition.filter_rules).map(objectOf)} sorted={sorted} />
+      </div>
+    </Editing.Provider>
+  );
+}
+
+const nounOf = (list: At): string => ({ action: "Step", fields: "Field" })[String(list.at(-1))] ?? "Rule";
+
+function About({ definition, named }: { definition: Definition; named: boolean }) {
+  const { faults, change, discoveries } = useEditing();
+  const of = (key: string) => ({ size: "sm", "data-place": key, error: told(within(faults, key)) }) as const;
+  const said = (key: string, value: unknown): void => change(put([key], value === "" ? undefined : value));
+  const odd = Object.entries(definition).filter(([key, value]) => !KNOWN.includes(key) && value !== null && !(Array.isArray(value) && value.length === 0));
+  const discovery = definition.discovery === null ? "" : definition.discovery === undefined ? "recursive" : textOf(definition.discovery);
+  return (
+    <section className="panel" aria-label="About">
+      <header><Title order={2}>About</Title></header>
+      <div className={css.about2}>
+        <TextInput {...of("name")} label="Name" classNames={{ input: "mono" }} value={textOf(definition.name)} onChange={(event) => change(put(["name"], event.currentTarget.value))} description={named ? "Another name makes another workflow of it" : "As people and scripts call it"} />
+        <TextInput {...of("label")} label="Label" value={textOf(definition.label)} onChange={(event) => said("label", event.currentTarget.value)} description="What it does, in a few words" />
+        <NativeSelect {...of("discovery")} label="Paths are found by" description="What looks beneath the paths of a job" value={discovery} onChange={(event) => change(put(["discovery"], event.currentTarget.value || null))}
+          data={[...new Set([...discoveries, ...(discovery ? [discovery] : [])])].map((name) => ({ value: name, label: { recursive: "a walk (recursive)", listing: "a target's list (listing)" }[name] ?? name })).concat({ value: "", label: "nothing: they are taken as given" })} />
+        <TextInput {...of("stop_on_error_rate")} label="Stops once so many fail" description="A share of its newest paths" placeholder="never; 5 %" value={textOf(definition.stop_on_error_rate)} onChange={(event) => said("stop_on_error_rate", valueOf(event.currentTarget.value))} />
+        <div className={css.flags}>
+          <Checkbox data-place="enabled" label="Enabled: it may be run" checked={definition.enabled !== false} onChange={(event) => change(put(["enabled"], event.currentTarget.checked ? undefined : false))} error={told(within(faults, "enabled"))} />
+          <Checkbox data-place="visible" label="Visible: it is offered to people" checked={definition.visible !== false} onChange={(event) => change(put(["visible"], event.currentTarget.checked ? undefined : false))} error={told(within(faults, "visible"))} />
+        </div>
+        {odd.map(([key, value]) => <Odd key={key} at={[key]} name={key} value={value} />)}
+        {told(exactly(faults, "")) && <p className={css.fault} role="alert">{told(exactly(faults, ""))}</p>}
+      </div>
+    </section>
+  );
+}
+
+function Asks({ fields }: { fields: readonly Definition[] }) {
+  const { faults, add } = useEditing();
+  return (
+    <section className="panel" aria-label="Asks">
+      <header data-add="fields"><Title order={2}>Asks</Title><Button size="xs" variant="default" leftSection={<Icon name="plus" size={14} />} onClick={() => add(["fields"], fields.length, { name: "", type: "string" })}>Add a field</Button></header>
+      {told(exactly(faults, "fields")) && <p className={css.fault} role="alert">{told(exactly(faults, "fields"))}</p>}
+      {fields.length === 0 ? <p className={css.none}>It asks nothing. A field is what whoever runs it may or must say; steps are handed its value.</p> : <ol className={css.fields}>{fields.map((field, at) => <FormField key={at} at={at} many={fields.length} field={field} />)}</ol>}
+    </section>
+  );
+}
+
+function Rules({ rules, sorted }: { rules: readonly Definition[]; sorted: Sorted | undefined }) {
+  const { faults, add } = useEditing();
+  const make = (): void => add(["filter_rules"], rules.length, FRESH_RULE);
+  return (
+    <section className="panel" aria-label="Rules">
+      <header data-add="filter_rules"><Title order={2}>Rules</Title><Button size="xs" variant="default" leftSection={<Icon name="plus" size={14} />} onClick={make}>Add a rule</Button></header>
+      {told(exactly(faults, "filter_rules")) && <p className={css.fault} role="alert">{told(exactly(faults, "filter_rules"))}</p>}
+      {rules.length === 0 ? <Empty icon="workflow" title="It has no rule yet" action={<Button mt="sm" onClick={make}>Add a rule</Button>}>A rule says which paths go down which chain of steps. The first one that fits a path takes it.</Empty>
+        : <ol className={css.rules}>{rules.map((rule, at) => <FormRule key={at} at={at} many={rules.length} rule={rule} said={sorted?.rules[at]} tried={sorted} />)}</ol>}
+    </section>
+  );
+}
