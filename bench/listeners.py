@@ -6,13 +6,11 @@ import json
 import resource
 import sys
 import time
-from asyncio import StreamReader
+from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from urllib.parse import urlsplit
-
-import httpx
 
 from bench.figure import Line, p
 from bench.ground import Ground, hub
@@ -28,6 +26,7 @@ ASKED = (
     "/api/events/?kind=job.ended",
 )
 PATIENCE = 60.0
+CONNECTIONS = 100
 
 
 @dataclass(frozen=True)
@@ -66,13 +65,22 @@ class Listener:
                 ended += self.heard[-1] == "job.ended"
 
 
+async def connected(ground: Ground) -> tuple[StreamReader, StreamWriter]:
+    """A bare connection to the API, so that a thousand cost this process little."""
+    place = urlsplit(str(ground.api.base_url))
+    return await asyncio.open_connection(place.hostname, place.port)
+
+
+def head(ground: Ground, path: str) -> bytes:
+    """A request for that."""
+    return f"GET {path} HTTP/1.1\r\nHost: hub\r\nAuthorization: {ground.api.headers['authorization']}\r\n\r\n".encode()
+
+
 @asynccontextmanager
 async def listening(ground: Ground) -> AsyncIterator[Listener]:
-    """A bare connection, so that a thousand cost this process little; it has been taken in."""
-    place = urlsplit(str(ground.api.base_url))
-    reader, writer = await asyncio.open_connection(place.hostname, place.port)
-    asked = "GET /api/events/stream/?kind=job.* HTTP/1.1\r\nHost: hub\r\n"
-    writer.write(f"{asked}Authorization: {ground.api.headers['authorization']}\r\n\r\n".encode())
+    """Somebody who listens, and has been taken in."""
+    reader, writer = await connected(ground)
+    writer.write(head(ground, "/api/events/stream/?kind=job.*"))
     async with asyncio.timeout(PATIENCE):
         await reader.readuntil(b"retry: ")
     try:
@@ -81,29 +89,52 @@ async def listening(ground: Ground) -> AsyncIterator[Listener]:
         writer.close()
 
 
+@dataclass
+class Caller:
+    """Somebody who asks, over bare connections that are kept: a client with all comforts would take half a core."""
+
+    ground: Ground
+    free: list[tuple[StreamReader, StreamWriter]] = field(default_factory=list)
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTIONS))
+    seconds: list[float] = field(default_factory=list)
+    """Of each answer, the wait for a connection included."""
+
+    async def ask(self, path: str) -> None:
+        """Ask once, and read the whole answer."""
+        began = time.perf_counter()
+        async with self.turns:
+            connection = self.free.pop() if self.free else await connected(self.ground)
+            await self._ask(path, *connection)
+            self.seconds.append(time.perf_counter() - began)
+            self.free.append(connection)
+
+    async def _ask(self, path: str, reader: StreamReader, writer: StreamWriter) -> None:
+        writer.write(head(self.ground, path))
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        if " 200 " not in answer.partition("\r\n")[0]:
+            raise RuntimeError(f"{path}: expected 200, found {answer}")
+        length = next(line for line in answer.split("\r\n") if line.startswith("content-length:"))
+        await reader.readexactly(int(length.partition(":")[2]))
+
+    def close(self) -> None:
+        """Hang up."""
+        for _, writer in self.free:
+            writer.close()
+
+
 async def ask_on(ground: Ground, rate: int, until: asyncio.Event) -> list[float]:
     """Ask so many times a second, whether or not what was asked before has been answered; seconds of each answer."""
-    found: list[float] = []
-    headers = {"Authorization": ground.api.headers["authorization"]}
-    limits = httpx.Limits(max_connections=100)
-    async with (
-        httpx.AsyncClient(
-            base_url=ground.api.base_url, headers=headers, limits=limits, trust_env=False, timeout=PATIENCE
-        ) as client,
-        asyncio.TaskGroup() as group,
-    ):
-
-        async def ask(path: str) -> None:
-            began = time.perf_counter()
-            (await client.get(path)).raise_for_status()
-            found.append(time.perf_counter() - began)
-
-        began, count = time.perf_counter(), 0
-        while not until.is_set():
-            group.create_task(ask(ASKED[count % len(ASKED)]))
-            count += 1
-            await asyncio.sleep(max(0.0, began + count / rate - time.perf_counter()))
-    return found
+    caller = Caller(ground)
+    try:
+        async with asyncio.timeout(10 * PATIENCE), asyncio.TaskGroup() as group:
+            began, count = time.perf_counter(), 0
+            while not until.is_set():
+                group.create_task(caller.ask(ASKED[count % len(ASKED)]))
+                count += 1
+                await asyncio.sleep(max(0.0, began + count / rate - time.perf_counter()))
+    finally:
+        caller.close()
+    return caller.seconds
 
 
 async def measure(

@@ -129,7 +129,11 @@ class Call:
         return result
 
 
-def call_of(request: Request) -> Call:
+# What follows is awaited, though it waits for nothing: FastAPI runs what is not in a thread of its own, and the way
+# there and back takes longer than all of it, most of all while a writer keeps the interpreter busy.
+
+
+async def call_of(request: Request) -> Call:
     """The request as routes see it."""
     return Call(context_of(request), request)
 
@@ -137,10 +141,15 @@ def call_of(request: Request) -> Call:
 Hub = Annotated[Call, Depends(call_of)]
 
 
-def caller_of(request: Request) -> str:
+async def caller_of(request: Request) -> str:
     """The name of the user who asks."""
     return asker_of(request).user
 
 
+async def asking(request: Request) -> Asker:
+    """Who asks."""
+    return asker_of(request)
+
+
 Caller = Annotated[str, Depends(caller_of)]
-Asking = Annotated[Asker, Depends(asker_of)]
+Asking = Annotated[Asker, Depends(asking)]

@@ -56,7 +56,7 @@ def _listing(wanted: DeedFilter) -> Listing[DeedView, Deed]:
     return Listing(read, lambda deed: str(deed.id), Deed.of)
 
 
-def _wanted(
+async def _wanted(
     by: str | None = None,
     action: str | None = None,
     thing: Annotated[str | None, Query(description="A part of the URL's path.")] = None,

@@ -71,7 +71,7 @@ def places_of(asker: Asker) -> frozenset[str] | None:
     return None if asker.reach is None else frozenset(place_of(*place) for place in asker.reach)
 
 
-def _wanted(
+async def _wanted(
     asking: Asking,
     kind: Annotated[
         list[str] | None, Query(description="`job.ended`, `job.*`; may be repeated, or have commas between.")

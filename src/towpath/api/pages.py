@@ -58,7 +58,7 @@ class Paging:
         return self.page_size + 1
 
 
-def _paging(
+async def _paging(
     request: Request,
     page: Annotated[
         int | None, Query(ge=1, description="Pages by number, for the first 10,000 rows.")

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -29,6 +30,11 @@ from towpath.store.database import Database
 RENEW_SECONDS = 1.0
 """Seconds between two looks at the certificate's files."""
 
+TURN_SECONDS = 0.0005
+"""How long one thread may keep the interpreter while another wants it. Whoever serves many connections gives it up at
+each send and receive, and has to wait for its turn again while a writer is at work: ten times this by default, at each
+of a thousand listeners."""
+
 log = structlog.get_logger()
 
 
@@ -40,6 +46,7 @@ def now() -> int:
 async def serve_hub(settings: HubSettings, sockets: list[socket.socket]) -> None:
     """Serve until SIGTERM or SIGINT, then end in good order."""
     raise_descriptors()
+    sys.setswitchinterval(TURN_SECONDS)
     certificate = _certificate(settings.front)
     with alone(settings):
         hub_key = load_hub_key(settings.key_file, settings.given_key)
