@@ -31,6 +31,18 @@ def test_a_directory_is_listed_with_the_state_of_each_file(world: World) -> None
     assert "lies beneath no root of site oslo" in world.command("ls", "oslo", "/etc").err
 
 
+def test_a_node_says_what_a_path_is_before_the_rule_that_takes_it_is_told(world: World) -> None:
+    place = world.fresh("ruled")
+    (place / "a").touch()
+    rules = [{"type": kind, "state": "all", "action": [{"name": "noop"}]} for kind in ("file", "directory")]
+    world.post("/api/workflows/", {"name": "ruled", "filter_rules": rules})
+    asked = ("workflow", "which", "ruled", "--site", "oslo", str(place), str(place / "a"))
+    found = world.json(*asked)["results"]
+    assert [(one["type"], one["rule"]) for one in found] == [("directory", 1), ("file", 0)]
+    gone = world.command("workflow", "which", "ruled", "--site", "oslo", str(place / "none"))
+    assert "say of which type it is to be" in gone.err
+
+
 def test_a_large_directory_comes_in_pages(world: World) -> None:
     place = world.fresh("large")
     names = [f"f{number:04}" for number in range(2500)]

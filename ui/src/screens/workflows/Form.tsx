@@ -6,7 +6,7 @@ import { flushSync } from "react-dom";
 import type { Fault } from "~/api/client";
 import { definitionSchemaQuery } from "~/api/queries";
 import { Icon } from "~/parts/Icon";
-import { Empty } from "~/parts/Standing";
+import { Empty, Trouble, Waiting } from "~/parts/Standing";
 import { fieldsOf, listOf, objectOf, type Definition } from "./definition";
 import { Editing, useEditing, type EditingNow } from "./Editing";
 import { followed, insert, move, placeOf, put, remove, textOf, valueOf, type At, type Change } from "./edits";
@@ -34,7 +34,8 @@ const KNOWN = ["name", "label", "discovery", "enabled", "visible", "fields", "st
 
 
 export default function Form({ value, named, faults, change, sorted, goal }: Filling) {
-  const schema = useQuery(definitionSchemaQuery).data;
+  const known = useQuery(definitionSchemaQuery);
+  const schema = known.data;
   const kinds = useMemo(() => stepsOf(schema), [schema]);
   const discoveries = useMemo(() => discoveriesOf(schema), [schema]);
   const definition = objectOf(value);
@@ -93,6 +94,8 @@ export default function Form({ value, named, faults, change, sorted, goal }: Fil
       if (list.at(-1) !== "action") made?.querySelector<HTMLElement>("input, select")?.focus();
     },
   };
+  // Without it every step would look unknown.
+  if (!schema) return <div className="panel">{known.error ? <Trouble error={known.error} again={() => void known.refetch()} /> : <Waiting rows={14} />}</div>;
   return (
     <Editing.Provider value={now}>
       <div className={css.form} ref={place}>
@@ -116,7 +119,7 @@ function About({ definition, named }: { definition: Definition; named: boolean }
   return (
     <section className="panel" aria-label="About">
       <header><Title order={2}>About</Title></header>
-      <div className={css.about2}>
+      <div className={css.main}>
         <TextInput {...of("name")} label="Name" classNames={{ input: "mono" }} value={textOf(definition.name)} onChange={(event) => change(put(["name"], event.currentTarget.value))} description={named ? "Another name makes another workflow of it" : "As people and scripts call it"} />
         <TextInput {...of("label")} label="Label" value={textOf(definition.label)} onChange={(event) => said("label", event.currentTarget.value)} description="What it does, in a few words" />
         <NativeSelect {...of("discovery")} label="Paths are found by" description="What looks beneath the paths of a job" value={discovery} onChange={(event) => change(put(["discovery"], event.currentTarget.value || null))}

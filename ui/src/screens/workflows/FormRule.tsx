@@ -53,7 +53,7 @@ function Condition({ place, rule }: { place: At; rule: Definition }) {
   return (
     <div className={css.condition}>
       <NativeSelect size="xs" label="Takes" data-place={placeOf(typeAt)} value={spelled} data={types} onChange={(event) => change(put(typeAt, event.currentTarget.value))} error={told(exactly(faults, placeOf(typeAt)))} />
-      <Autocomplete size="xs" label="Of state" data-place={placeOf(stateAt)} value={textOf(rule.state)} data={STATES} onChange={(text) => change(put(stateAt, text))} error={told(exactly(faults, placeOf(stateAt)))}
+      <Autocomplete size="xs" label="Of state" data-place={placeOf(stateAt)} value={textOf(rule.state)} data={STATES} filter={({ options }) => options} onChange={(text) => change(put(stateAt, text))} error={told(exactly(faults, placeOf(stateAt)))}
         renderOption={({ option }) => <div className={css.option}><strong>{option.value}</strong><span>{{ all: "whatever its state", default: "what no rule of another state takes", processed: "what a walk finds" }[option.value]}</span></div>} />
       <Globs at={[...place, "include"]} label="Like" globs={textsOf(rule.include)} />
       <Globs at={[...place, "exclude"]} label="Not like" globs={textsOf(rule.exclude)} />

@@ -1,5 +1,8 @@
 /** A step of a chain in the form: what it is, and its arguments as the hub says that it takes them. */
 import { Autocomplete, NativeSelect, Select, TagsInput, UnstyledButton, VisuallyHidden } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { targetsQuery } from "~/api/places";
+import { sitesQuery } from "~/api/queries";
 import { plural } from "~/format/numbers";
 import { Icon } from "~/parts/Icon";
 import type { Definition } from "./definition";
@@ -70,6 +73,7 @@ function Taken({ at, argument, value }: { at: At; argument: Argument; value: unk
   const place = placeOf(at);
   const shared = { size: "xs", label: argument.name, description: argument.about, error: told(within(faults, place)), "data-place": place, classNames: { root: css.argument, label: "mono" } } as const;
   const handed = suited(fields, argument);
+  const named: Readonly<Record<string, string[]>> = { endpoint: useQuery(targetsQuery).data?.results.map((one) => one.name) ?? [], site: useQuery(sitesQuery).data?.results.map((one) => one.name) ?? [] };
   if (argument.type === "boolean" || argument.choices.length > 0) {
     const choices = argument.type === "boolean" ? ["true", "false"] : argument.choices;
     const now = value === undefined || value === null ? "" : textOf(value);
@@ -81,7 +85,7 @@ function Taken({ at, argument, value }: { at: At; argument: Argument; value: unk
     if (!data.some((one) => one.value === now)) data.push({ value: now, label: now });
     return <NativeSelect {...shared} value={now} data={data} onChange={(event) => change(put(at, meant(argument, event.currentTarget.value)))} />;
   }
-  return <Autocomplete {...shared} value={textOf(value)} data={handed} placeholder={argument.otherwise === undefined || argument.otherwise === "" ? "" : String(argument.otherwise)} onChange={(text) => change(put(at, argument.type === "integer" ? valueOf(text) : text || undefined))} />;
+  return <Autocomplete {...shared} value={textOf(value)} data={[...handed, ...(named[argument.name] ?? [])]} placeholder={argument.otherwise === undefined || argument.otherwise === "" ? "" : String(argument.otherwise)} onChange={(text) => change(put(at, argument.type === "integer" ? valueOf(text) : text || undefined))} />;
 }
 
 const meant = (argument: Argument, said: string): unknown => (said === "" ? undefined : argument.type === "boolean" && !said.startsWith("*") ? said === "true" : said);
