@@ -1,21 +1,15 @@
-"""The screens of alerts, settings and webhooks in a real browser, over a real hub with two sites."""
+"""What the hub tells unasked, and what it has done: alerts, settings, webhooks, throughput, counts, in a browser."""
 
 import re
-from pathlib import Path
 from typing import Final
 
 import pytest
 from playwright.sync_api import Browser, expect
+from tests.browser.looks import settled, violations, wider
 from tests.browser.place import OPERATOR, PASSWORD, Place, faults_of, link_for, page_of, pretty, sign_in
 from tests.fixtures_hub import until
 from tests.receiver import receiving
 
-AXE: Final = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
-WCAG: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-FOUND: Final = """
-async tags => (await axe.run(document, {runOnly: tags})).violations.map(
-  one => [one.id, one.help, one.nodes.slice(0, 3).map(node => node.html.slice(0, 250))])
-"""
 SCREENS: Final = (
     "/alerts",
     "/alerts?kind=site.offline",
@@ -25,6 +19,8 @@ SCREENS: Final = (
     "/alerts?tab=destinations",
     "/settings",
     "/settings?tab=webhooks",
+    "/",
+    "/sites",
 )
 
 
@@ -193,8 +189,54 @@ def test_a_viewer_sees_alerts_and_nothing_that_they_may_not_do(browser: Browser,
     page.context.close()
 
 
+def test_the_dashboard_tells_what_was_done_in_the_last_hour_as_chart_sentence_and_table(
+    browser: Browser, here: Place
+) -> None:
+    done = sum(job["totals"]["done"] for job in here.http.get("/api/jobs/").json()["results"])
+    page = page_of(browser)
+    sign_in(page, here)
+    panel = page.get_by_role("region", name="Throughput", exact=True)
+    expect(panel.locator("[data-throughput]")).to_contain_text(
+        re.compile(rf" and {done} paths.*; at most .*B/s")
+    )
+    expect(panel.get_by_role("img")).to_have_attribute("aria-label", re.compile(f" and {done} paths"))
+    expect(panel.locator("[data-site-throughput=oslo]")).to_contain_text(str(done))
+    panel.get_by_text("Paths", exact=True).first.click()
+    panel.get_by_text("Last day").click()
+    expect(panel.locator("[data-throughput]")).to_contain_text(
+        re.compile(rf" and {done} paths.*; at most .*/s paths")
+    )
+    panel.get_by_text("As a table").click()
+    expect(panel.get_by_role("region", name="Throughput by time").get_by_role("row").nth(1)).to_contain_text(
+        "/s paths"
+    )
+    assert faults_of(page) == []
+    page.context.close()
+
+
+def test_a_sites_card_tells_what_was_counted_in_its_spaces_and_says_where_nothing_was(
+    browser: Browser, here: Place
+) -> None:
+    survey = str(here.hub.site("oslo") / "survey")
+    here.http.post("/api/spaces/", json={"name": "survey", "site": "oslo", "path": survey}).raise_for_status()
+    page = page_of(browser)
+    sign_in(page, here, "/sites")
+    oslo = page.locator("[data-site=oslo]")
+    expect(oslo).to_contain_text("not known, its spaces were never counted")
+    expect(page.locator("[data-site=bergen]")).to_contain_text("not known, it has no space")
+    here.http.post("/api/spaces/survey/oslo/usage/").raise_for_status()
+    counted = lambda: here.http.get("/api/spaces/survey/oslo/usage/").json()["complete"]  # noqa: E731
+    until(counted, "survey is counted")
+    page.reload()
+    expect(oslo).to_contain_text("40 files in")
+    expect(oslo).to_contain_text("39 hydrated")
+    expect(oslo).to_contain_text("1 dehydrated")
+    assert faults_of(page) == []
+    page.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_screen_of_alerts_and_settings_has_a_fault_that_axe_finds(
+def test_no_screen_of_alerts_and_settings_has_a_fault_that_axe_finds_or_is_wider_than_a_phone(
     browser: Browser, here: Place, scheme: str
 ) -> None:
     stands(here, "job.failed")
@@ -206,10 +248,11 @@ def test_no_screen_of_alerts_and_settings_has_a_fault_that_axe_finds(
     sign_in(page, here)
     found = {}
     for path in SCREENS:
+        page.set_viewport_size({"width": 1440, "height": 900})
         page.goto(f"{here.url}{path}")
-        page.locator("h1").wait_for()
-        expect(page.locator("[aria-busy=true]")).to_have_count(0)
-        page.evaluate(AXE.read_text("utf-8"))
-        found[path] = page.evaluate(FOUND, WCAG)
+        settled(page)
+        found[path] = violations(page)
+        page.set_viewport_size({"width": 390, "height": 844})
+        found[path] += wider(page)
     assert {path: some for path, some in found.items() if some} == {}, pretty(found)
     page.context.close()

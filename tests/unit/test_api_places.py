@@ -187,5 +187,9 @@ def test_a_space_is_added_changed_and_removed(api: Api) -> None:
     assert api.http.patch(where, json={"default_target": "tap"}).status_code == 404
     assert api.http.post("/api/spaces/", json=space).status_code == 409
     assert api.http.post("/api/spaces/", json=space | {"name": "f", "path": "films"}).status_code == 400
+    never = api.http.get(f"{where}usage/").json()
+    assert never["usage"] is None
+    counted = {"name": "films", "site": SITE, "within": None, **never}
+    assert api.http.get("/api/spaces/usage/").json() == {"count": 1, "results": [counted]}
     assert api.http.delete(where).status_code == 204
     assert api.http.get(where).json()["detail"] == f"no space 'films' at site {SITE}"

@@ -30,6 +30,7 @@ export const resolver: CSSVariablesResolver = () => ({
     "--tow-ground": "#f6f8f9", "--tow-panel": "#ffffff", "--tow-line": "#e2e7eb", "--tow-hover": "#eef2f4", "--tow-chosen": "#e4f1f4",
     "--tow-good": "#1d7a46", "--tow-bad": "#b3261e", "--tow-warn": "#8a5a00", "--tow-busy": "#0b6b80", "--tow-still": "#566472",
     "--tow-good-soft": "#e5f4ea", "--tow-bad-soft": "#fcebe9", "--tow-warn-soft": "#fdf2db", "--tow-busy-soft": "#e2f1f4", "--tow-still-soft": "#edf1f4",
+    "--tow-series-0": "#0b6b80", "--tow-series-1": "#c26a12", "--tow-series-2": "#6d4bb3", "--tow-series-3": "#2a8a52", "--tow-series-4": "#b3266b",
   },
   dark: {
     "--mantine-color-body": "#12181d", "--mantine-color-text": "#e6ecf1", "--mantine-color-dimmed": "#9fadba",
@@ -37,5 +38,6 @@ export const resolver: CSSVariablesResolver = () => ({
     "--tow-ground": "#0e1317", "--tow-panel": "#151c22", "--tow-line": "#28323b", "--tow-hover": "#1c252d", "--tow-chosen": "#14323a",
     "--tow-good": "#74cf97", "--tow-bad": "#f59a92", "--tow-warn": "#e6bb62", "--tow-busy": "#7cc9d9", "--tow-still": "#9fadba",
     "--tow-good-soft": "#15301f", "--tow-bad-soft": "#3b1d1b", "--tow-warn-soft": "#362a10", "--tow-busy-soft": "#12313a", "--tow-still-soft": "#222b33",
+    "--tow-series-0": "#57afc1", "--tow-series-1": "#e6a562", "--tow-series-2": "#b39ddb", "--tow-series-3": "#74cf97", "--tow-series-4": "#f08bb4",
   },
 });

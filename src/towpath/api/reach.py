@@ -45,10 +45,12 @@ NARROWED = frozenset(
     {
         "list_jobs",
         "list_spaces",
+        "list_usage",
         "list_files",
         "list_history",
         "list_events",
         "stream_events",
+        "show_throughput",
         "submit",
         "which_rule",
     }

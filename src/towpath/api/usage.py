@@ -6,11 +6,11 @@ from typing import Self
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from towpath.api.context import Caller, Hub
+from towpath.api.context import Asking, Caller, Hub
 from towpath.api.times import maybe_at
 from towpath.domain.usage import Usage
 from towpath.engine import usage
-from towpath.engine.usage import Counted
+from towpath.engine.usage import Counted, Known
 
 router = APIRouter(prefix="/api/spaces", tags=["spaces"])
 
@@ -65,6 +65,38 @@ class SpaceUsage(BaseModel):
             job=counted.job,
             failure=counted.failure,
         )
+
+
+class SpaceCounted(SpaceUsage):
+    """What was last counted in a space, and which space that is."""
+
+    name: str = Field(examples=["genomes"])
+    site: str = Field(examples=["oslo"])
+    within: str | None = Field(
+        description="The space of its site in which it lies: what is counted here is counted there too."
+    )
+
+    @classmethod
+    def known(cls, one: Known) -> Self:
+        """What is known of a space as the API shows it."""
+        counted = SpaceUsage.of(one.counted)
+        return cls(name=one.space.name, site=one.space.site, within=one.within, **dict(counted))
+
+
+class SpacesCounted(BaseModel):
+    """What was last counted in all spaces."""
+
+    count: int
+    results: list[SpaceCounted]
+
+
+@router.get("/usage/", summary="List what lies in spaces")
+async def list_usage(hub: Hub, asking: Asking) -> SpacesCounted:
+    """Of all spaces that the caller may see, as the last walk of each has counted it; nothing is walked for it."""
+    known = await hub.database.read(usage.list_usage)
+    reach = asking.reach
+    mine = [one for one in known if reach is None or (one.space.site, one.space.name) in reach]
+    return SpacesCounted(count=len(mine), results=[SpaceCounted.known(one) for one in mine])
 
 
 @router.get("/{name}/{site}/usage/", summary="Show what lies in a space")

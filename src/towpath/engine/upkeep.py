@@ -8,7 +8,7 @@ from towpath.domain.states import PENDING, TERMINAL, JobState, TaskEvent, Wanted
 from towpath.engine import chains, control, holds, retry, sweeps
 from towpath.engine.losing import lose
 from towpath.engine.sweep_jobs import HAND_OUT
-from towpath.store import tasks
+from towpath.store import tasks, throughput
 from towpath.store.database import Tx
 from towpath.store.ledger import Ledger
 from towpath.store.tables import IS_PENDING, idempotency, jobs, streams
@@ -19,6 +19,7 @@ SWEEP = 20_000
 """Tasks cancelled in one transaction: others get their turn in between."""
 
 DAY = 24 * 3600 * 1_000_000
+KEEP_THROUGHPUT = 2 * DAY
 
 
 _CANCELLED = sa.select(jobs.c.id).where(jobs.c.state == JobState.DEQUEUING).order_by(jobs.c.id)
@@ -145,6 +146,7 @@ def _overlooked(tx: Tx, job_ids: list[int]) -> list[int]:
 
 
 def forget(tx: Tx) -> None:
-    """Remove what is no longer of use: idempotency keys of yesterday, streams of long-gone lives of nodes."""
+    """Remove what is no longer of use: old idempotency keys, streams of gone lives of nodes, old throughput."""
     tx.conn.execute(sa.delete(idempotency).where(idempotency.c.created_at < tx.now - DAY))
+    throughput.forget(tx.conn, (tx.now - KEEP_THROUGHPUT) // throughput.MINUTE)
     tx.conn.execute(sa.delete(streams).where(streams.c.touched_at < tx.now - 30 * DAY))

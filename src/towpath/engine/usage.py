@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from towpath.domain.catalogue import NOOP
 from towpath.domain.errors import Mistake
+from towpath.domain.exclusions import Exclusions
 from towpath.domain.fairness import Turn
 from towpath.domain.plan import DEFAULT_QUEUE, Branch, Call, Plan
 from towpath.domain.states import JOB_OVER, JobState, TaskState
@@ -18,7 +19,7 @@ from towpath.domain.usage import PRIORITY, USAGE, WORKFLOW, Usage
 from towpath.engine import exclusions
 from towpath.engine.control import NewJob, add_walk, insert_job
 from towpath.engine.inputs import Asked, place, roots_of
-from towpath.engine.spaces import Space, get_space
+from towpath.engine.spaces import Space, get_space, list_spaces
 from towpath.store import tasks, walks
 from towpath.store.database import Tx
 from towpath.store.ledger import Ledger
@@ -51,12 +52,52 @@ class Counted:
 NOTHING = Counted(None, "", None, None, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A space, what is known of it, and the space of its site in which it lies, if any, whose count has it too."""
+
+    space: Space
+    counted: Counted
+    within: str | None
+
+
+def list_usage(conn: Connection) -> list[Known]:
+    """What was last counted in each space, by name and site."""
+    rows = {(row.space, row.site): _counted(row) for row in conn.execute(sa.select(space_usage))}
+    every = list_spaces(conn)
+    outer = _outer(every)
+    return [
+        Known(one, rows.get((one.name, one.site), NOTHING), outer.get((one.name, one.site))) for one in every
+    ]
+
+
+def _outer(every: Sequence[Space]) -> dict[tuple[str, str], str]:
+    """The nearest space around each that is counted with another one: what that leaves out it does not count."""
+    found: dict[tuple[str, str], str] = {}
+    around: list[Space] = []
+    # As if each ended in a slash: so what lies in a directory comes right behind it.
+    for one in sorted(every, key=lambda one: (one.site, f"{one.path.rstrip('/')}/")):
+        while around and not (around[-1].site == one.site and _lies_in(one, around[-1])):
+            around.pop()
+        if around:
+            found[one.name, one.site] = around[-1].name
+        around.append(one)
+    return found
+
+
+def _lies_in(inner: Space, outer: Space) -> bool:
+    beneath = f"{inner.path.rstrip('/')}/".startswith(f"{outer.path.rstrip('/')}/")
+    return beneath and not Exclusions([outer.leaves_out]).match(os.fsencode(inner.path))
+
+
 def find_usage(conn: Connection, name: str, site: str) -> Counted:
     """What was last counted in a space; raises `NotFound` for a space that is none."""
     get_space(conn, name, site)
     row = conn.execute(sa.select(space_usage).where(*_this(name, site))).first()
-    if row is None:
-        return NOTHING
+    return NOTHING if row is None else _counted(row)
+
+
+def _counted(row: Any) -> Counted:
     usage = None if row.counted is None else json.loads(row.counted)
     return Counted(row.job, row.failure, row.began_at, row.ended_at, usage)
 

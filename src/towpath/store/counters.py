@@ -23,7 +23,7 @@ PATH_COUNTS = ("reached", "processed", "failed", "skipped", "aborted", "unknown"
 
 
 @lru_cache
-def _adding(table: sa.Table, counts: tuple[str, ...], dialect: str) -> Any:
+def adding(table: sa.Table, counts: tuple[str, ...], dialect: str) -> Any:
     """Insert a row of counts, or add them to the row that stands under the same key."""
     insert = (sqlite if dialect == "sqlite" else postgresql).insert(table)
     key = [column.name for column in table.primary_key.columns]
@@ -40,14 +40,14 @@ def add_tallies(conn: Connection, changes: Mapping[tuple[int, TallyKey], int]) -
         if number
     ]
     if rows:
-        conn.execute(_adding(tallies, ("tasks",), conn.dialect.name), rows)
+        conn.execute(adding(tallies, ("tasks",), conn.dialect.name), rows)
 
 
 def add_jobs(conn: Connection, changes: Mapping[JobKind, int]) -> None:
     """Add to how many jobs there are of each kind."""
     rows = [{**kind._asdict(), "jobs": number} for kind, number in sorted(changes.items()) if number]
     if rows:
-        conn.execute(_adding(job_counts, ("jobs",), conn.dialect.name), rows)
+        conn.execute(adding(job_counts, ("jobs",), conn.dialect.name), rows)
 
 
 def add_paths(conn: Connection, changes: Mapping[PathKey, Mapping[str, int]]) -> None:
@@ -59,7 +59,7 @@ def add_paths(conn: Connection, changes: Mapping[PathKey, Mapping[str, int]]) ->
         if any(cell.values())
     ]
     if rows:
-        conn.execute(_adding(path_tallies, PATH_COUNTS, conn.dialect.name), rows)
+        conn.execute(adding(path_tallies, PATH_COUNTS, conn.dialect.name), rows)
 
 
 def add_lanes(conn: Connection, changes: Mapping[LaneKey, int], of: Mapping[int, Job]) -> None:
@@ -72,7 +72,7 @@ def add_lanes(conn: Connection, changes: Mapping[LaneKey, int], of: Mapping[int,
         if change
     ]
     if rows:
-        conn.execute(_adding(lanes, ("ready",), conn.dialect.name), rows)
+        conn.execute(adding(lanes, ("ready",), conn.dialect.name), rows)
 
 
 def _opening() -> Any:

@@ -16,7 +16,9 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection, Engine
 
+from towpath.store import throughput
 from towpath.store.engines import SNAPSHOT, Tries, Uncertain, is_lost, is_to_write, open_engine, told
+from towpath.store.throughput import Moved
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -44,6 +46,8 @@ class Tx:
     """Events were written, or given their numbers: those who tell of them are to hear so once it is committed."""
     counted: Counter[tuple[str, ...]] = field(default_factory=Counter)
     """What is to be measured once it is committed."""
+    moved: Moved = field(default_factory=Counter)
+    """What jobs got done in it: written as its last act, so that each row is locked for no longer than a commit."""
 
 
 @dataclass(slots=True)
@@ -87,7 +91,9 @@ class Database:
     @contextmanager
     def _transaction(self) -> Iterator[Tx]:
         with _living(self.engine) as connection, is_to_write(connection).begin():
-            yield Tx(connection, self._clock())
+            tx = Tx(connection, self._clock())
+            yield tx
+            throughput.add(connection, tx.now, tx.moved)
 
     def _wake(self, tx: Tx) -> None:
         try:
@@ -211,16 +217,18 @@ class Database:
     @staticmethod
     def _run_call(tx: Tx, call: Call) -> tuple[Call, Any, BaseException | None]:
         before, tx.counted = tx.counted, Counter()
+        moved, tx.moved = tx.moved, Counter()
         try:
             with tx.conn.begin_nested():
                 result = call.work(tx)
             before.update(tx.counted)
+            moved.update(tx.moved)
             return call, result, None
         except Exception as error:
             # A boundary: one caller's error is that caller's alone; the savepoint has undone its writes.
             return call, None, error
         finally:
-            tx.counted = before
+            tx.counted, tx.moved = before, moved
 
     def _run_alone(self, call: Call) -> None:
         """Run a call in a transaction of its own, and tell its result once that is committed."""
@@ -238,6 +246,7 @@ class Database:
             transaction = connection.begin()
             tx = Tx(connection, self._clock())
             result = work(tx)
+            throughput.add(connection, tx.now, tx.moved)
             try:
                 transaction.commit()
             except sa.exc.DBAPIError as error:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 
 from towpath.domain.states import JOB_OVER, STARTED, Cause, TaskEvent, TaskState, settle
-from towpath.store import counters, job_events, jobs, tasks
+from towpath.store import counters, job_events, jobs, tasks, throughput
 from towpath.store.counters import LaneKey, PathKey
 from towpath.store.database import Tx
 from towpath.store.jobs import Job, JobKind
@@ -206,6 +206,7 @@ class Ledger:
         counters.add_lanes(conn, self._lanes, {job.id: job for job in self.jobs.values()})
         for job in self.jobs.values():
             self._settle(job)
+            throughput.note(self.tx.moved, job)
             jobs.update(conn, job)
         counters.add_jobs(conn, self._kinds())
         job_events.record(self.tx, self.jobs, self._failed)

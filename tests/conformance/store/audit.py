@@ -31,6 +31,7 @@ from towpath.store import batches, tables
 from towpath.store.counters import PATH_COUNTS
 from towpath.store.jobs import COUNTERS, DAY, TOTALS
 from towpath.store.tasks import DISCOVERY, FINISH_STAGE, PARKED, READY, WAITS_FOR_CHAIN
+from towpath.store.throughput import COUNTS
 
 OVER = frozenset(str(state) for state in TERMINAL)
 WITH_OUTCOMES = (TaskState.SUCCESS, TaskState.ERROR)
@@ -79,6 +80,16 @@ def audit(conn: Connection) -> None:
         _audit_chains(books, name)
         _audit_walks(books, name)
         _audit_paths(books, name)
+
+
+def audit_throughput(conn: Connection) -> None:
+    """What is counted by the minute is what jobs have in all, where none of either was taken away."""
+    for name, counter in COUNTS.items():
+        kept, counted = (
+            conn.scalar(sa.select(sa.func.coalesce(sa.func.sum(column), 0)))
+            for column in (tables.throughput.c[name], tables.jobs.c[counter])
+        )
+        assert kept == counted, f"{name}: {kept} by the minute, {counted} in jobs"
 
 
 def _audit_events(conn: Connection) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import sqlalchemy as sa
-from tests.conformance.store.audit import audit
+from tests.conformance.store.audit import audit, audit_throughput
 from tests.hub_desk import Hub, Node, ended, found, group, mask_of
 
 from towpath import wire
@@ -389,6 +389,8 @@ def play(hub: Hub, seed: int) -> None:
         with hub.database.reading() as conn:
             audit(conn)
     history.play_out()
+    with hub.database.reading() as conn:
+        audit_throughput(conn)
     for job in history.jobs():
         if job.retry_of is None or job.id in history.anew:
             check_family(hub, history.finish(job.id))

@@ -166,3 +166,13 @@ def test_a_space_is_counted_again_when_its_time_has_come(laid: Hub, oslo: Node) 
     laid.tell(lambda tx: spaces.remove_space(tx, "films", "oslo"))
     laid.tell(usage.look)
     assert laid.rows()["space_usage"] == []
+
+
+def test_a_space_that_lies_in_another_is_counted_with_it_unless_that_leaves_it_out(laid: Hub) -> None:
+    inner = {"cuts": "a/cuts", "tries": "a/scratch/b", "films2": "a-b", "films3": "ab", "old": "a/cuts/old"}
+    for name, path in inner.items():
+        add(laid, Space(name, "oslo", f"{ROOT}/{path}"))
+    with laid.database.reading() as conn:
+        told = {one.space.name: one.within for one in usage.list_usage(conn)}
+    alone = dict.fromkeys(("films", "films2", "films3", "tries"))
+    assert told == alone | {"cuts": "films", "old": "cuts"}

@@ -9,6 +9,7 @@ export type Target = Schemas["Target"];
 export type Bucket = Schemas["Bucket"];
 export type Objects = Schemas["Objects"];
 export type Space = Schemas["Space"];
+export type SpaceCounted = Schemas["SpaceCounted"];
 
 /** Objects of a target that are asked for at once. */
 const OBJECTS = 200;
@@ -44,6 +45,13 @@ export const bucketsQuery = queryOptions({
 export const spacesQuery = queryOptions({
   queryKey: ["spaces"],
   queryFn: ({ signal }) => asked(hub.GET("/api/spaces/", { signal })),
+});
+
+/** What was last counted in each space; nothing is walked for it. */
+export const countedQuery = queryOptions({
+  queryKey: ["spaces", "usage"],
+  staleTime: 30_000,
+  queryFn: ({ signal }) => asked(hub.GET("/api/spaces/usage/", { signal })),
 });
 
 /** What stands at a target, part behind part, as a node of the site sees it. */

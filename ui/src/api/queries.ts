@@ -126,6 +126,19 @@ export const workflowsQuery = queryOptions({
   queryFn: ({ signal }) => asked(hub.GET("/api/workflows/", { signal })),
 });
 
+export type SpanAsked = "hour" | "day";
+const DAY = 86_400_000;
+
+/** What was done in the last hour, by the minute, or in the last day, by quarters of an hour. */
+export const throughputQuery = (span: SpanAsked) =>
+  queryOptions({
+    queryKey: ["throughput", span],
+    refetchInterval: span === "hour" ? 10_000 : 60_000,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) =>
+      asked(hub.GET("/api/throughput/", { params: { query: span === "hour" ? {} : { since: new Date(Date.now() - DAY).toISOString(), step: 900 } }, signal })),
+  });
+
 export type File = Schemas["File"];
 export type Space = Schemas["Space"];
 export type Workflow = Schemas["Workflow"];

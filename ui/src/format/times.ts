@@ -48,6 +48,11 @@ export function clock(at: Date, zone?: string): string {
   return new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: zone }).format(at);
 }
 
+/** `14:02`. */
+export function minute(at: Date, zone?: string): string {
+  return new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone }).format(at);
+}
+
 /** Milliseconds that are left at this rate; undefined where nobody can say. */
 export function remaining(done: number, all: number, perSecond: number): number | undefined {
   return perSecond > 0 && all > done ? ((all - done) / perSecond) * SECOND : undefined;

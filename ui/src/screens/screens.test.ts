@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Job, Path, Site, Task } from "~/api/queries";
+import type { Alert } from "~/api/telling";
 import { ALL_JOB_STATES, isOver, mayWish } from "~/api/states";
-import { attention, recent } from "./dashboard/standing";
+import { attention } from "./dashboard/standing";
 import { grouped } from "./job/groups";
 import { lanesOf } from "./job/lanes";
 import { readJobSearch } from "./job/search";
@@ -53,9 +54,10 @@ describe("the dashboard", () => {
     expect(lines.map((line) => line.title)).toEqual(["Site rome is not heard", "migrate #5 failed", "migrate #6 waits"]);
     expect(lines[1]?.why).toBe("At oslo: 2 paths failed.");
   });
-  test("counts what was submitted since", () => {
-    const all = [job({ bytes_done: 5 }), job({ created_at: "2026-11-01T00:00:00Z" })];
-    expect(recent(all, Date.parse("2026-11-29T00:00:00Z"))).toEqual({ jobs: 1, paths: 0, bytes: 5, more: false });
+  test("has alerts that no job or site tells by itself, and none that is muted", () => {
+    const alert = (id: number, kind: Alert["kind"], muted = false): Alert => ({ id, kind, severity: "warning", thing: "root/rome/data", sentence: "it fills up", muted: muted ? {} : null }) as Alert;
+    const lines = attention([], [], [], [], [], [alert(1, "disk.high"), alert(2, "job.failed"), alert(3, "disk.high", true)]);
+    expect(lines.map((line) => [line.title, line.why, line.alert])).toEqual([["Disk nearly full: Root data of rome", "It fills up", "disk.high"]]);
   });
 });
 

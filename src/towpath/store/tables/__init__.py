@@ -45,6 +45,7 @@ from towpath.store.tables.places import (
     spaces,
     streams,
     targets,
+    throughput,
 )
 from towpath.store.tables.work import (
     IS_DUE,
@@ -133,6 +134,7 @@ __all__ = [
     "tallies",
     "targets",
     "tasks",
+    "throughput",
     "users",
     "uses",
     "walks",

@@ -226,3 +226,17 @@ settings = sa.Table(
     sa.Column("set_at", Time, nullable=False),
 )
 """What people have set while hubs run, as JSON; what is not here is as each hub was started."""
+
+throughput = sa.Table(
+    "throughput",
+    metadata,
+    sa.Column("minute", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("site", sa.String(64), primary_key=True),
+    sa.Column("space", sa.String(64), primary_key=True),
+    sa.Column("part", sa.Integer, primary_key=True, autoincrement=False),
+    count("done"),
+    count("failed"),
+    count("bytes"),
+)
+"""What the jobs of a site, in a space of it ("" = in none), got done in a minute (since 1970); in `part`s, so that
+those who write at the same time wait for each other the less."""

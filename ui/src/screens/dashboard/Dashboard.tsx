@@ -2,8 +2,9 @@
 import { Group, SimpleGrid, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { PULSE, sitesQuery, someJobsQuery, type Job, type Jobs, type Site } from "~/api/queries";
+import { PULSE, sitesQuery, someJobsQuery, throughputQuery, type Job, type Jobs, type Site } from "~/api/queries";
 import type { JobState } from "~/api/states";
+import { standingQuery } from "~/api/telling";
 import { brief, byteRate, bytes, count, plural, rate } from "~/format/numbers";
 import { useRate } from "~/live/rates";
 import { Bar } from "~/parts/Bar";
@@ -12,8 +13,10 @@ import { Time } from "~/parts/Shown";
 import { Empty, Trouble, Waiting } from "~/parts/Standing";
 import { StateBadge, StateMark } from "~/parts/State";
 import { endedOf, partsOf } from "../jobs/progress";
+import { useMay } from "~/shell/rights";
 import css from "./Dashboard.module.css";
-import { attention, recent, sumOf } from "./standing";
+import { attention, sumOf } from "./standing";
+import { Throughput } from "./Throughput";
 
 const live = (state: JobState) => ({ ...someJobsQuery({ state, page_size: 20 }), refetchInterval: PULSE });
 
@@ -24,6 +27,7 @@ export function Dashboard() {
   const paused = useQuery(someJobsQuery({ state: "PAUSED", page_size: 8 }));
   const pending = useQuery(live("PENDING"));
   const sites = useQuery({ ...sitesQuery, refetchInterval: 10_000 });
+  const alerts = useQuery({ ...standingQuery, enabled: useMay("read") }).data?.results.filter((alert) => !alert.muted) ?? [];
   if (all.error && !all.data) return <Page title="Dashboard"><Trouble error={all.error} again={() => void all.refetch()} /></Page>;
   const running = started.data?.results ?? [];
   return (
@@ -34,13 +38,14 @@ export function Dashboard() {
           <Panel title="Running" actions={<Link to="/jobs" search={{ state: "STARTED" }}>All that run</Link>}>
             {started.isPending ? <Waiting rows={3} /> : <Running jobs={running} at={started.dataUpdatedAt} empty={all.data?.count === 0} />}
           </Panel>
+          <Throughput />
           <Panel title="Latest jobs" actions={<Link to="/jobs" search={{}}>All jobs</Link>}>
             {all.isPending ? <Waiting rows={6} /> : <Latest jobs={all.data?.results.slice(0, 8) ?? []} />}
           </Panel>
         </div>
         <div className={css.column}>
-          <Panel title="Needs attention">
-            {failed.isPending || sites.isPending ? <Waiting rows={3} /> : <Attention lines={attention(failed.data?.results ?? [], paused.data?.results ?? [], pending.data?.results ?? [], running, sites.data?.results ?? [])} />}
+          <Panel title="Needs attention" actions={alerts.length > 0 && <Link to="/alerts" search={{}}>{plural(alerts.length, "alert")}</Link>}>
+            {failed.isPending || sites.isPending ? <Waiting rows={3} /> : <Attention lines={attention(failed.data?.results ?? [], paused.data?.results ?? [], pending.data?.results ?? [], running, sites.data?.results ?? [], alerts)} />}
           </Panel>
           <Panel title="Sites" actions={<Link to="/sites" search={{}}>All sites</Link>}>
             {sites.isPending ? <Waiting rows={3} /> : sites.error && !sites.data ? <Trouble error={sites.error} /> : <Sites sites={sites.data.results} />}
@@ -55,14 +60,14 @@ function Figures({ all, running, at, sites }: { all: Jobs | undefined; running: 
   const paths = useRate(sumOf(running, (job) => endedOf(job.totals)), at);
   const moved = useRate(sumOf(running, (job) => job.bytes_done), at);
   const state = all?.stats?.state;
-  const day = recent(all?.results ?? [], Date.now() - 86_400_000);
+  const day = useQuery(throughputQuery("day")).data;
   const slots = (sites ?? []).flatMap((site) => site.nodes).reduce((sum, node) => sum + node.running, 0);
   return (
     <SimpleGrid cols={{ base: 2, md: 4 }} spacing="md">
       <Figure name="Running jobs" value={state ? brief(state.STARTED ?? 0) : "–"} note={`${plural(slots, "task")} on nodes now`} />
       <Figure name="Waiting jobs" value={state ? brief(state.PENDING ?? 0) : "–"} note={`${brief(state?.PAUSED ?? 0)} paused`} />
       <Figure name="Throughput now" value={running.length && moved !== undefined ? byteRate(moved) : running.length ? "…" : byteRate(0)} note={`${rate(running.length ? (paths ?? 0) : 0)} paths`} />
-      <Figure name="Last 24 hours" value={bytes(day.bytes)} note={`${plural(day.paths, "path")} in ${plural(day.jobs, "job")}${day.more ? " or more" : ""}`} />
+      <Figure name="Last 24 hours" value={day ? bytes(day.bytes) : "–"} note={day ? `${plural(day.done, "path")}${day.failed ? `, ${count(day.failed)} failed` : ""}` : "…"} />
     </SimpleGrid>
   );
 }
@@ -126,7 +131,7 @@ function Attention({ lines }: { lines: ReturnType<typeof attention> }) {
         <li key={line.key} className={css.line}>
           <StateMark state={line.mark} size={16} />
           <span style={{ minWidth: 0 }}>
-            {line.job === undefined ? <strong>{line.title}</strong> : <Link to="/jobs/$job" params={{ job: String(line.job) }} search={{}}>{line.title}</Link>}
+            {line.alert ? <Link to="/alerts" search={{ kind: line.alert }}>{line.title}</Link> : line.job === undefined ? <strong>{line.title}</strong> : <Link to="/jobs/$job" params={{ job: String(line.job) }} search={{}}>{line.title}</Link>}
             <Text size="sm" c="dimmed">{line.why}</Text>
           </span>
         </li>

@@ -4,15 +4,19 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { PULSE, sitesQuery, type Site } from "~/api/queries";
-import { count } from "~/format/numbers";
+import { count, plural } from "~/format/numbers";
+import { countedQuery, type SpaceCounted } from "~/api/places";
 import { Opens } from "~/parts/Asking";
+import { Bar } from "~/parts/Bar";
 import { Icon } from "~/parts/Icon";
 import { Page } from "~/parts/Page";
+import { Time } from "~/parts/Shown";
 import { Empty, Trouble, Waiting } from "~/parts/Standing";
 import { Tag } from "~/parts/Tag";
 import { useMay } from "~/shell/rights";
 import { Virtual } from "../job/Virtual";
 import { NewSiteDialog } from "./changes";
+import { heldOf, unknown } from "./held";
 import css from "./Sites.module.css";
 import { found, healthOf, onlineOf, pauseOf, queuesOf, runningOf } from "./standing";
 
@@ -21,6 +25,7 @@ const MANY = 60;
 
 export function Sites({ words, choose }: { words: string; choose: (words: string) => void }) {
   const sites = useQuery({ ...sitesQuery, refetchInterval: 2 * PULSE });
+  const counted = useQuery({ ...countedQuery, refetchInterval: 30_000 }).data?.results;
   const shown = useMemo(() => found(sites.data?.results ?? [], words), [sites.data, words]);
   const all = sites.data?.results.length ?? 0;
   return (
@@ -30,7 +35,7 @@ export function Sites({ words, choose }: { words: string; choose: (words: string
         : all === 0 ? <div className="panel"><NoSites /></div>
         : shown.length === 0 ? <div className="panel"><Empty icon="search" title="No site of that name">Other words may fit.</Empty></div>
         : shown.length > MANY ? <div className="panel"><Virtual rows={shown} height={42} label="Sites" heads={["Site", "Health", "Nodes online", "Running", "Paused"]} layout={css.srow} cells={cellsOf} more={undefined} busy={false} /></div>
-        : <div className={css.cards}>{shown.map((site) => <Card key={site.name} site={site} />)}</div>}
+        : <div className={css.cards}>{shown.map((site) => <Card key={site.name} site={site} counted={counted} />)}</div>}
     </Page>
   );
 }
@@ -51,7 +56,7 @@ function NoSites() {
   );
 }
 
-function Card({ site }: { site: Site }) {
+function Card({ site, counted }: { site: Site; counted: readonly SpaceCounted[] | undefined }) {
   const health = healthOf(site);
   const paused = pauseOf(site);
   const queues = queuesOf(site);
@@ -63,6 +68,7 @@ function Card({ site }: { site: Site }) {
         <div><strong>{count(runningOf(site))}</strong><span>tasks running</span></div>
         <div><strong>{count(queues.reduce((sum, queue) => sum + (queue.slots.get("worker") ?? 0), 0))}</strong><span>slots for work</span></div>
       </div>
+      {counted && <HeldThere site={site.name} counted={counted} />}
       <ul className={css.queues}>
         {queues.map((queue) => (
           <li key={queue.queue}>
@@ -74,6 +80,20 @@ function Card({ site }: { site: Site }) {
       </ul>
       {paused && <p className={css.paused}><Icon name="pause" size={15} /><span>Paused by {paused.by}{paused.why && `: ${paused.why}`}</span></p>}
     </article>
+  );
+}
+
+/** Files and folders as they were last counted, and plainly that they were not where nobody has. */
+function HeldThere({ site, counted }: { site: string; counted: readonly SpaceCounted[] }) {
+  const held = heldOf(site, counted);
+  if (held.since === null) return <p className={css.held} data-held="unknown"><span className="dim">{unknown(held)}</span></p>;
+  return (
+    <div className={css.held} data-held={held.files}>
+      <span><strong>{plural(held.files, "file")}</strong> in {plural(held.folders, "folder")}</span>
+      <Bar label={`Files of ${site} whose data is here`} all={held.files} parts={[{ of: held.hydrated, tone: "busy", name: "hydrated: their data is here" }, { of: held.dehydrated, tone: "still", name: "dehydrated: at a target only" }]} />
+      <span className={css.split}><span>{count(held.hydrated)} hydrated</span><span>{count(held.dehydrated)} dehydrated</span></span>
+      <span className="dim">{held.counted < held.spaces ? `Of ${held.counted} of ${plural(held.spaces, "space")}` : `Of ${plural(held.spaces, "space")}`}{held.partly && ", some of it unreadable"}, counted <Time at={held.since} /></span>
+    </div>
   );
 }
 

@@ -31,6 +31,7 @@ def upgrade() -> None:
     _spaces()
     alerts_0_4.create()
     _settings()
+    _throughput()
 
 
 def _users() -> None:
@@ -344,4 +345,19 @@ def _settings() -> None:
         sa.Column("set_by", sa.String(length=100), nullable=False),
         sa.Column("set_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_settings")),
+    )
+
+
+def _throughput() -> None:
+    """What the jobs of each site get done in each minute, from now on."""
+    op.create_table(
+        "throughput",
+        sa.Column("minute", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("site", sa.String(length=64), nullable=False),
+        sa.Column("space", sa.String(length=64), nullable=False),
+        sa.Column("part", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("done", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("failed", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("bytes", sa.BigInteger(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("minute", "site", "space", "part", name=op.f("pk_throughput")),
     )
