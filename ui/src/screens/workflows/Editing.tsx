@@ -1,10 +1,9 @@
 /** What all parts of the form share: the definition, its faults, and the ways to change it. */
-import { createContext, useContext } from "react";
+import { createContext, useContext, useRef } from "react";
 import type { Fault } from "~/api/client";
 import type { Field } from "./definition";
 import type { At, Change } from "./edits";
 import type { StepKind } from "./steps";
-import type { Said } from "./trying";
 
 export interface EditingNow {
   faults: readonly Fault[];
@@ -19,8 +18,6 @@ export interface EditingNow {
   remove: (list: At, at: number) => void;
   /** Puts a new member into a list, and goes there. */
   add: (list: At, at: number, value: unknown) => void;
-  /** What the rules say of the path that is tried, if one is. */
-  said: readonly Said[] | undefined;
 }
 
 export const Editing = createContext<EditingNow | undefined>(undefined);
@@ -30,3 +27,15 @@ export function useEditing(): EditingNow {
   if (!now) throw new Error("there is no form around");
   return now;
 }
+
+const text = (value: unknown): string | undefined => JSON.stringify(value);
+
+/** The value that was there before, as long as it says the same: what stands on it is not drawn anew. */
+export function useSame<T>(value: T): T {
+  const kept = useRef(value);
+  if (kept.current !== value && text(kept.current) !== text(value)) kept.current = value;
+  return kept.current;
+}
+
+/** Whether two sets of properties say the same. */
+export const alike = (one: object, other: object): boolean => text(one) === text(other);

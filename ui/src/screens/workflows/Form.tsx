@@ -8,7 +8,7 @@ import { definitionSchemaQuery } from "~/api/queries";
 import { Icon } from "~/parts/Icon";
 import { Empty, Trouble, Waiting } from "~/parts/Standing";
 import { fieldsOf, listOf, objectOf, type Definition } from "./definition";
-import { Editing, useEditing, type EditingNow } from "./Editing";
+import { Editing, useEditing, useSame, type EditingNow } from "./Editing";
 import { followed, insert, move, placeOf, put, remove, textOf, valueOf, type At, type Change } from "./edits";
 import { exactly, outward, told, within } from "./faults";
 import css from "./Form.module.css";
@@ -29,17 +29,20 @@ interface Filling {
   goal: { place: string } | undefined;
 }
 
+type Acts = Pick<EditingNow, "change" | "fold" | "move" | "remove" | "add">;
+
 const FRESH_RULE = { type: "file", state: "all", action: [] };
 const KNOWN = ["name", "label", "discovery", "enabled", "visible", "fields", "stop_on_error_rate", "filter_rules"];
 
 
-export default function Form({ value, named, faults, change, sorted, goal }: Filling) {
+export default function Form({ value, named, faults: found, change, sorted, goal }: Filling) {
+  const faults = useSame(found);
   const known = useQuery(definitionSchemaQuery);
   const schema = known.data;
   const kinds = useMemo(() => stepsOf(schema), [schema]);
   const discoveries = useMemo(() => discoveriesOf(schema), [schema]);
   const definition = objectOf(value);
-  const fields = fieldsOf(definition);
+  const fields = useSame(fieldsOf(definition));
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const place = useRef<HTMLDivElement>(null);
   const [news, setNews] = useState("");
@@ -62,13 +65,16 @@ export default function Form({ value, named, faults, change, sorted, goal }: Fil
     const step = /^filter_rules\[\d+\]\.action\[\d+\]/.exec(goal.place)?.[0];
     setOpen((now) => new Set(step ? [...now, step] : now));
   }, [goal]);
-  const now: EditingNow = {
-    faults, kinds, discoveries, fields, open, change, said: sorted?.rules,
+  const latest = useRef(change);
+  latest.current = change;
+  // They stay the same ones, so that a rule is drawn anew only where something of it has changed.
+  const acts = useMemo((): Acts => ({
+    change: (made) => latest.current(made),
     fold: (name) => setOpen((before) => new Set(before.has(name) ? [...before].filter((one) => one !== name) : [...before, name])),
     move: (list, from, to) => {
       const pressed = document.activeElement?.getAttribute("data-move");
       flushSync(() => {
-        change(move(list, from, to));
+        latest.current(move(list, from, to));
         setOpen((before) => followed(before, list, from, to));
         setNews(`${nounOf(list)} ${from + 1} is ${nounOf(list)} ${to + 1} now`);
       });
@@ -76,7 +82,7 @@ export default function Form({ value, named, faults, change, sorted, goal }: Fil
     },
     remove: (list, at) => {
       flushSync(() => {
-        change(remove(list, at));
+        latest.current(remove(list, at));
         setOpen((before) => followed(before, list, at));
         setNews(`${nounOf(list)} ${at + 1} was removed`);
       });
@@ -86,14 +92,15 @@ export default function Form({ value, named, faults, change, sorted, goal }: Fil
     add: (list, at, member) => {
       const name = placeOf([...list, at]);
       flushSync(() => {
-        change(insert(list, at, member));
+        latest.current(insert(list, at, member));
         if (list.at(-1) === "action") setOpen((before) => new Set([...before, name]));
       });
       const made = find(name);
       made?.scrollIntoView({ block: "nearest" });
       if (list.at(-1) !== "action") made?.querySelector<HTMLElement>("input, select")?.focus();
     },
-  };
+  }), []);
+  const now = useMemo((): EditingNow => ({ faults, kinds, discoveries, fields, open, ...acts }), [faults, kinds, discoveries, fields, open, acts]);
   // Without it every step would look unknown.
   if (!schema) return <div className="panel">{known.error ? <Trouble error={known.error} again={() => void known.refetch()} /> : <Waiting rows={14} />}</div>;
   return (
@@ -155,7 +162,7 @@ function Rules({ rules, sorted }: { rules: readonly Definition[]; sorted: Sorted
       <header data-add="filter_rules"><Title order={2}>Rules</Title><Button size="xs" variant="default" leftSection={<Icon name="plus" size={14} />} onClick={make}>Add a rule</Button></header>
       {told(exactly(faults, "filter_rules")) && <p className={css.fault} role="alert">{told(exactly(faults, "filter_rules"))}</p>}
       {rules.length === 0 ? <Empty icon="workflow" title="It has no rule yet" action={<Button mt="sm" onClick={make}>Add a rule</Button>}>A rule says which paths go down which chain of steps. The first one that fits a path takes it.</Empty>
-        : <ol className={css.rules}>{rules.map((rule, at) => <FormRule key={at} at={at} many={rules.length} rule={rule} said={sorted?.rules[at]} tried={sorted} />)}</ol>}
+        : <ol className={css.rules}>{rules.map((rule, at) => <FormRule key={at} at={at} many={rules.length} rule={rule} said={sorted?.rules[at]} tried={sorted && { type: sorted.type, state: sorted.state }} />)}</ol>}
     </section>
   );
 }

@@ -1,7 +1,8 @@
 /** What a workflow asks of whoever runs it, in the form. */
 import { Checkbox, NativeSelect, TagsInput, TextInput } from "@mantine/core";
+import { memo } from "react";
 import { textsOf, type Definition } from "./definition";
-import { useEditing } from "./Editing";
+import { alike, useEditing } from "./Editing";
 import { placeOf, put, textOf, valueOf, type At } from "./edits";
 import { exactly, told, within } from "./faults";
 import css from "./Form.module.css";
@@ -12,7 +13,9 @@ const FIELDS: At = ["fields"];
 const KNOWN = ["name", "label", "type", "default", "required", "choices"];
 const TYPES = [{ value: "string", label: "text" }, { value: "int", label: "a whole number" }, { value: "bool", label: "yes or no" }, { value: "choice", label: "one of some" }, { value: "enum", label: "a site" }];
 
-export function FormField({ at, many, field }: { at: number; many: number; field: Definition }) {
+export const FormField = memo(OneField, alike);
+
+function OneField({ at, many, field }: { at: number; many: number; field: Definition }) {
   const { faults, change } = useEditing();
   const place: At = [...FIELDS, at];
   const spelled = placeOf(place);

@@ -1,8 +1,9 @@
 /** A rule in the form: which paths it takes, and the chain that they go down. */
 import { ActionIcon, Autocomplete, NativeSelect, Select } from "@mantine/core";
+import { memo } from "react";
 import { Icon } from "~/parts/Icon";
 import { listOf, objectOf, textsOf, type Definition } from "./definition";
-import { useEditing } from "./Editing";
+import { alike, useEditing } from "./Editing";
 import { double, placeOf, put, textOf, type At } from "./edits";
 import { exactly, told } from "./faults";
 import css from "./Form.module.css";
@@ -17,7 +18,17 @@ const ALIKE: Readonly<Record<string, string>> = { folder: "directory", link: "sy
 const STATES = ["all", "default", "processed"];
 
 
-export function FormRule({ at, many, rule, said, tried }: { at: number; many: number; rule: Definition; said: Said | undefined; tried: Parameters<typeof reason>[1] | undefined }) {
+interface Ruling {
+  at: number;
+  many: number;
+  rule: Definition;
+  said: Said | undefined;
+  tried: Parameters<typeof reason>[1] | undefined;
+}
+
+export const FormRule = memo(Rule, alike);
+
+function Rule({ at, many, rule, said, tried }: Ruling) {
   const { faults, change } = useEditing();
   const place: At = [...RULES, at];
   const spelled = placeOf(place);
