@@ -134,25 +134,11 @@ class Desktop(Database):
         self._fate = truth.fate()
         if self._fate is not Fate.LIVE:
             group = [Call(call.work, lambda result, error: None) for call in group]
-        if len(group) == 1:
-            self._run_one(group[0])
-        else:
-            self.run_group(group)
+        self.run_group(group)
         self._process.clockwork.note(f"commit {truth.commits} of {len(group)}, the hub {self._fate.value}")
         truth.watch(len(group))
         if self._fate is not Fate.LIVE:
             self._process.doom()
-
-    def _run_one(self, call: Call) -> None:
-        """A call that came alone needs no savepoint: it is undone with its transaction."""
-        try:
-            with self._transaction() as tx:
-                result = call.work(tx)
-        except Exception as error:  # As for a group: one caller's error is that caller's alone.
-            call.done(None, error)
-        else:
-            call.done(result, None)
-            self._wake(tx)
 
     @contextmanager
     def _transaction(self) -> Iterator[Tx]:

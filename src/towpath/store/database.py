@@ -193,13 +193,16 @@ class Database:
         return group
 
     def run_group(self, group: list[Call]) -> None:
-        """Run the calls in one transaction, each in a savepoint of its own, and tell each its result at the commit.
+        """Run the calls in one transaction, each of several in a savepoint of its own, and tell each how it ended.
 
         Or in one each, where the back end has many writers.
         """
         if not self._one_writer:
             for call in group:
                 self._run_alone(call)
+            return
+        if len(group) == 1:
+            self._run_single(group[0])
             return
         results: list[tuple[Call, Any, BaseException | None]] = []
         try:
@@ -229,6 +232,18 @@ class Database:
             return call, None, error
         finally:
             tx.counted, tx.moved = before, moved
+
+    def _run_single(self, call: Call) -> None:
+        """Run a call that came alone: it needs no savepoint, since it is undone with its transaction."""
+        try:
+            with self._transaction() as tx:
+                result = call.work(tx)
+        except BaseException as error:
+            # A boundary: the caller's error, or that of the commit, is the caller's.
+            call.done(None, error)
+            return
+        call.done(result, None)
+        self._wake(tx)
 
     def _run_alone(self, call: Call) -> None:
         """Run a call in a transaction of its own, and tell its result once that is committed."""
