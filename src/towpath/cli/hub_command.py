@@ -11,6 +11,7 @@ import typer
 from towpath.cli.database_option import read_database
 from towpath.cli.front import CertOption, KeyOption, ProxyOption, UrlOption, read_front
 from towpath.cli.home import Home, home_of, replace_file
+from towpath.cli.loading import loading
 from towpath.cli.logs import log_as_json
 from towpath.config import (
     HubSettings,
@@ -94,9 +95,10 @@ def _serve(place: Home, settings: HubSettings, sockets: list[socket.socket]) -> 
     print(f"hub at {settings.front.url_here}", flush=True)
     log_as_json()
     # Loaded only here: no other command needs the hub's rooms.
-    import asyncio  # noqa: PLC0415
+    with loading():
+        import asyncio  # noqa: PLC0415
 
-    from towpath.cli.hub_process import serve_hub  # noqa: PLC0415
+        from towpath.cli.hub_process import serve_hub  # noqa: PLC0415
 
     asyncio.run(serve_hub(settings, sockets))
     return 0

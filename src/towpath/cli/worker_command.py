@@ -12,6 +12,7 @@ import typer
 
 from towpath.cli.home import home_of
 from towpath.cli.hub_command import BusCaOption, BusNameOption
+from towpath.cli.loading import loading
 from towpath.cli.logs import log_as_json
 from towpath.cli.output import say
 from towpath.domain.errors import Mistake
@@ -113,11 +114,16 @@ def worker(  # noqa: PLR0913, PLR0917  the options of a command are its paramete
         grace=timedelta(seconds=grace),
         steps=read_settings(settings_file) if settings_file else NO_SETTINGS,
     )
+    return _serve(settings)
+
+
+def _serve(settings: WorkerSettings) -> int:
     log_as_json()
     # Loaded only here: no other command needs the site's rooms.
-    import asyncio  # noqa: PLC0415
+    with loading():
+        import asyncio  # noqa: PLC0415
 
-    from towpath.worker.serve import serve  # noqa: PLC0415
+        from towpath.worker.serve import serve  # noqa: PLC0415
 
     return asyncio.run(serve(settings))
 
