@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -43,6 +44,7 @@ from towpath.wire import (
 SITE, NODE, ROOT = "oslo", "n1", "/mnt/oslo"
 INCARNATION = b"i" * 16
 PATIENCE = 20.0
+_CONTRACT: dict[str, Any] = {}
 
 
 @dataclass
@@ -56,6 +58,12 @@ class Api:
     context: Context
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     _reports: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def contract(self) -> dict[str, Any]:
+        """The OpenAPI document: the same at every hub, so it is asked for once. Not to be changed."""
+        if not _CONTRACT:
+            _CONTRACT.update(self.http.get("/api/openapi.json").raise_for_status().json())
+        return _CONTRACT
 
     def start(self, workflow: str, paths: list[object], fields: dict[str, object] | None = None) -> int:
         """A job over these paths as they are; its id."""
@@ -184,6 +192,6 @@ def _running(laid: tuple[Path, str], tmp_path: Path, front: Front) -> Iterator[A
     app = create_app(database, settings, b"h" * 32, hears, now)
     with serving(app) as url:
         headers = {"Authorization": f"Api-Key {key}"}
-        with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as http:
+        with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False, verify=False) as http:
             yield Api(url, key, database, http, app.state.context)
     database.stop()

@@ -18,10 +18,16 @@ from towpath.bus.ports import free_port
 PATIENCE = 60.0
 
 REAPER = """
-import subprocess, sys
+import fcntl, subprocess, sys
 homes = [line.rstrip("\\n") for line in sys.stdin]
 for home in homes:
-    subprocess.run([sys.executable, "-m", "towpath", "down", "--home", home], capture_output=True)
+    try:
+        with open(home + "/run/lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        pass
+    except BlockingIOError:
+        subprocess.run([sys.executable, "-m", "towpath", "down", "--home", home], capture_output=True)
 """
 """Waits until the tests are over, however they end, and stops what they left running."""
 

@@ -28,6 +28,15 @@ def make_worlds(
         yield make
 
 
+@pytest.fixture(scope="module")
+def make_brief_worlds(
+    tmp_path_factory: pytest.TempPathFactory, reaper: Callable[[Path], None], rig: Path
+) -> Iterator[MakeWorld]:
+    """Makes worlds that are stopped when the module's tests are over: one that nobody needs any more still works."""
+    with making(tmp_path_factory, reaper, rig) as make:
+        yield make
+
+
 @pytest.fixture(scope="session")
 def world(make_worlds: MakeWorld) -> World:
     """A hub with the sites oslo and bergen, and the directory target vault: for tests that leave it in peace."""

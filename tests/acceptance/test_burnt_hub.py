@@ -8,9 +8,9 @@ from tests.acceptance.world import MakeWorld, World, exact, furnished, one_line
 
 
 @pytest.fixture(scope="module")
-def burnt_world(make_worlds: MakeWorld) -> World:
+def burnt_world(make_brief_worlds: MakeWorld) -> World:
     """A world of its own: a rebuild looks at all marks of a site, and so at whatever other tests have left there."""
-    return furnished(make_worlds("oslo", weak=True))
+    return furnished(make_brief_worlds("oslo", weak=True))
 
 
 def test_stubs_are_recalled_by_a_hub_that_has_nothing_but_the_sites_key_and_the_target(

@@ -72,6 +72,7 @@ def test_a_member_looks_at_the_spaces_of_their_groups_alone(world: World) -> Non
             headers=headers,
             timeout=60,
             trust_env=False,
+            verify=False,
         )
 
     assert [row["path"] for row in look(str(mine)).json()["results"]] == [str(mine / "a")]

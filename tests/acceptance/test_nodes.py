@@ -11,10 +11,10 @@ LARGE = 2000
 
 
 @pytest.fixture(scope="module")
-def pair(make_worlds: MakeWorld) -> World:
+def pair(make_brief_worlds: MakeWorld) -> World:
     """A hub whose site oslo has two nodes, `local` and `second`; each test leaves them at work."""
     # A machine that is busy must not take a lease: what is said here is that no task is lost.
-    world = make_worlds("oslo", heartbeat=1.5)
+    world = make_brief_worlds("oslo", heartbeat=1.5)
     world.run("up", "--detach", "--listen", f"127.0.0.1:{world.port}", "--node", "oslo/second")
     return furnished(world)
 

@@ -16,9 +16,9 @@ CONTENT = b"the only copy " * 1000
 
 
 @pytest.fixture(scope="module")
-def world(make_worlds: MakeWorld) -> World:
+def world(make_brief_worlds: MakeWorld) -> World:
     """A hub with two sites and the directory target vault, which no other test sweeps."""
-    return furnished(make_worlds("oslo", "bergen"))
+    return furnished(make_brief_worlds("oslo", "bergen"))
 
 
 @pytest.fixture

@@ -75,9 +75,9 @@ class Stroll:
 
 
 @pytest.fixture(scope="module")
-def calm_world(make_worlds: MakeWorld) -> World:
+def calm_world(make_brief_worlds: MakeWorld) -> World:
     """A hub with the site oslo whose leases are long."""
-    world = make_worlds("oslo", heartbeat=BEAT)
+    world = make_brief_worlds("oslo", heartbeat=BEAT)
     world.post("/api/workflows/", STROLLED)
     return world
 
@@ -145,11 +145,11 @@ def test_a_cancel_of_a_hundred_thousand_tasks_ends_though_every_worker_is_dead(r
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-def test_a_cancel_of_a_million_tasks_ends_though_every_worker_is_dead(make_worlds: MakeWorld) -> None:
+def test_a_cancel_of_a_million_tasks_ends_though_every_worker_is_dead(make_brief_worlds: MakeWorld) -> None:
     # A short name, so that a million paths fit one request.
     place = Path(tempfile.mkdtemp(dir="/tmp"))
     try:
-        world = make_worlds()
+        world = make_brief_worlds()
         world.run("up", "--detach", "--listen", f"127.0.0.1:{world.port}", f"--site=s={place}")
         gate = {"name": "gate", "until": "*gate"}
         rule = {"type": "file", "state": "all", "action": [gate]}

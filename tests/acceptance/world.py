@@ -53,6 +53,7 @@ class World(Hub):
                 headers={"Authorization": f"Api-Key {said['api_key']}"},
                 timeout=PATIENCE,
                 trust_env=False,
+                verify=False,
             )
         return self._api
 

@@ -55,7 +55,7 @@ def place(hub: Hub) -> Iterator[Place]:
     key = tomllib.loads((hub.home / "client.toml").read_text())["api_key"]
     headers = {"Authorization": f"Api-Key {key}"}
     url = f"http://127.0.0.1:{hub.port}"
-    with httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False) as http:
+    with httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False, verify=False) as http:
         here = Place(hub, http)
         vault = hub.root / "vault"
         vault.mkdir()

@@ -85,7 +85,7 @@ def test_a_cookie_is_for_https_alone_where_the_browser_came_by_it(proxied_api: A
     set_it = proxied_api.http.post("/api/auth/password/", json={"code": code, "password": password})
     assert set_it.is_success
     asked = {"username": "ana", "password": password}
-    with httpx.Client(base_url=proxied_api.url, trust_env=False) as browser:
+    with httpx.Client(base_url=proxied_api.url, trust_env=False, verify=False) as browser:
         for scheme, secure in (("https", True), ("http", False)):
             answer = browser.post("/api/auth/session/", json=asked, headers={"X-Forwarded-Proto": scheme})
             assert ("; Secure" in answer.headers["set-cookie"]) is secure
@@ -94,7 +94,9 @@ def test_a_cookie_is_for_https_alone_where_the_browser_came_by_it(proxied_api: A
             assert name == ("__Host-towpath_session" if secure else "towpath_session")
             for sent in ("__Host-towpath_session", "towpath_session"):
                 headers = {"X-Forwarded-Proto": scheme, "Cookie": f"{sent}={value}"}
-                opens = httpx.get(f"{proxied_api.url}/api/auth/session/", headers=headers, trust_env=False)
+                opens = httpx.get(
+                    f"{proxied_api.url}/api/auth/session/", headers=headers, trust_env=False, verify=False
+                )
                 assert opens.is_success is (sent == name)
 
 

@@ -232,7 +232,12 @@ def test_many_listeners_each_hear_all(api: Api) -> None:
 
     limits = httpx.Limits(max_connections=None)
     with httpx.Client(
-        base_url=api.url, headers=dict(api.http.headers), timeout=60, trust_env=False, limits=limits
+        base_url=api.url,
+        headers=dict(api.http.headers),
+        timeout=60,
+        trust_env=False,
+        verify=False,
+        limits=limits,
     ) as http:
         api.http = http
         threads = [threading.Thread(target=listen) for _ in range(10)]

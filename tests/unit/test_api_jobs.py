@@ -183,7 +183,9 @@ def test_the_same_request_sent_many_times_at_once_starts_one_job(api: Api) -> No
 
     def send(_number: int) -> httpx.Response:
         headers = dict(api.http.headers) | {"Idempotency-Key": "k1"}
-        return httpx.post(f"{api.url}/api/file/workflow/", json=order, headers=headers, trust_env=False)
+        return httpx.post(
+            f"{api.url}/api/file/workflow/", json=order, headers=headers, trust_env=False, verify=False
+        )
 
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(send, range(8)))

@@ -15,7 +15,7 @@ NUL_ESCAPED, HALF, PAIR = r"\u0000", r"\ud83d", r"\ud83d\ude00"
 
 def operations(api: Api) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Each that answers at once: its verb, its path, and what the contract says of it."""
-    for path, verbs in api.http.get("/api/openapi.json").json()["paths"].items():
+    for path, verbs in api.contract()["paths"].items():
         for verb, said in verbs.items():
             if said["operationId"] != "stream_events":
                 yield verb, path, said
