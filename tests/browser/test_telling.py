@@ -204,11 +204,11 @@ def test_the_dashboard_tells_what_was_done_in_the_last_hour_as_chart_sentence_an
     panel.get_by_text("Paths", exact=True).first.click()
     panel.get_by_text("Last day").click()
     expect(panel.locator("[data-throughput]")).to_contain_text(
-        re.compile(rf" and {done} paths.*; at most .*/s paths")
+        re.compile(rf" and {done} paths.*; at most .*paths/s")
     )
     panel.get_by_text("As a table").click()
     expect(panel.get_by_role("region", name="Throughput by time").get_by_role("row").nth(1)).to_contain_text(
-        "/s paths"
+        "paths/s"
     )
     assert faults_of(page) == []
     page.context.close()

@@ -28,10 +28,10 @@ describe("throughput", () => {
     expect(series.all[1]).toBe(APART + 4);
     expect(series.lines.at(-1)?.bytes).toBe(240);
   });
-  test("has an axis that ends at a round number", () => expect([0, 1, 1.1, 21, 260, 9e6].map(roundAbove)).toEqual([1, 1, 2, 25, 500, 1e7]));
+  test("has an axis that ends at a round number", () => expect([0, 1, 1.1, 21, 260, 9e6].map(roundAbove)).toEqual([1, 1, 1.5, 25, 300, 1e7]));
   test("is told in a sentence", () => {
     const found = told([site("oslo", [point(1, 60_000, 120)])]);
-    expect(summary(found, seriesOf(found, "done", Date.parse(at(9))), "done", () => "12:01")).toBe("60.0 kB and 120 paths; at most 2.0/s paths, at 12:01.");
+    expect(summary(found, seriesOf(found, "done", Date.parse(at(9))), "done", () => "12:01")).toBe("60.0 kB and 120 paths; at most 2.0 paths/s, at 12:01.");
     expect(summary(told([]), seriesOf(told([]), "bytes", Date.parse(at(9))), "bytes", () => "")).toBe("Nothing was done.");
   });
 });

@@ -55,14 +55,14 @@ export function seriesOf(found: Throughput, measure: Measure, now: number): Seri
   }
 }
 
-/** 1, 2, 2.5 or 5 times a power of ten, not below a value. */
+/** A round number, not below a value and not far above it. */
 export function roundAbove(value: number): number {
   if (value <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return ([1, 2, 2.5, 5, 10].find((one) => one * power >= value) ?? 10) * power;
+  return ([1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((one) => one * power >= value) ?? 10) * power;
 }
 
-export const rateText = (measure: Measure, perSecond: number): string => (measure === "bytes" ? byteRate(perSecond) : `${rate(perSecond)} paths`);
+export const rateText = (measure: Measure, perSecond: number): string => (measure === "bytes" ? byteRate(perSecond) : rate(perSecond).replace("/s", " paths/s"));
 
 /** The whole in a sentence, for who does not see the chart, and for who reads it first. */
 export function summary(found: Throughput, series: Series, measure: Measure, clock: (at: number) => string): string {
