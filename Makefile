@@ -36,8 +36,8 @@ ui: $(READY) ## Build the web UI into the checkout, where its sources have chang
 ui-if-possible: $(READY)
 	@$(BIN)/python hatch_build.py --if-possible
 
-screenshots: $(READY) ui ## Pictures of every screen, from a hub that works, in ui/shots
-	@$(BIN)/python -m tests.browser.screenshots
+screenshots: $(READY) ui ## Pictures of every screen, from a hub that works, in ui/shots; README=1: the README's too
+	@$(BIN)/python -m tests.browser.screenshots $(if $(README),--readme)
 
 # DIR and KEEP, given to make, stand in the environment of what it runs.
 demo: $(READY) ui-if-possible ## A hub and two sites do real work on a copy of DIR; KEEP=1 leaves them running

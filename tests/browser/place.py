@@ -3,7 +3,7 @@
 import json
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,11 @@ class Place:
         """Where browsers find it."""
         return f"http://127.0.0.1:{self.hub.port}"
 
+    @property
+    def database_url(self) -> str:
+        """Where the hub keeps the truth."""
+        return f"sqlite:///{self.hub.home / 'hub.db'}"
+
     def submit(self, workflow: str, path: Path, **more: object) -> int:
         """Start a job at oslo; its id."""
         order = {"workflow": workflow, "site": "oslo", "paths": [os.fspath(path)], **more}
@@ -49,18 +54,19 @@ class Place:
 
 
 @contextmanager
-def place(hub: Hub) -> Iterator[Place]:
-    """Bring it up, with an operator who has a password and a target that both sites reach."""
-    hub.up("oslo", "bergen")
+def place(hub: Hub, sites: Sequence[str] = ("oslo", "bergen")) -> Iterator[Place]:
+    """Bring it up, with an operator, who has no password yet, and a target that all its sites reach."""
+    hub.up(*sites)
     key = tomllib.loads((hub.home / "client.toml").read_text())["api_key"]
     headers = {"Authorization": f"Api-Key {key}"}
     url = f"http://127.0.0.1:{hub.port}"
     with httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False, verify=False) as http:
         here = Place(hub, http)
-        vault = hub.root / "vault"
-        vault.mkdir()
-        hub.run("target", "add", "vault", f"file://{vault}")
-        for site in ("oslo", "bergen"):
+        if sites:
+            vault = hub.root / "vault"
+            vault.mkdir()
+            hub.run("target", "add", "vault", f"file://{vault}")
+        for site in sites:
             http.patch(f"/api/sites/{site}/", json={"default_target": "vault"}).raise_for_status()
         http.post("/api/auth/users/", json={"name": OPERATOR, "role": "administrator"}).raise_for_status()
         yield here
@@ -111,18 +117,19 @@ def faults_of(page: Page) -> list[str]:
     return [fault for fault in faults if "Failed to load resource" not in fault]
 
 
-def sign_in(page: Page, here: Place, path: str = "/") -> None:
-    """As the operator, who ends where they wanted to go."""
+def sign_in(page: Page, here: Place, path: str = "/", user: str = OPERATOR) -> None:
+    """As the operator, or another, who ends where they wanted to go."""
     page.goto(f"{here.url}{path}")
-    page.get_by_label("Name").fill(OPERATOR)
+    page.get_by_label("Name").fill(user)
     page.get_by_role("textbox", name="Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("navigation", name="Screens").wait_for()
+    page.get_by_role("heading", level=1, name="Sign in").wait_for(state="detached")
+    page.locator("h1").wait_for()
 
 
-def set_password(here: Place) -> None:
-    """Give the operator a password through the API."""
-    code = link_for(here, OPERATOR).partition("#")[2]
+def set_password(here: Place, user: str = OPERATOR) -> None:
+    """Give the operator, or another, a password through the API."""
+    code = link_for(here, user).partition("#")[2]
     here.http.post("/api/auth/password/", json={"code": code, "password": PASSWORD}).raise_for_status()
 
 

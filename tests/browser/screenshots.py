@@ -1,15 +1,26 @@
-"""`make screenshots`: a picture of every screen in light and dark, from a hub with two sites that does real work."""
+"""`make screenshots`: a picture of every screen in light and dark, from a hub with two sites that does real work.
 
+With `--readme` the pictures of the README are made anew too.
+"""
+
+import sys
 import tempfile
 from pathlib import Path
 from typing import Final
 
 from playwright.sync_api import Browser, Page
 from tests.browser.chromium import chromium
+from tests.browser.palette import keep
 from tests.browser.place import OPERATOR, PASSWORD, Place, fill, lose, page_of, place, set_password, sign_in
 from tests.fixtures_hub import Hub, until
 
-SHOTS: Final = Path(__file__).parents[2] / "ui" / "shots"
+TOP: Final = Path(__file__).parents[2]
+SHOTS: Final = TOP / "ui" / "shots"
+PICTURES: Final = TOP / "docs" / "pictures"
+README: Final = ("job", "directory", "dashboard-dark")
+"""The pictures of the README, in light where nothing else is said."""
+LARGEST: Final = 150_000
+"""Bytes of each of them."""
 
 
 def main() -> int:
@@ -23,6 +34,8 @@ def main() -> int:
                 work(here)
                 for scheme in ("light", "dark"):
                     take(browser, here, scheme)
+                if "--readme" in sys.argv:
+                    publish(browser)
         finally:
             hub.command("down")
     print(f"pictures in {SHOTS}")
@@ -111,6 +124,18 @@ def take(browser: Browser, here: Place, scheme: str) -> None:
         phone.wait_for_timeout(1200)
         shoot(phone, f"phone-{name}-{scheme}")
     phone.context.close()
+
+
+def publish(browser: Browser) -> None:
+    """Write the pictures of the README, as small as they go."""
+    PICTURES.mkdir(exist_ok=True)
+    page = browser.new_page()
+    for name in README:
+        shot = SHOTS / f"{name if name.endswith('dark') else f'{name}-light'}.png"
+        size = keep(page, shot.read_bytes(), PICTURES / f"{name}.png")
+        if size > LARGEST:
+            raise SystemExit(f"picture {name}: expected at most {LARGEST} bytes, found {size}")
+    page.close()
 
 
 def shoot(page: Page, name: str) -> None:

@@ -162,6 +162,7 @@ def edit_and_cancel(day: Day) -> None:
     page.get_by_role("link", name="fetch", exact=True).click()
     page.get_by_role("link", name="Edit").click()
     page.get_by_text("Code", exact=True).click()
+    page.get_by_text("Code", exact=True).click()
     page.get_by_text("name: recall").first.click()
     page.keyboard.press("End")
     page.keyboard.press("Enter")

@@ -166,6 +166,26 @@ def test_a_narrowed_key_is_narrow_in_spaces_too(api: Api) -> None:
 
 
 @pytest.mark.usefixtures("spaces")
+@pytest.mark.parametrize(
+    ("role", "right", "scopes", "where"),
+    [
+        (Role.MEMBER, Grant.ADMINISTER, None, [INNER, MINE]),
+        (Role.VIEWER, Grant.ADMINISTER, None, [INNER, MINE]),
+        (Role.MEMBER, Grant.VIEW, None, []),
+        (Role.MEMBER, Grant.ADMINISTER, frozenset({Right.OWN, Right.READ}), []),
+        (Role.OPERATOR, Grant.ADMINISTER, None, []),
+    ],
+)
+def test_who_may_run_in_some_spaces_only_is_told_in_which(
+    api: Api, role: Role, right: Grant, scopes: frozenset[Right] | None, where: list[str]
+) -> None:
+    me = call(api, member(api, right, role, scopes), "GET", "/api/auth/session/").json()
+    assert me["runs_in"] == sorted(
+        ({"site": SITE, "space": name} for name in where), key=lambda one: one["space"]
+    )
+
+
+@pytest.mark.usefixtures("spaces")
 def test_who_leaves_a_group_is_out_at_once(api: Api) -> None:
     key = member(api, Grant.ADMINISTER)
     job = started(api, key, "mine/a")

@@ -20,6 +20,10 @@ export const theme = createTheme({
   cursorType: "pointer",
   focusRing: "auto",
   respectReducedMotion: true,
+  components: {
+    // Its header is no banner of the page, and its cross has a name.
+    Modal: { defaultProps: { closeButtonProps: { "aria-label": "Close" }, attributes: { header: { role: "presentation" } } } },
+  },
 });
 
 export const resolver: CSSVariablesResolver = () => ({

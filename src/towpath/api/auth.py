@@ -17,7 +17,7 @@ from towpath.api.times import at
 from towpath.api.tokens import Kind, expires_at
 from towpath.domain.errors import NotFound
 from towpath.domain.rights import Asker, Right, Role, Via
-from towpath.engine import audit, sign_in
+from towpath.engine import audit, groups, sign_in
 from towpath.engine.sessions import SessionView, end_session_of, list_sessions_of
 from towpath.engine.sign_in import Attempt, Refused
 from towpath.store.database import Tx
@@ -58,10 +58,20 @@ class SignedIn(Me):
     csrf_token: str = Field(description="To be sent as X-CSRF-Token with each call that changes something.")
 
 
+class RunsIn(BaseModel):
+    """A space in which the caller may run jobs."""
+
+    site: str
+    space: str
+
+
 class SessionNow(Me):
     """The caller, and for a browser the token that goes with its cookie."""
 
     csrf_token: str | None
+    runs_in: list[RunsIn] = Field(
+        description="Spaces in which they may run jobs for the sake of their groups; empty where they may anywhere."
+    )
 
 
 class TokenPair(BaseModel):
@@ -237,11 +247,15 @@ async def set_password(asked: LinkUsed, request: Request, hub: Hub) -> UserNamed
 
 
 @router.get("/session/", summary="Ask who one is")
-async def show_session(asker: Asking, request: Request) -> SessionNow:
+async def show_session(asker: Asking, request: Request, hub: Hub) -> SessionNow:
     """Who the hub takes the caller for, and what they may do."""
     secret = cookie_of(request)
     token = sign_in.csrf_token(secret) if secret and asker.via is Via.SESSION else None
-    return SessionNow(**Me.of(asker).model_dump(), csrf_token=token)
+    runs_in: list[RunsIn] = []
+    if Right.RUN not in asker.rights and Right.RUN in asker.scopes:
+        places = await hub.database.read(lambda conn: groups.reach(conn, asker.user, Right.RUN))
+        runs_in = [RunsIn(site=site, space=space) for site, space in sorted(places)]
+    return SessionNow(**Me.of(asker).model_dump(), csrf_token=token, runs_in=runs_in)
 
 
 @router.delete("/session/", status_code=204, summary="Sign out")

@@ -50,7 +50,7 @@ export function Opens({ children, dialog, label, size = "sm", variant = "default
   const [open, setOpen] = useState(false);
   return (
     <>
-      <Button size={size} variant={variant} leftSection={icon} aria-label={label} onClick={() => setOpen(true)}>{children}</Button>
+      <Button size={size} variant={variant} leftSection={icon} aria-label={label} aria-haspopup="dialog" onClick={() => setOpen(true)}>{children}</Button>
       {open && dialog(() => setOpen(false))}
     </>
   );

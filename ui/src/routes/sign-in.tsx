@@ -29,9 +29,10 @@ function SignIn() {
   const [password, setPassword] = useState("");
   const enter = useMutation({
     mutationFn: () => asked(hub.POST("/api/auth/session/", { body: { username, password } })),
-    onSuccess: (me) => {
+    onSuccess: async (me) => {
+      // What they may in spaces is said by the session alone.
       useToken(me.csrf_token);
-      client.setQueryData(sessionQuery.queryKey, me);
+      await client.fetchQuery({ ...sessionQuery, staleTime: 0 });
       router.history.replace(placeAfter(to));
     },
   });

@@ -61,7 +61,7 @@ function Filters({ search, choose }: Choosing) {
 const cellsFor = (open: (deed: Deed) => void) => (deed: Deed) => [
   <Time key="t" at={deed.at} />, <strong key="b">{deed.by}</strong>, deed.via || <span key="v" style={{ color: "var(--tow-bad)" }}>refused</span>, said(deed.action),
   <span key="o" className="mono" title={deed.thing}>{deed.thing}</span>, <span key="a" className="mono">{deed.address}</span>,
-  <Button key="d" size="compact-xs" variant="subtle" aria-label={`Show what was asked in ${deed.id}`} onClick={() => open(deed)}>Show</Button>,
+  <Button key="d" size="compact-xs" variant="subtle" aria-haspopup="dialog" aria-label={`Show what was asked in ${deed.id}`} onClick={() => open(deed)}>Show</Button>,
 ];
 
 function Details({ deed, close }: { deed: Deed; close: () => void }) {

@@ -140,11 +140,15 @@ function Attention({ lines }: { lines: ReturnType<typeof attention> }) {
   );
 }
 
+/** Sites that are listed; those that need somebody come first. */
+const SITES = 12;
+
 function Sites({ sites }: { sites: readonly Site[] }) {
   if (sites.length === 0) return <Empty icon="site" title="No site yet">A site is a place with files. <Link to="/sites" search={{}}>Add one</Link>, then join its first machine with a token.</Empty>;
+  const first = sites.length > SITES ? [...sites].sort((one, other) => Number(one.health === "ok") - Number(other.health === "ok")).slice(0, SITES) : sites;
   return (
     <ul className={css.list}>
-      {sites.map((site) => {
+      {first.map((site) => {
         const online = site.nodes.filter((node) => node.online).length;
         return (
           <li key={site.name} className={css.line}>
@@ -154,6 +158,7 @@ function Sites({ sites }: { sites: readonly Site[] }) {
           </li>
         );
       })}
+      {first.length < sites.length && <li><Link to="/sites" search={{}}>All {count(sites.length)} sites</Link></li>}
     </ul>
   );
 }

@@ -11,13 +11,17 @@ import { Icon } from "~/parts/Icon";
 import { LinkButton } from "~/parts/LinkButton";
 import { Page } from "~/parts/Page";
 import { Empty, Trouble, Waiting } from "~/parts/Standing";
+import { mayRunAt } from "~/shell/rights";
 import { allOrNone, NONE, toggled } from "./chosen";
 import { Details } from "./Details";
 import css from "./Files.module.css";
 import { HealthMark } from "./Health";
 import { List } from "./List";
 import { crumbsOf, type FilesSearch } from "./search";
+import { few } from "./spots";
 
+/** Places of a site that stand beside its files; all are one click away. */
+const ASIDE = 24;
 const Creator = lazy(() => import("./Creator"));
 
 interface Shown {
@@ -68,7 +72,8 @@ function Directory({ site, path, search, choose }: { site: Site; path: string; s
   const here = list.data?.pages[0]?.here;
   const looked = useMemo(() => (search.look === undefined ? undefined : all.find((file) => spelledName(file) === search.look)), [all, search.look]);
   const picked = useMemo(() => all.filter((file) => chosen.paths.has(file.path_b64)), [all, chosen.paths]);
-  const mayRun = me?.rights.includes("run") ?? false;
+  const spaces = useQuery(spacesQuery).data?.results ?? [];
+  const mayRun = mayRunAt(me, site.name, path, spaces);
   const open = (file: File): void => (file.type === "directory" ? choose({ path: spelled(bytesOf(file.path_b64)), run: search.run }) : choose({ ...search, path, look: spelledName(file) }, true));
   const look = (file: File): void => choose({ ...search, path, look: spelledName(file) }, true);
   return (
@@ -132,10 +137,10 @@ function Aside({ site, path }: { site: Site; path: string }) {
   return (
     <nav className={css.aside} aria-label={`Places of ${site.name}`}>
       <h2>Places</h2>
-      {places.map((place) => (
+      {few(places, deepest, ASIDE).map((place) => (
         <Link key={`${place.icon} ${place.name}`} to="/files/$site" params={{ site: site.name }} search={{ path: place.path }} className={place === deepest ? css.now : ""} title={place.path}><Icon name={place.icon} size={16} /><span className="clip">{place.name}</span></Link>
       ))}
-      <Link to="/files" search={{}}><Icon name="site" size={16} />All sites</Link>
+      <Link to="/files" search={{}}><Icon name="site" size={16} />{places.length > ASIDE ? "All places" : "All sites"}</Link>
     </nav>
   );
 }

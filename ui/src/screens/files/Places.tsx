@@ -1,13 +1,21 @@
 /** Where files are: the sites with their roots and spaces. */
+import { TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useMemo, useState } from "react";
 import { sitesQuery, spacesQuery, type Site, type Space } from "~/api/queries";
 import { plural } from "~/format/numbers";
 import { Icon } from "~/parts/Icon";
 import { Page, Panel } from "~/parts/Page";
+import { PathText } from "~/parts/Shown";
 import { Empty, Trouble, Waiting } from "~/parts/Standing";
+import { Virtual } from "../job/Virtual";
 import { HealthMark } from "./Health";
 import css from "./Files.module.css";
+import { fitting, placesOf, type Spot } from "./spots";
+
+/** From here on a panel for each site is too much: places become lines. */
+const MANY = 200;
 
 export function Places({ run }: { run: string | undefined }) {
   const sites = useQuery(sitesQuery);
@@ -18,6 +26,7 @@ export function Places({ run }: { run: string | undefined }) {
       {run !== undefined && <p className={css.hint}><Icon name="workflow" size={16} />Choose where <strong>{run}</strong> is to run.</p>}
       {!sites.data || !spaces.data ? <div className="panel">{trouble ? <Trouble error={trouble} again={() => void (sites.refetch(), spaces.refetch())} /> : <Waiting />}</div>
         : sites.data.count === 0 ? <div className="panel"><NoSites /></div>
+        : sites.data.count + spaces.data.count > MANY ? <Lines spots={placesOf(sites.data.results, spaces.data.results)} run={run} />
         : <div className="grid">{sites.data.results.map((site) => <Card key={site.name} site={site} spaces={spaces.data.results.filter((space) => space.site === site.name)} run={run} />)}</div>}
     </Page>
   );
@@ -29,6 +38,25 @@ function NoSites() {
       A site is where files are: one machine or many. Make a token for one, and carry it there.
       <pre className="mono">towpath site add NAME</pre>
     </Empty>
+  );
+}
+
+function Lines({ spots, run }: { spots: readonly Spot[]; run: string | undefined }) {
+  const [words, setWords] = useState("");
+  const shown = useMemo(() => fitting(spots, words), [spots, words]);
+  const cells = (spot: Spot) => [
+    <Link key="n" to="/files/$site" params={{ site: spot.site }} search={run === undefined ? { path: spot.path } : { path: spot.path, run }}>{spot.name}</Link>,
+    <span key="k" className="dim">{spot.kind}</span>, spot.site, <PathText key="p" path={spot.path} clip />,
+  ];
+  return (
+    <section className={`panel ${css.middle}`} aria-label="Places">
+      <header className={css.tools}>
+        <TextInput size="xs" className={css.find} aria-label="Find a place" placeholder="Find by name, site or directory" leftSection={<Icon name="search" size={14} />} value={words} onChange={(event) => setWords(event.currentTarget.value)} />
+        <span className="dim" role="status">{plural(shown.length, "place")}</span>
+      </header>
+      {shown.length === 0 ? <Empty icon="search" title="No place fits">Other words may fit.</Empty>
+        : <Virtual rows={shown} height={40} label="Places" heads={["Place", "Kind", "Site", "Directory"]} layout={css.spot} cells={cells} more={undefined} busy={false} />}
+    </section>
   );
 }
 

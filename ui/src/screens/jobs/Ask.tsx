@@ -1,9 +1,11 @@
 /** The buttons for jobs, and the dialog that asks how and why. */
 import { Button, Checkbox, Group, Modal, Radio, Stack, Text, Textarea } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
-import type { Job } from "~/api/queries";
+import { sessionQuery, type Job } from "~/api/queries";
 import { plural } from "~/format/numbers";
 import { Icon } from "~/parts/Icon";
+import { mayRunIn } from "~/shell/rights";
 import { ALL_VERBS, mayAsk, useAsk, VERBS, type Saying, type Verb } from "./wishes";
 
 const NOTHING_SAID: Saying = { reason: "", now: false, resumeAt: null, which: "failed" };
@@ -14,15 +16,16 @@ interface Buttons {
   size?: "xs" | "sm";
 }
 
-/** A button for each verb that at least one of the jobs allows. */
+/** A button for each verb that at least one of the jobs allows and the reader may ask. */
 export function AskButtons({ jobs, after, size = "sm" }: Buttons) {
   const [verb, setVerb] = useState<Verb>();
   const ask = useAsk(after);
-  const fit = (one: Verb): Job[] => jobs.filter((job) => mayAsk(job, one));
+  const me = useQuery(sessionQuery).data;
+  const fit = (one: Verb): Job[] => jobs.filter((job) => mayAsk(job, one) && mayRunIn(me, job.site, job.space));
   return (
     <>
       {ALL_VERBS.filter((one) => fit(one).length > 0).map((one) => (
-        <Button key={one} size={size} variant="default" leftSection={<Icon name={VERBS[one].icon} size={15} />} loading={ask.isPending && ask.variables.verb === one}
+        <Button key={one} size={size} variant="default" aria-haspopup={one === "resume" ? undefined : "dialog"} leftSection={<Icon name={VERBS[one].icon} size={15} />} loading={ask.isPending && ask.variables.verb === one}
           onClick={() => (one === "resume" ? ask.mutate({ jobs: fit(one), verb: one, saying: NOTHING_SAID }) : setVerb(one))}>
           {VERBS[one].label}{jobs.length > 1 && fit(one).length < jobs.length ? ` ${fit(one).length}` : ""}
         </Button>

@@ -76,7 +76,7 @@ function GroupDialog({ group, close }: { group: Group; close: () => void }) {
     <Modal opened onClose={close} title={`Group ${group.name}`} centered closeButtonProps={{ "aria-label": "Close" }}>
       <Stack>
         <Text fw={600} component="h3" size="sm" m={0}>Members</Text>
-        <ul className={css.lines}>{group.members.map((user) => <li key={user}><span>{user}</span><Button size="compact-xs" variant="default" aria-label={`Take ${user} out`} onClick={() => put(`${user} left ${group.name}.`, () => asked(hub.DELETE("/api/auth/groups/{group}/members/{user}/", member(user))))}>Take out</Button></li>)}</ul>
+        <ul className={css.lines}>{group.members.map((user) => <li key={user}><span>{user}</span><Button size="compact-xs" variant="default" aria-label={`Take out ${user}`} onClick={() => put(`${user} left ${group.name}.`, () => asked(hub.DELETE("/api/auth/groups/{group}/members/{user}/", member(user))))}>Take out</Button></li>)}</ul>
         <AddMember group={group} add={(user) => put(`${user} is in ${group.name}.`, () => asked(hub.PUT("/api/auth/groups/{group}/members/{user}/", member(user))))} />
         <Text fw={600} component="h3" size="sm" m={0}>What they may in spaces</Text>
         <ul className={css.lines}>{Object.entries(group.spaces).map(([name, right]) => <li key={name}><span>{right} <strong>{name}</strong></span><Button size="compact-xs" variant="default" aria-label={`Withdraw ${name}`} onClick={() => put(`${group.name} may nothing in ${name} any more.`, () => asked(hub.DELETE("/api/auth/groups/{group}/spaces/{space}/", space(name))))}>Withdraw</Button></li>)}</ul>
@@ -90,7 +90,7 @@ function GroupDialog({ group, close }: { group: Group; close: () => void }) {
 function AddMember({ group, add }: { group: Group; add: (user: string) => void }) {
   const users = useInfiniteQuery(usersQuery);
   const names = (users.data?.pages.flatMap((page) => page.results) ?? []).map((user) => user.name).filter((name) => !group.members.includes(name));
-  return <Select searchable aria-label="Put a user into it" placeholder="Put a user into it" data={names} value={null} onChange={(value) => value && add(value)} nothingFoundMessage="No other user" />;
+  return <Select searchable limit={100} aria-label="Put a user into it" placeholder="Put a user into it" data={names} value={null} onChange={(value) => value && add(value)} nothingFoundMessage="No other user" />;
 }
 
 function AddGrant({ group, add }: { group: Group; add: (space: string, right: Schemas["Grant"]) => void }) {
@@ -101,7 +101,7 @@ function AddGrant({ group, add }: { group: Group; add: (space: string, right: Sc
   return (
     <Row gap="xs" wrap="nowrap">
       <Select w={140} aria-label="What they may" allowDeselect={false} data={["view", "administer"]} value={right} onChange={(value) => setRight((value ?? "view") as Schemas["Grant"])} />
-      <Select style={{ flex: 1 }} searchable aria-label="In the spaces of the name" placeholder="In the spaces of the name" data={names} value={null} onChange={(value) => value && add(value, right)} nothingFoundMessage="No other space" />
+      <Select style={{ flex: 1 }} searchable limit={100} aria-label="In the spaces of the name" placeholder="In the spaces of the name" data={names} value={null} onChange={(value) => value && add(value, right)} nothingFoundMessage="No other space" />
     </Row>
   );
 }

@@ -62,7 +62,7 @@ function NewSpaceDialog({ close }: { close: () => void }) {
     <Asking title="Add a space" verb="Add the space" ready={name.trim() !== "" && site !== null && path !== ""} close={close}
       ask={() => asked(hub.POST("/api/spaces/", { body: { name: name.trim(), site: site ?? "", path, default_target: target } as Space }))} done={(space) => (settled(`Space ${space.name} of ${space.site} was added.`), close())}>
       <TextInput label="Name" placeholder="genomes" required data-autofocus value={name} onChange={(event) => setName(event.currentTarget.value)} />
-      <Select label="Site" required searchable data={(sites.data?.results ?? []).map((one) => one.name)} value={site} onChange={setSite} />
+      <Select label="Site" required searchable limit={100} data={(sites.data?.results ?? []).map((one) => one.name)} value={site} onChange={setSite} />
       <TextInput label="Directory" description={roots.length ? `Absolute, beneath ${roots.join(" or ")}` : "Absolute, beneath a root of the site"} required value={path} onChange={(event) => setPath(event.currentTarget.value)} />
       <Select label="Default target" description="Left empty: what the site says" clearable clearButtonProps={{ "aria-label": "As the site" }} data={(targets.data?.results ?? []).map((one) => one.name)} value={target} onChange={setTarget} />
     </Asking>

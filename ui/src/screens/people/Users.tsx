@@ -26,7 +26,7 @@ export function Users() {
       <div className={css.bar}>
         <TextInput size="xs" w={240} aria-label="Users by name or role" placeholder="Name or role" leftSection={<Icon name="search" size={14} />} value={words} onChange={(event) => setWords(event.currentTarget.value)} />
         <span className="dim">{list.data && count(list.data.pages[0]?.count ?? 0)}{list.hasNextPage && words && `, of which the first ${count(users.length)} were searched`}</span>
-        <span style={{ marginLeft: "auto" }}><Opens size="xs" icon={<Icon name="plus" size={14} />} dialog={(close) => <NewUserDialog close={close} />}>Add a user</Opens></span>
+        {list.data && <span style={{ marginLeft: "auto" }}><Opens size="xs" icon={<Icon name="plus" size={14} />} dialog={(close) => <NewUserDialog close={close} />}>Add a user</Opens></span>}
       </div>
       {list.isPending ? <Waiting /> : !list.data ? <Trouble error={list.error} again={() => void list.refetch()} />
         : shown.length === 0 ? <Empty icon="people" title="Nobody of that name">{list.hasNextPage ? "Only a part of all users was searched: scroll on without words to read more." : "Other words may fit."}</Empty>

@@ -130,7 +130,7 @@ function DefaultTarget({ site }: { site: SiteShown }) {
   if (!may) return site.default_target ?? "none";
   return (
     <Group gap="xs">
-      <Select size="xs" w={190} clearable aria-label="Default target" placeholder="None" value={site.default_target} disabled={change.isPending} data={[...new Set([...(targets.data?.results ?? []).map((target) => target.name), ...(site.default_target ? [site.default_target] : [])])]}
+      <Select size="xs" w={190} clearable searchable limit={100} aria-label="Default target" placeholder="None" value={site.default_target} disabled={change.isPending} data={[...new Set([...(targets.data?.results ?? []).map((target) => target.name), ...(site.default_target ? [site.default_target] : [])])]}
         onChange={(value) => change.mutate(value)} clearButtonProps={{ "aria-label": "No default target" }} />
     </Group>
   );

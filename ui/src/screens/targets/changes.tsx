@@ -64,7 +64,7 @@ export function NewTargetDialog({ close, made }: { close: () => void; made: (nam
         </>
       ) : (
         <>
-          <Select label="Bucket" required searchable value={bucket} onChange={setBucket} data={(buckets.data?.results ?? []).map((one) => one.name)} />
+          <Select label="Bucket" required searchable limit={100} value={bucket} onChange={setBucket} data={(buckets.data?.results ?? []).map((one) => one.name)} />
           <TextInput label="Prefix" description="Beneath what its objects stand in the bucket" value={prefix} onChange={(event) => setPrefix(event.currentTarget.value)} />
         </>
       )}
