@@ -66,6 +66,7 @@ from towpath.api.rates import Rates
 from towpath.api.screens import Screens
 from towpath.api.tokens import Tokens
 from towpath.config import HubSettings
+from towpath.domain.traces import Telling, Traces
 from towpath.store.database import Database
 
 ABOUT = """Towpath runs data workflows over many sites.
@@ -141,10 +142,11 @@ def create_app(
     hub_key: bytes,
     hears_bus: Callable[[], Awaitable[bool]],
     clock: Callable[[], int],
+    traces: Telling | None = None,
 ) -> Hub:
     """The API over a database; `hub_key` encrypts secrets, `hears_bus` says whether nodes could be heard now.
 
-    `clock` gives microseconds since 1970.
+    `clock` gives microseconds since 1970; `traces` is told of jobs that are submitted.
     """
     app = Hub(
         title="Towpath",
@@ -170,6 +172,7 @@ def create_app(
         Rates(settings.requests_per_minute),
         Rates(joining.ATTEMPTS),
         Rates(oidc.REFUSALS),
+        Traces(hub_key, traces) if traces else None,
     )
     problems.install(app)
     app.add_middleware(LimitBodies, limit=settings.max_body)

@@ -14,6 +14,7 @@ from towpath.api.rates import Rates
 from towpath.api.tokens import Tokens
 from towpath.config import HubSettings
 from towpath.domain.rights import Asker, Right
+from towpath.domain.traces import Span, Traces
 from towpath.engine import audit
 from towpath.engine.audit import Deed
 from towpath.store import events
@@ -49,6 +50,8 @@ class Context:
     """How often each address has shown a join token."""
     refusals: Rates
     """How often each address has brought an answer of an identity provider that was refused."""
+    traces: Traces | None = None
+    """The traces of jobs, where they are told of."""
     looked: tuple[int, Standing] | None = None
     """How all stood when it was looked last, and when that was."""
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
@@ -127,6 +130,21 @@ class Call:
         result = await self.database.write(recorded)
         self._recorded = True
         return result
+
+    def now(self) -> int:
+        """When something began that may be traced: nanoseconds since 1970; 0 where nothing is."""
+        return self.context.traces.told.now() if self.context.traces else 0
+
+    def trace(self, job_id: int, workflow: str, began: int) -> None:
+        """Tell, where the ways of jobs are told of, that this request has made a job."""
+        traces = self.context.traces
+        if traces is None:
+            return
+        facts: dict[str, str | int] = {"towpath.job.id": job_id, "towpath.workflow": workflow}
+        facts |= {"enduser.id": asker_of(self.request).user, "http.route": self.request.scope["route"].path}
+        traces.told.tell(
+            Span(f"submit {workflow}", traces.of_job(job_id), b"", began, traces.told.now(), facts)
+        )
 
 
 # What follows is awaited, though it waits for nothing: FastAPI runs what is not in a thread of its own, and the way

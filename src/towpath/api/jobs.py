@@ -349,6 +349,9 @@ async def retry(job_id: Number, hub: Hub, asking: Asking, body: RetryAsked | Non
     """Each path starts again at the step where it failed."""
     which = (body or RetryAsked()).which
     confined = asking.reach is not None
-    return await hub.write(
+    began = hub.now()
+    job = await hub.write(
         lambda tx: job_after(tx, retry_job(tx, job_id, which, asking.user, confined=confined))
     )
+    hub.trace(job.id, job.workflow, began)
+    return job

@@ -172,7 +172,10 @@ async def submit(
         submitted = control.submit(tx, order)
         return job_after(tx, submitted.job_id), submitted.repeated
 
+    began = hub.now()
     job, repeated = await hub.write(write)
     if repeated:
         response.headers[REPEATED] = "true"
+    else:
+        hub.trace(job.id, job.workflow, began)
     return job

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
@@ -16,6 +17,7 @@ from towpath.api.times import at, maybe_at
 from towpath.api.waiting import WaitingFor
 from towpath.domain.errors import NotFound
 from towpath.domain.states import TaskState
+from towpath.domain.traces import Traces
 from towpath.store import views
 from towpath.store.views import TaskView
 
@@ -47,11 +49,15 @@ class Task(BaseModel):
     started_at: datetime | None
     ended_at: datetime | None
     error: str | None = Field(description="The uncaught error that ended it.")
+    trace_id: str | None = Field(
+        description="The trace of its job, 32 hexadecimal digits, where the hub tells a collector of traces.",
+        examples=["4bf92f3577b34da6a3ce929d0e0e4736"],
+    )
     waiting: str | None = Field(description="Why it does not run, in one sentence.")
     waiting_for: WaitingFor | None = Field(description="The same, for programs.")
 
     @classmethod
-    def of(cls, task: TaskView) -> "Task":
+    def of(cls, task: TaskView, traces: Traces | None) -> "Task":
         """The task as the API shows it."""
         return cls(
             id=task.id,
@@ -76,17 +82,18 @@ class Task(BaseModel):
             started_at=maybe_at(task.started_at),
             ended_at=maybe_at(task.ended_at),
             error=task.error,
+            trace_id=traces.trace_of(task.job).hex() if traces else None,
             waiting=task.waiting,
             waiting_for=WaitingFor.of(task.why),
         )
 
 
-def _listing(job_id: int, state: TaskState | None) -> Listing[TaskView, Task]:
+def _listing(job_id: int, state: TaskState | None, traces: Traces | None) -> Listing[TaskView, Task]:
     def read(conn: Connection, cursor: str | None, limit: int, skip: int) -> Sequence[TaskView]:
         numbers = numbers_of(cursor, 1)
         return views.list_tasks(conn, job_id, state, limit, numbers[0] if numbers else None, skip)
 
-    return Listing(read, lambda task: str(task.id), Task.of)
+    return Listing(read, lambda task: str(task.id), partial(Task.of, traces=traces))
 
 
 def _count(conn: Connection, job_id: int, state: TaskState | None) -> int:
@@ -102,7 +109,7 @@ async def list_tasks(
     job_id: Number, request: Request, hub: Hub, paging: Asked, state: TaskState | None = None
 ) -> Page[Task] | Response:
     """The tasks of a job in the order in which they were made."""
-    listing = _listing(job_id, state)
+    listing = _listing(job_id, state, hub.context.traces)
     if paging.lines:
         await hub.database.read(lambda conn: job_of(conn, job_id))
         return await stream_of(hub.database, listing, paging)
@@ -121,4 +128,4 @@ async def show_task(task_id: Number, hub: Hub) -> Task:
     task = await hub.database.read(lambda conn: views.find_task(conn, task_id))
     if task is None:
         raise NotFound(f"no task {task_id}")
-    return Task.of(task)
+    return Task.of(task, hub.context.traces)

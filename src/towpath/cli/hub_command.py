@@ -99,8 +99,10 @@ def _serve(place: Home, settings: HubSettings, sockets: list[socket.socket]) -> 
         import asyncio  # noqa: PLC0415
 
         from towpath.cli.hub_process import serve_hub  # noqa: PLC0415
+    from towpath.cli.tracing import collecting  # noqa: PLC0415
 
-    asyncio.run(serve_hub(settings, sockets))
+    with collecting(os.environ, "hub", settings.name) as traces:
+        asyncio.run(serve_hub(settings, sockets, traces))
     return 0
 
 

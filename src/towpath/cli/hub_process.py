@@ -23,7 +23,8 @@ from towpath.cli.keyfile import load_hub_key
 from towpath.config import Front, HubSettings
 from towpath.descriptors import raise_descriptors
 from towpath.domain.errors import Mistake
-from towpath.hub.desk import Desk
+from towpath.domain.traces import Telling
+from towpath.hub.desk import Desk, Machine
 from towpath.store import schema
 from towpath.store.database import Database
 
@@ -43,8 +44,10 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-async def serve_hub(settings: HubSettings, sockets: list[socket.socket]) -> None:
-    """Serve until SIGTERM or SIGINT, then end in good order."""
+async def serve_hub(
+    settings: HubSettings, sockets: list[socket.socket], traces: Telling | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT, then end in good order; `traces` is told of the ways of jobs."""
     raise_descriptors()
     sys.setswitchinterval(TURN_SECONDS)
     certificate = _certificate(settings.front)
@@ -54,19 +57,21 @@ async def serve_hub(settings: HubSettings, sockets: list[socket.socket]) -> None
         database = Database(settings.database_url, now)
         database.start()
         try:
-            async with open_desk(database, settings, hub_key) as link:
-                app = create_app(database, settings, hub_key, link.is_reachable, now)
+            async with open_desk(database, settings, hub_key, traces) as link:
+                app = create_app(database, settings, hub_key, link.is_reachable, now, traces)
                 await _serve_api(app, settings, sockets, certificate)
         finally:
             database.stop()
 
 
 @asynccontextmanager
-async def open_desk(database: Database, settings: HubSettings, hub_key: bytes) -> AsyncIterator[HubLink]:
+async def open_desk(
+    database: Database, settings: HubSettings, hub_key: bytes, traces: Telling | None = None
+) -> AsyncIterator[HubLink]:
     """The desk that answers nodes, on its link to the bus."""
     seed = load_or_make_seed(settings.seed_file)
     link = HubLink(BusSettings.parse(settings.bus_url, seed, settings.bus_ca, settings.bus_name))
-    desk = Desk(database, link, settings, hub_key)
+    desk = Desk(database, link, settings, hub_key, Machine(traces=traces))
     await desk.start()
     try:
         yield link

@@ -124,8 +124,10 @@ def _serve(settings: WorkerSettings) -> int:
         import asyncio  # noqa: PLC0415
 
         from towpath.worker.serve import serve  # noqa: PLC0415
+    from towpath.cli.tracing import collecting  # noqa: PLC0415
 
-    return asyncio.run(serve(settings))
+    with collecting(os.environ, "worker", f"{settings.site}/{settings.node}") as traces:
+        return asyncio.run(serve(settings, traces))
 
 
 def identified(given: Identity, token: str | None) -> Identity:

@@ -25,7 +25,7 @@ CURSOR = 16 * 1024
 RULES = 64 * 1024
 """Bytes of the conditions of a workflow's rules and the options of its discovery, which go with a walk."""
 
-HEAD = 300
+HEAD = 360
 """Bytes that a grant takes beside what is counted, about."""
 
 

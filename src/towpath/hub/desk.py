@@ -15,6 +15,7 @@ from towpath import wire
 from towpath.bus.connection import Refused, Unanswered
 from towpath.config import HubSettings
 from towpath.domain.errors import Mistake
+from towpath.domain.traces import Telling, Traces
 from towpath.engine import grant, nodes, questions, receive, registry, workflows
 from towpath.hub import apprise_urls
 from towpath.hub.conductor import Candidate
@@ -23,6 +24,7 @@ from towpath.hub.notices import Send
 from towpath.hub.oneself import Examine, examine
 from towpath.hub.posting import Post, Postage, post
 from towpath.hub.rounds import Keep, Rounds
+from towpath.hub.tracing import Asked, Tracing
 from towpath.hub.watching import Watched
 from towpath.store.database import Database, Tx
 from towpath.store.engines import Away
@@ -51,6 +53,8 @@ class Machine:
     """Sends a notice of an alert."""
     examine: Examine | None = examine
     """Looks at the hub's own disk and certificate; None = nobody does."""
+    traces: Telling | None = None
+    """Where the ways of jobs are told of; None = nowhere."""
 
 
 class Desk:
@@ -70,6 +74,8 @@ class Desk:
         self._settings = settings
         self._hub_key = hub_key
         self._run_ids = machine.run_ids
+        traces = Traces(hub_key, machine.traces) if machine.traces else None
+        self._tracing = Tracing(database, traces) if traces else None
         candidate = Candidate(settings.name, settings.heartbeat, machine.monotonic)
         keep = Keep.of_days(settings.keep_days, settings.keep_events_days)
         postage = Postage(hub_key, settings.shown_url, machine.post, machine.send)
@@ -112,12 +118,15 @@ class Desk:
         ask = self._verbs.get(verb)
         if ask is None:
             raise Refused(f"expected one of {', '.join(self._verbs)}, found '{verb}'")
+        began = self._tracing.now() if self._tracing else 0
         try:
             reply = await self._database.write(ask(site, name, payload))
         except (wire.Malformed, Mistake, nodes.Unknown) as error:
             raise Refused(str(error)) from error
         except Away as error:
             raise Unanswered from error
+        if self._tracing:
+            reply = await self._tracing.traced(reply, payload, Asked(site, name, began))
         return wire.pack(reply, wire.MAX_MESSAGE)
 
     def _hello(self, site: str, name: str, payload: bytes) -> Callable[[Tx], object]:

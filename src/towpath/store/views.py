@@ -1,6 +1,6 @@
 """What lists and pages show of jobs, tasks and paths: readers that return frozen rows, and never count."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from towpath.domain.states import JobState
 from towpath.domain.waiting import Waiting
 from towpath.store.jobs import DAY, TOTALS
 from towpath.store.tables import job_counts, jobs, nodes, path_tallies, tallies, tasks, wishes
-from towpath.store.tasks import DISCOVERY
+from towpath.store.tasks import DISCOVERY, LARGEST_ID
 from towpath.store.waiting import explain_jobs, explain_tasks
 
 
@@ -325,6 +325,9 @@ _WAITS = (
 _TASKS = sa.select(*_TASK, *_WAITS).select_from(tasks.outerjoin(nodes, nodes.c.id == tasks.c.node_id))
 
 
+_JOBS_OF = sa.select(tasks.c.id, tasks.c.job_id).where(tasks.c.id.in_(sa.bindparam("those", expanding=True)))
+
+
 def list_tasks(
     conn: Connection, job_id: int, state: str | None, limit: int, after: int | None, skip: int = 0
 ) -> list[TaskView]:
@@ -333,6 +336,12 @@ def list_tasks(
     if state is not None:
         query = query.where(tasks.c.state == state)
     return _tasks(conn, conn.execute(query.order_by(tasks.c.id).limit(limit).offset(skip)).all())
+
+
+def jobs_of(conn: Connection, task_ids: Collection[int]) -> dict[int, int]:
+    """The job of each of these tasks; a number that no task has is left out."""
+    known = [number for number in task_ids if 0 < number <= LARGEST_ID]
+    return {row.id: row.job_id for row in conn.execute(_JOBS_OF, {"those": known})}
 
 
 def find_task(conn: Connection, task_id: int) -> TaskView | None:

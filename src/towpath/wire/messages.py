@@ -185,6 +185,9 @@ class Grant(Message, frozen=True):
     small: bool = False  # Its job, as far as is known: slots that are kept for such jobs are open to it.
     again: bool = False  # It may have begun before: what is found done may be its own doing.
     facts: dict[str, Any] = {}  # Of its job, for a step of the last phase: see `engine.finish.facts_of`.
+    trace: str = (
+        ""  # The `traceparent` of the claim, of which the run is a part; "" where the hub traces nothing.
+    )
 
 
 class Grants(Message, frozen=True):

@@ -30,6 +30,7 @@ from towpath.worker.posting import Disk, Kept, Posting, Said
 from towpath.worker.questions import Answering
 from towpath.worker.reporting import Reporting
 from towpath.worker.runs import Means, carry_out, given_back, step_through
+from towpath.worker.traced import traced
 from towpath.worker.walks import walk
 
 CLAIM_PATIENCE = 2.0
@@ -190,7 +191,8 @@ class Worker:
             stages = partial(walk, run, self._means, self._posting.put_out)
         else:
             stages = partial(step_through, run, self._means)
-        self._posting.say(Said(run, carry_out(run, partial(self._in_company, run, stages)), ends=True))
+        carried_out = partial(carry_out, run, partial(self._in_company, run, stages))
+        self._posting.say(Said(run, traced(run, self._means.traces, carried_out), ends=True))
 
     def _in_company(self, run: Run, stages: Callable[[], bytes]) -> bytes:
         """Run the stages beside what else runs, or alone where it must."""

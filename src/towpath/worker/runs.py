@@ -13,6 +13,7 @@ from towpath import wire
 from towpath.discovery.protocol import Discovery
 from towpath.domain.errors import Mistake, did_you_mean
 from towpath.domain.paths import Kind, PathOutcome
+from towpath.domain.traces import Telling
 from towpath.steps.foresight import foresee
 from towpath.steps.protocol import HandedBack, Item, Site, Step, Stopped
 from towpath.storage.protocol import StorageError
@@ -45,6 +46,8 @@ class Means:
     clock: Callable[[], float]
     unfinished: Unfinished = field(default_factory=Unnoted)
     respond: Respond = answers_nothing
+    traces: Telling | None = None
+    """Where runs are told of; None: nowhere."""
 
 
 def carry_out(run: Run, stages: Callable[[], bytes]) -> bytes | None:

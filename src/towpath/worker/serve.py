@@ -25,6 +25,7 @@ from towpath.bus.settings import BusSettings
 from towpath.descriptors import raise_descriptors
 from towpath.domain.errors import Mistake
 from towpath.domain.paths import ErrorClass
+from towpath.domain.traces import Telling
 from towpath.hsm import mark as marks
 from towpath.steps.protocol import HandedBack, Site
 from towpath.storage.checking import check_target
@@ -58,10 +59,11 @@ LEFT_BEHIND = 1
 log = structlog.get_logger()
 
 
-async def serve(settings: WorkerSettings) -> int:
+async def serve(settings: WorkerSettings, traces: Telling | None = None) -> int:
     """Run a node until it is told to stop by SIGTERM or SIGINT; returns the exit code, 0 once it is drained.
 
-    A second signal makes it leave at once. Raises `Mistake` for a home, root or key that cannot be used.
+    A second signal makes it leave at once. `traces` is told of its runs. Raises `Mistake` for a home, root or key that
+    cannot be used.
     """
     # A file whose lease is broken by somebody's open sends SIGIO, which would end the process by default.
     signal.signal(signal.SIGIO, signal.SIG_IGN)
@@ -78,7 +80,7 @@ async def serve(settings: WorkerSettings) -> int:
             with ThreadPoolExecutor(1, "outbox") as disk:
                 async with bus:
                     with _writable(settings.home):
-                        worker = _worker(settings, BusLink(bus), roots, outbox, disk)
+                        worker = _worker(settings, BusLink(bus), roots, outbox, disk, traces)
                     _hear_signals(worker)
                     return 0 if await worker.run() else LEFT_BEHIND
         finally:
@@ -86,7 +88,12 @@ async def serve(settings: WorkerSettings) -> int:
 
 
 def _worker(
-    settings: WorkerSettings, link: Link, roots: Roots, outbox: Outbox, disk: ThreadPoolExecutor
+    settings: WorkerSettings,
+    link: Link,
+    roots: Roots,
+    outbox: Outbox,
+    disk: ThreadPoolExecutor,
+    traces: Telling | None,
 ) -> Worker:
     clock = BootClock()
     box_key = keys.load_or_make(settings.home / "box.key")
@@ -104,6 +111,7 @@ def _worker(
         clock.now,
         UnfinishedFile(settings.home / "unfinished.db", giver_up(targets, clock)),
         Responder(targets, checker(settings.allowed), roots, site_key),
+        traces,
     )
     hello = wire.Hello(
         version=wire.VERSION,
