@@ -134,6 +134,8 @@ class Task(msgspec.Struct, frozen=True):
     job: int = 0
     rule: int = 0
     position: int = 0
+    trace_id: str | None = None
+    """The trace of its job, where the hub tells a collector of traces."""
 
 
 class Path(msgspec.Struct, frozen=True):

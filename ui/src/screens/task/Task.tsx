@@ -52,6 +52,7 @@ function Run({ task }: { task: TaskShown }) {
       <dt>Step</dt><dd>{task.step}, place {task.position + 1} of rule {task.rule + 1}</dd>
       <dt>Where</dt><dd>{task.site}, queue {task.queue}{task.node && `, node ${task.node}`}</dd>
       <dt>Attempts</dt><dd>{count(task.attempts)}</dd>
+      {task.trace_id !== null && <><dt>Trace</dt><dd><code>{task.trace_id}</code></dd></>}
       <dt>Made</dt><dd><Time at={task.created_at} /></dd><dt>Started</dt><dd><Time at={task.started_at} /></dd><dt>Ended</dt><dd><Time at={task.ended_at} /></dd>
       <dt>Took</dt><dd><Span from={task.started_at} to={task.ended_at} /></dd>
     </dl>
