@@ -4,10 +4,15 @@ import base64
 import json
 from http import HTTPStatus
 
-from tests.fixtures_api import Api, api, laid
+import httpx
+import pytest
+from tests.fixtures_api import ROOT, Api, api, laid
+from tests.unit.test_api_groups import call, member, spaces
 from tests.unit.test_cli_commands import Cli, cli
 
-__all__ = ["api", "cli", "laid"]
+from towpath.domain.rights import Grant
+
+__all__ = ["api", "cli", "laid", "spaces"]
 
 
 def test_the_history_of_a_path_of_any_bytes_is_told_page_by_page(api: Api) -> None:
@@ -45,3 +50,31 @@ def test_the_command_line_lists_what_befell_a_path(cli: Cli, api: Api) -> None:
     )
     assert cli.json("history", "oslo", "/mnt/oslo/a", "--until", "2001-01-01T00:00") == []
     assert "lies beneath no root" in cli.mistake("history", "oslo", "/etc/passwd")
+
+
+@pytest.mark.usefixtures("spaces")
+def test_a_member_is_told_the_history_of_paths_in_their_spaces_alone(api: Api) -> None:
+    jobs = {path: api.start("noop", [f"{ROOT}/{path}"]) for path in ("mine/a", "mine/in/a", "other/a")}
+    api.run()
+    key = member(api, Grant.VIEW)
+
+    def told(path: str) -> httpx.Response:
+        return call(api, key, "GET", f"/api/sites/oslo/history/?path={ROOT}/{path}")
+
+    for inside in ("mine/a", "mine/in/a"):
+        assert [row["job"] for row in told(inside).json()["results"]] == [jobs[inside]]
+    for outside in (
+        "other/a",
+        "other/none",
+        "a",
+        "",
+        "minefield/a",
+        "mine/../other/a",
+        "mine/in/../../other/a",
+    ):
+        refused = told(outside)
+        assert refused.status_code in (HTTPStatus.FORBIDDEN, HTTPStatus.BAD_REQUEST), (outside, refused.text)
+        assert "results" not in refused.json()
+    exact = base64.b64encode(f"{ROOT}/other/a".encode()).decode()
+    assert call(api, key, "GET", f"/api/sites/oslo/history/?path_b64={exact}").status_code == 403
+    assert told("other/a").json()["detail"] == told("other/none").json()["detail"].replace("none", "a")

@@ -178,15 +178,19 @@ def create_app(
     app.add_middleware(LimitBodies, limit=settings.max_body)
     app.add_middleware(Edge, front=settings.front)
     app.add_middleware(Timed, measures=measures)
+    _add_routes(app)
+    _add_pages(app, settings.ui)
+    app.state.verbs_at = verbs_at
+    return app
+
+
+def _add_routes(app: FastAPI) -> None:
     for router in OPEN_TO_ALL:
         app.include_router(router, dependencies=[Depends(refuse_broken)])
     for router in FOR_CALLERS:
         asked = [Depends(let_in), Depends(refuse_broken), Depends(add_tag)]
         app.include_router(router, dependencies=asked)
         check_table(router.routes)
-    _add_pages(app, settings.ui)
-    app.state.verbs_at = verbs_at
-    return app
 
 
 def _add_pages(app: FastAPI, ui: Path | None) -> None:
