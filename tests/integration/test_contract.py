@@ -27,9 +27,15 @@ def served(databases: Databases, tmp_path: Path) -> Iterator[tuple[str, Database
         database.stop()
 
 
+def check(trial: Trial) -> None:
+    """Tells of every kind of failure, whole."""
+    if failures := list(trial.failures()):
+        pytest.fail("\n\n".join(failures), pytrace=False)
+
+
 def test_every_answer_is_one_that_the_contract_tells_of(served: tuple[str, Database]) -> None:
     trial = Trial(*served, ("examples", "coverage", "fuzzing"), most=3, seconds=75)
-    assert "\n".join(trial.failures()) == ""
+    check(trial)
     assert set(trial.calls) >= {"examples", "coverage", "fuzzing"}
 
 
@@ -37,4 +43,4 @@ def test_every_answer_is_one_that_the_contract_tells_of(served: tuple[str, Datab
 @pytest.mark.timeout(2400)
 def test_every_answer_of_half_an_hour_is_one_that_the_contract_tells_of(served: tuple[str, Database]) -> None:
     trial = Trial(*served, ("examples", "coverage", "fuzzing", "stateful"), most=300, seconds=1800)
-    assert "\n".join(trial.failures()) == ""
+    check(trial)

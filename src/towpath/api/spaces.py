@@ -67,7 +67,7 @@ class Spaces(BaseModel):
 class SpaceChange(BaseModel):
     """What to change about a space; what is left out stays."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(extra="forbid")
 
     default_target: str | None = Field(default=None, description=TARGET)
     excluded: Excluded = []
