@@ -117,7 +117,7 @@ function Table({ jobs, search, more, fetching }: Rows) {
         <div role="rowgroup" className={css.headrow} style={{ height: 38 }}>
           {picked.length > 0 ? <Picked jobs={picked} clear={chosen.clear} all={jobs.length} /> : <Heads choose={chosen.all} />}
         </div>
-        <div role="rowgroup" className={css.body} style={{ height: rows.getTotalSize(), position: "relative", minWidth: "62rem" }}>
+        <div role="rowgroup" className={css.body} style={{ height: rows.getTotalSize(), position: "relative", minWidth: "67rem" }}>
           {shown.map((row) => {
             const job = jobs[row.index];
             return job && <Row key={job.id} job={job} index={row.index} top={row.start} chosen={chosen.ids.has(job.id)} toggle={chosen.toggle} />;
