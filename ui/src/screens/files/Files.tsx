@@ -3,7 +3,7 @@ import { ActionIcon, Button, TextInput, Tooltip } from "@mantine/core";
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { lazy, Suspense, useMemo, useState } from "react";
-import { filesQuery, sessionQuery, sitesQuery, spacesQuery, type File, type Site, type Space } from "~/api/queries";
+import { filesQuery, sessionQuery, spacesQuery, type File, type Space } from "~/api/queries";
 import { count, plural } from "~/format/numbers";
 import { base64Of, bytesOf } from "~/format/paths";
 import { nameOf, spelled, unspelled, within } from "~/format/spelling";
@@ -16,6 +16,7 @@ import { allOrNone, NONE, toggled } from "./chosen";
 import { Details } from "./Details";
 import css from "./Files.module.css";
 import { HealthMark } from "./Health";
+import { useHere, type Here } from "./here";
 import { List } from "./List";
 import { crumbsOf, type FilesSearch } from "./search";
 import { few } from "./spots";
@@ -31,14 +32,11 @@ interface Shown {
 }
 
 export function Files({ site, search, choose }: Shown) {
-  const sites = useQuery(sitesQuery);
-  const spaces = useQuery(spacesQuery);
-  const me = useQuery(sessionQuery).data;
-  const here = sites.data?.results.find((one) => one.name === site);
+  const { sites, spaces, error, again } = useHere();
+  const here = sites?.find((one) => one.name === site);
   const above = <><Link to="/files" search={{}}>Files</Link> / {site}</>;
-  const path = search.path ?? (here && firstOf(here, spaces.data?.results ?? [], me?.role === "member"));
-  if (sites.isPending || spaces.isPending) return <Page title={site} above={above}><div className="panel"><Waiting /></div></Page>;
-  if (!sites.data) return <Page title={site} above={above}><div className="panel"><Trouble error={sites.error} again={() => void sites.refetch()} /></div></Page>;
+  const path = search.path ?? (here && firstOf(here, spaces ?? []));
+  if (!sites || !spaces) return <Page title={site} above={above}><div className="panel">{error ? <Trouble error={error} again={again} /> : <Waiting />}</div></Page>;
   if (!here || !path) {
     return (
       <Page title={site} above={above}>
@@ -53,14 +51,12 @@ export function Files({ site, search, choose }: Shown) {
   return <Directory key={path} site={here} path={path} search={search} choose={choose} />;
 }
 
-/** Where one begins: members see spaces, and what lies outside of them is refused. */
-function firstOf(site: Site, spaces: readonly Space[], member: boolean): string | undefined {
-  const space = spaces.find((one) => one.site === site.name)?.path;
-  const root = Object.values(site.roots)[0];
-  return member ? (space ?? root) : (root ?? space);
+/** Where one begins. */
+function firstOf(site: Here, spaces: readonly Space[]): string | undefined {
+  return Object.values(site.roots)[0] ?? spaces.find((one) => one.site === site.name)?.path;
 }
 
-function Directory({ site, path, search, choose }: { site: Site; path: string; search: FilesSearch; choose: Shown["choose"] }) {
+function Directory({ site, path, search, choose }: { site: Here; path: string; search: FilesSearch; choose: Shown["choose"] }) {
   const client = useQueryClient();
   const me = useQuery(sessionQuery).data;
   const query = filesQuery(site.name, base64Of(unspelled(path)));
@@ -77,7 +73,7 @@ function Directory({ site, path, search, choose }: { site: Site; path: string; s
   const open = (file: File): void => (file.type === "directory" ? choose({ path: spelled(bytesOf(file.path_b64)), run: search.run }) : choose({ ...search, path, look: spelledName(file) }, true));
   const look = (file: File): void => choose({ ...search, path, look: spelledName(file) }, true);
   return (
-    <Page title={nameOf(path)} above={<Crumbs site={site} path={path} run={search.run} />} beside={<HealthMark health={site.health} />}
+    <Page title={nameOf(path)} above={<Crumbs site={site} path={path} run={search.run} />} beside={site.health && <HealthMark health={site.health} />}
       actions={mayRun && <Button leftSection={<Icon name="play" size={15} />} onClick={() => choose({ ...search, path, run: search.run ?? "" }, true)}>{picked.length ? `New job on ${plural(picked.length, "entry", "entries")}` : "New job here"}</Button>}>
       <div className={css.frame}>
         <Aside site={site} path={path} />
@@ -111,13 +107,13 @@ function Directory({ site, path, search, choose }: { site: Site; path: string; s
 /** The name as it stands in the address. */
 const spelledName = (file: File): string => nameOf(spelled(bytesOf(file.path_b64)));
 
-function up(site: Site, path: string, choose: Shown["choose"]): void {
-  const above = crumbsOf(path, site.roots).at(-2);
+function up(site: Here, path: string, choose: Shown["choose"]): void {
+  const above = crumbsOf(path, site.tops).at(-2);
   if (above) choose({ path: above.path });
 }
 
-function Crumbs({ site, path, run }: { site: Site; path: string; run: string | undefined }) {
-  const crumbs = crumbsOf(path, site.roots);
+function Crumbs({ site, path, run }: { site: Here; path: string; run: string | undefined }) {
+  const crumbs = crumbsOf(path, site.tops);
   return (
     <ol className={css.crumbs}>
       <li><Link to="/files" search={run === undefined ? {} : { run }}>Files</Link></li>
@@ -130,7 +126,7 @@ function Crumbs({ site, path, run }: { site: Site; path: string; run: string | u
 }
 
 /** The other places of this site. */
-function Aside({ site, path }: { site: Site; path: string }) {
+function Aside({ site, path }: { site: Here; path: string }) {
   const spaces = useQuery(spacesQuery).data?.results.filter((space) => space.site === site.name) ?? [];
   const places = [...spaces.map((space) => ({ name: space.name, path: space.path, icon: "star" as const })), ...Object.entries(site.roots).map(([name, top]) => ({ name, path: top, icon: "files" as const }))];
   const deepest = places.filter((place) => within(path, place.path)).sort((one, other) => other.path.length - one.path.length)[0];

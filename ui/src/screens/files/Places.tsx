@@ -1,16 +1,17 @@
 /** Where files are: the sites with their roots and spaces. */
 import { TextInput } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
-import { sitesQuery, spacesQuery, type Site, type Space } from "~/api/queries";
+import type { Space } from "~/api/queries";
 import { plural } from "~/format/numbers";
 import { Icon } from "~/parts/Icon";
 import { Page, Panel } from "~/parts/Page";
 import { PathText } from "~/parts/Shown";
 import { Empty, Trouble, Waiting } from "~/parts/Standing";
 import { Virtual } from "../job/Virtual";
+import { useMay } from "~/shell/rights";
 import { HealthMark } from "./Health";
+import { useHere, type Here } from "./here";
 import css from "./Files.module.css";
 import { fitting, placesOf, type Spot } from "./spots";
 
@@ -18,21 +19,20 @@ import { fitting, placesOf, type Spot } from "./spots";
 const MANY = 200;
 
 export function Places({ run }: { run: string | undefined }) {
-  const sites = useQuery(sitesQuery);
-  const spaces = useQuery(spacesQuery);
-  const trouble = sites.error ?? spaces.error;
+  const { sites, spaces, error, again } = useHere();
   return (
-    <Page title="Files" beside={sites.data && <span className="dim">{plural(sites.data.count, "site")}</span>}>
+    <Page title="Files" beside={sites && <span className="dim">{plural(sites.length, "site")}</span>}>
       {run !== undefined && <p className={css.hint}><Icon name="workflow" size={16} />Choose where <strong>{run}</strong> is to run.</p>}
-      {!sites.data || !spaces.data ? <div className="panel">{trouble ? <Trouble error={trouble} again={() => void (sites.refetch(), spaces.refetch())} /> : <Waiting />}</div>
-        : sites.data.count === 0 ? <div className="panel"><NoSites /></div>
-        : sites.data.count + spaces.data.count > MANY ? <Lines spots={placesOf(sites.data.results, spaces.data.results)} run={run} />
-        : <div className="grid">{sites.data.results.map((site) => <Card key={site.name} site={site} spaces={spaces.data.results.filter((space) => space.site === site.name)} run={run} />)}</div>}
+      {!sites || !spaces ? <div className="panel">{error ? <Trouble error={error} again={again} /> : <Waiting />}</div>
+        : sites.length === 0 ? <div className="panel"><NoSites /></div>
+        : sites.length + spaces.length > MANY ? <Lines spots={placesOf(sites, spaces)} run={run} />
+        : <div className="grid">{sites.map((site) => <Card key={site.name} site={site} spaces={spaces.filter((space) => space.site === site.name)} run={run} />)}</div>}
     </Page>
   );
 }
 
 function NoSites() {
+  if (!useMay("read")) return <Empty icon="star" title="No space is yours yet">What you see are the spaces of your groups. Ask an administrator to let one of them into a space.</Empty>;
   return (
     <Empty icon="site" title="No site has joined yet">
       A site is where files are: one machine or many. Make a token for one, and carry it there.
@@ -60,10 +60,10 @@ function Lines({ spots, run }: { spots: readonly Spot[]; run: string | undefined
   );
 }
 
-function Card({ site, spaces, run }: { site: Site; spaces: readonly Space[]; run: string | undefined }) {
+function Card({ site, spaces, run }: { site: Here; spaces: readonly Space[]; run: string | undefined }) {
   const roots = Object.entries(site.roots);
   return (
-    <Panel title={site.name} actions={<HealthMark health={site.health} />}>
+    <Panel title={site.name} actions={site.health && <HealthMark health={site.health} />}>
       {roots.length + spaces.length === 0 && <Empty icon="files" title="No node has told its roots">They are known once a node of this site has been heard.</Empty>}
       <ul className={css.places}>
         {spaces.map((space) => <Place key={`s ${space.name}`} site={site.name} name={space.name} kind="space" path={space.path} run={run} />)}
