@@ -154,7 +154,11 @@ def test_what_a_process_has_sent_that_was_killed_is_not_sent_again(azurite: Azur
     with proxy(azurite.endpoint) as wide:
         storage = through(wide, azurite, container)
         put(storage)
-        assert set(sent(wide)) == set(range(1, COUNT + 1)) - before
+        again = set(sent(wide))
+        assert again
+        assert not again & before
+        # What was on its way when the process died may have come in since.
+        assert len(set(range(1, COUNT + 1)) - before - again) <= SMALL.in_flight // SMALL.part
         assert b"".join(storage.get(KEY)) == Generated(SIZE).read()
 
 
