@@ -20,7 +20,7 @@ SCREENS: Final = (
     "/people?tab=groups",
     "/people?tab=spaces",
     "/audit",
-    "/audit?by=nobody",
+    "/audit?by=somebody-else",
 )
 
 

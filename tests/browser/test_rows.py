@@ -31,7 +31,7 @@ EMPTY: Final = {
     "/people?tab=groups": "Add a group",
     "/people?tab=spaces": "Add a space",
     "/profile": "Make a key",
-    "/audit?by=nobody": "Clear all filters",
+    "/audit?by=somebody-else": "Clear all filters",
 }
 """Screen → the next step, as it says it where there is nothing."""
 
