@@ -3,7 +3,9 @@
 import errno
 import os
 import stat as modes
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Final, Self
 
@@ -30,10 +32,11 @@ class NotRegular(Exception):
 class Look:
     """An open regular file; `names` are its extended attributes, `packed` is its mark as it stands there.
 
-    `was_closed` says that its permission bits keep its own owner out, and were changed for a moment.
+    `was_closed` says that its permission bits keep its own owner out, and were changed for a moment; `was_ajar` that
+    they stood so when it was opened, by another thread or since a crash.
     """
 
-    __slots__ = ("_attributes", "fd", "judged", "names", "packed", "stat", "was_closed")
+    __slots__ = ("_attributes", "fd", "judged", "names", "packed", "stat", "was_ajar", "was_closed")
 
     def __init__(self, fd: int, key: bytes, read: tuple[Sequence[str], Attributes] | None = None) -> None:
         self.fd = fd
@@ -41,6 +44,7 @@ class Look:
         if not modes.S_ISREG(self.stat.st_mode):
             raise NotRegular
         self.was_closed = read is not None
+        self.was_ajar = self.mode in WINDOWS
         self.names: Sequence[str] = os.listxattr(fd) if read is None else read[0]
         self._attributes = None if read is None else read[1]
         self.packed = self._read_mark()
@@ -117,11 +121,20 @@ def look(root: Root, path: bytes, key: bytes) -> Look:
     crash left on one, is put right.
     """
     try:
-        fd, read = open_to_read(root, path), None
+        found = _looked(open_to_read(root, path), key)
     except PermissionError as error:
+        # Also where it was opened while another thread had its mode open, and has it no more.
         if error.errno != errno.EACCES:
             raise
-        fd, read = _open_closed(root, path)
+        return _looked(*_open_closed(root, path, key))
+    if found.was_ajar and found.stat.st_uid == os.geteuid() != 0:
+        # Its attributes cannot be read any more once that thread is done.
+        found.close()
+        return _looked(*_open_closed(root, path, key))
+    return found
+
+
+def _looked(fd: int, key: bytes, read: tuple[Sequence[str], Attributes] | None = None) -> Look:
     try:
         found = Look(fd, key, read)
         _shut(found)
@@ -159,11 +172,12 @@ def _whatever_the_mode(fd: int, mode: int, change: Callable[[], None]) -> None:
         handle = os.open(f"/proc/self/fd/{fd}", os.O_PATH | os.O_CLOEXEC)
         way = f"/proc/self/fd/{handle}"
         try:
-            os.chmod(way, mode | modes.S_IRUSR | modes.S_IWUSR if mode else WRITING_WINDOW)
-            try:
-                change()
-            finally:
-                os.chmod(way, mode)
+            with _turn(handle):
+                os.chmod(way, mode | modes.S_IRUSR | modes.S_IWUSR if mode else WRITING_WINDOW)
+                try:
+                    change()
+                finally:
+                    os.chmod(way, mode)
         finally:
             os.close(handle)
 
@@ -171,32 +185,49 @@ def _whatever_the_mode(fd: int, mode: int, change: Callable[[], None]) -> None:
 def _shut(found: Look) -> None:
     """Close a stub that a crash left open a little: its reader would get zeros."""
     if found.judged.standing in (Standing.OFFLINE, Standing.INTERRUPTED) and found.mode in WINDOWS:
-        os.fchmod(found.fd, 0)
-        found.stat = os.fstat(found.fd)
+        with _turn(found.fd):
+            # Another thread, by another name of the file, may have had it open just now.
+            if modes.S_IMODE(os.fstat(found.fd).st_mode) in WINDOWS:
+                os.fchmod(found.fd, 0)
+            found.stat = os.fstat(found.fd)
 
 
-def _open_closed(root: Root, path: bytes) -> tuple[int, tuple[Sequence[str], Attributes]]:
+_TURNS: Final = tuple(threading.RLock() for _ in range(64))
+
+
+def _turn(fd: int) -> AbstractContextManager[object]:
+    """The turn of one thread to change a file's mode for a moment: a file of many names is worked on by many."""
+    return _TURNS[os.fstat(fd).st_ino % len(_TURNS)]
+
+
+def _open_closed(root: Root, path: bytes, key: bytes) -> tuple[int, bytes, tuple[Sequence[str], Attributes]]:
     """Open a file of our own whose mode keeps even its owner out, and read its attributes while that can be done."""
     handle = root.open(path, os.O_PATH | os.O_NOFOLLOW)
     try:
-        found = os.fstat(handle)
-        mode = modes.S_IMODE(found.st_mode)
-        if not modes.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-        way = f"/proc/self/fd/{handle}"
-        os.chmod(way, READING_WINDOW)
-        try:
-            fd = os.open(way, _READ | os.O_NOATIME)
-            try:
-                names = os.listxattr(fd)
-                read = _read_all(fd, names)
-            except BaseException:
-                os.close(fd)
-                raise
-        finally:
-            os.chmod(way, 0 if mode in WINDOWS else mode)
+        with _turn(handle):
+            fd, read = _opened(handle, path)
     finally:
         os.close(handle)
+    return fd, key, read
+
+
+def _opened(handle: int, path: bytes) -> tuple[int, tuple[Sequence[str], Attributes]]:
+    found = os.fstat(handle)
+    mode = modes.S_IMODE(found.st_mode)
+    if not modes.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    way = f"/proc/self/fd/{handle}"
+    os.chmod(way, READING_WINDOW)
+    try:
+        fd = os.open(way, _READ | os.O_NOATIME)
+        try:
+            names = os.listxattr(fd)
+            read = _read_all(fd, names)
+        except BaseException:
+            os.close(fd)
+            raise
+    finally:
+        os.chmod(way, 0 if mode in WINDOWS else mode)
     return fd, (names, read)
 
 
