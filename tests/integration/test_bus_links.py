@@ -49,7 +49,8 @@ async def patiently(ask: Callable[[], Awaitable[bytes]]) -> bytes:
             except BusAway:
                 await asyncio.sleep(0.01)
 
-    await asyncio.wait_for(try_once(), 60)
+    async with asyncio.timeout(60):
+        await try_once()
     return answers[0]
 
 
@@ -64,7 +65,8 @@ async def turned_away(link: NodeLink, reason: str) -> None:
             reasons.append(str(away.value))
 
     try:
-        await asyncio.wait_for(ask_on(), 60)
+        async with asyncio.timeout(60):
+            await ask_on()
     except TimeoutError:
         raise AssertionError(f"expected '{reason}' as the reason, found {reasons}") from None
 

@@ -230,15 +230,31 @@ async def test_a_receiver_that_refuses_is_tried_for_three_days_and_then_the_next
     await hub.begin()
     with receiving(status=500) as (port, got):
         number, _ = hub.add(port)
-        hub.happen(*of_job(1, "job.started", "job.ended"))
+        hub.happen(*of_job(1, "job.started"))
         await hub.deliver_until(lambda: hub.deliveries(number)[0].attempts == 1)
         assert hub.deliveries(number)[0].status == 500
-        hub.clock.at += PATIENCE
+        hub.clock.at += PATIENCE - LONGEST_WAIT
+        hub.happen(*of_job(1, "job.ended"))
+        hub.clock.at += LONGEST_WAIT
         await hub.deliver_until(lambda: hub.deliveries(number)[0].state is State.GIVEN_UP)
+        await hub.deliver_until(lambda: hub.deliveries(number)[1].attempts == 1)
         got.status = 204
+        hub.clock.at += LONGEST_WAIT
         await hub.deliver_until(lambda: hub.deliveries(number)[1].state is State.DELIVERED)
     await hub.posting.close()
     assert messages(got)[-1]["type"] == "job.ended"
+
+
+@in_a_loop
+async def test_a_round_that_is_told_to_end_just_as_something_is_to_be_sent_ends(hub: Hub) -> None:
+    await hub.begin()
+    round_of_it = asyncio.create_task(hub.posting.deliver())
+    while not hub.posting._hint._waiters:
+        await asyncio.sleep(0)
+    hub.posting.nudge()
+    round_of_it.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await round_of_it
 
 
 @in_a_loop

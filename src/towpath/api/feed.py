@@ -184,7 +184,8 @@ class Feed:
     async def _look(self) -> None:
         """Wait for a hint, or a while, and tell what is new."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._poked.wait(), LOOK_EVERY)
+            async with asyncio.timeout(LOOK_EVERY):
+                await self._poked.wait()
         self._poked.clear()
         found: Sequence[Event] | None = None
         while found is None or len(found) == CHUNK:

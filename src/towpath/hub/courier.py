@@ -83,7 +83,8 @@ class Courier(Generic[R, D]):
         """Send what is due."""
         await self._conductor.in_office()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._hint.wait(), timeout=LOOK_EVERY)
+            async with asyncio.timeout(LOOK_EVERY):
+                await self._hint.wait()
         self._hint.clear()
         if not await self._database.read(self._trade.waits):
             return

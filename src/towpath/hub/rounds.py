@@ -167,7 +167,8 @@ class Rounds:
         """Resume what is due, empty the queues of cancelled jobs, and run the hub's own discoveries."""
         await self._conductor.in_office()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._nudged.wait(), timeout=self._heartbeat)
+            async with asyncio.timeout(self._heartbeat):
+                await self._nudged.wait()
         self._nudged.clear()
         do = self._conductor.do
         while (due := await do(upkeep.look)).more:

@@ -87,5 +87,6 @@ def _behind_log(conn: Connection) -> list[Event]:
 
 async def _hint(event: asyncio.Event) -> None:
     with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), timeout=LOOK_EVERY)
+        async with asyncio.timeout(LOOK_EVERY):
+            await event.wait()
     event.clear()

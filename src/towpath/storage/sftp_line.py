@@ -76,7 +76,8 @@ class Line:
     async def _asked(self, question: Callable[[SFTPClient], Awaitable[Found]]) -> Found:
         client = await self._connected()
         try:
-            return await asyncio.wait_for(question(client), self.server.timeout)
+            async with asyncio.timeout(self.server.timeout):
+                return await question(client)
         except (*_LOST, TimeoutError):
             self._lose(client)
             raise
