@@ -12,6 +12,9 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest --dist worksteal
 
+# Images for containers often say otherwise: then each of the thousand processes that tests start compiles all anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup ui ui-if-possible screenshots demo test test-long chaos simulate lint format docs bench bench-long lock clean
 
