@@ -53,6 +53,13 @@ class Elsewhere:
         self.processes.append(process)
         return process
 
+    def hear(self, words: str, what: str) -> None:
+        """Wait until the workers have said that."""
+        try:
+            until(lambda: words in self.log.read_text(), what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; they said:\n{self.log.read_text()[-4000:]}") from None
+
     def refused(self, *arguments: str) -> str:
         """What a worker says that does not start: one line."""
         log = self.root / f"refused-{len(self.processes)}"
@@ -127,8 +134,7 @@ def test_a_site_joins_with_a_token_works_starts_again_without_it_and_is_out_once
 
     hub.run("node", "remove", "rome/n1")
     assert hub.json("node", "list", "--site", "rome") == []
-    said = elsewhere.log
-    until(lambda: "Authorization Violation" in said.read_text(), "its key was refused")
+    elsewhere.hear("Authorization Violation", "its key was refused")
     assert second.poll() is None
     assert [row["state"] for row in hub.json("site", "tokens", "rome")] == ["used"]
 

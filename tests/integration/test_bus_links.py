@@ -324,6 +324,30 @@ async def test_a_node_is_let_in_while_others_stay_connected(bus: Bus) -> None:
             assert witness.losses == 0
 
 
+async def test_a_node_has_said_all_when_a_server_says_why_it_lets_nobody_in() -> None:
+    heard: list[bytes] = []
+
+    def meet(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.sendall(b'INFO {"server_id":"S","version":"2.10.0","max_payload":1048576}\r\n')
+            heard.append(connection.recv(65536))
+            connection.sendall(b"-ERR 'Authorization Violation'\r\n")
+            heard.append(connection.recv(65536))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        # A thread of its own takes what comes as soon as it comes.
+        meeting = asyncio.create_task(asyncio.to_thread(meet, listening))
+        port = listening.getsockname()[1]
+        async with NodeLink(BusSettings((f"nats://127.0.0.1:{port}",)), "oslo", "n1") as link:
+            await turned_away(link, "authorization")
+            await meeting
+    signed_in, more = heard
+    assert signed_in.startswith(b"CONNECT ")
+    assert signed_in.endswith(b"}\r\nPING\r\n")
+    assert more == b""
+
+
 async def test_what_the_server_said_is_the_reason_though_later_attempts_are_cut_off_without_a_word() -> None:
     met: list[None] = []
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 from nats import errors
-from nats.aio.client import Client
+from nats.aio.client import PING_PROTO, Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
@@ -53,7 +53,30 @@ class LinePlan:
     went: Callable[[], None]
 
 
-class EncryptedClient(Client):
+class SignInClient(Client):
+    """A client that has said all it has to say when the server answers.
+
+    The library signs in, and then sends a ping. A server that lets nobody in says why and closes; where the ping
+    comes in after that, the system resets the connection and throws away what the server said. So the ping goes along
+    with the sign-in, in one piece, and the library's own is left out.
+    """
+
+    def _connect_command(self) -> bytes:
+        transport = self._transport
+        assert transport is not None
+        write = transport.write
+
+        def write_but_no_ping(payload: bytes) -> None:
+            if payload == PING_PROTO:
+                transport.write = write  # type: ignore[method-assign]
+            else:
+                write(payload)
+
+        transport.write = write_but_no_ping  # type: ignore[method-assign]
+        return super()._connect_command() + PING_PROTO
+
+
+class EncryptedClient(SignInClient):
     """A client that does not sign in on a line that can be read.
 
     The library goes on in the clear with a server that does not ask for TLS: whoever stands between could say so, and
@@ -129,7 +152,7 @@ class Line:
 
     async def _live(self) -> float:
         """One connection, from the first attempt to its loss; the seconds that it lasted, 0 where none came about."""
-        client, lost = Client() if self._tls is None else EncryptedClient(), asyncio.Event()
+        client, lost = SignInClient() if self._tls is None else EncryptedClient(), asyncio.Event()
         subscriptions: list[Subscription] = []
         clock = asyncio.get_running_loop().time
         came_at = None
