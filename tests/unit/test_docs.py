@@ -14,7 +14,7 @@ from docs.steps import example
 
 from towpath.api.directories import NewDirectory
 from towpath.api.providers import NewProvider
-from towpath.cli.main import app
+from towpath.cli.main import command_line
 from towpath.domain import advice
 from towpath.domain.catalogue import BUILT_IN, INSTALLED, StepSpec
 from towpath.domain.directories import check_directory
@@ -93,7 +93,7 @@ def test_every_command_that_the_page_on_states_names_is_one() -> None:
     named = re.findall(r"`towpath ([^`]+)`", PAGES["states.md"]())
     assert len(named) > 20
     for words in named:
-        command: Any = typer.main.get_command(app)
+        command: Any = typer.main.get_command(command_line())
         for word in words.split():
             if word.startswith("--"):
                 assert word in {option for given in command.params for option in given.opts}, words

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from towpath.cli import alert_destination
 from towpath.cli.alert_shapes import Alert, AlertRule, Mute
 from towpath.cli.hubs import open_hub, segment
 from towpath.cli.output import (
@@ -157,3 +158,7 @@ def unmute(mute: Annotated[int, typer.Argument(metavar="ID", help="Of the mute."
     """Tell of these alerts again, also of those that stand."""
     with open_hub() as hub:
         hub.delete(f"/api/alerts/mutes/{mute}/")
+
+
+app.add_typer(alert_destination.app, name="destination")
+app.command("test")(alert_destination.test)

@@ -3,62 +3,64 @@
 import os
 import sys
 import traceback
-from importlib.metadata import version
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-from towpath.cli import (
-    alert,
-    alert_destination,
-    audit,
-    backup,
-    bucket,
-    check,
-    error_table,
-    events,
-    files,
-    group,
-    history,
-    hub_command,
-    job,
-    key,
-    limit,
-    node,
-    orphan,
-    run,
-    setting,
-    site,
-    space,
-    supervise,
-    target,
-    undelete,
-    up,
-    user,
-    webhook,
-    worker_command,
-    workflow,
-)
+from towpath import __version__
 from towpath.cli.errors import Exit
 from towpath.client.errors import HubBug, HubError
 from towpath.domain.errors import Mistake
 
-app = typer.Typer(
-    help="Runs data workflows over many sites: start with `towpath up --site NAME=DIR`.",
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "up": "up:up",
+        "down": "up:down",
+        "status": "up:status",
+        "check": "check:check",
+        "hub": "hub_command:hub",
+        "worker": "worker_command:worker",
+        "supervise": "supervise:supervise",
+        "run": "run:run",
+        "ls": "files:ls",
+        "history": "history:history",
+        "undelete": "undelete:undelete",
+        "errors": "error_table:errors",
+        "audit": "audit:audit",
+        "events": "events:events",
+        "settings": "setting:app",
+        "backup": "backup:app",
+        "job": "job:app",
+        "workflow": "workflow:app",
+        "site": "site:app",
+        "node": "node:app",
+        "bucket": "bucket:app",
+        "target": "target:app",
+        "orphan": "orphan:app",
+        "space": "space:app",
+        "limit": "limit:app",
+        "user": "user:app",
+        "group": "group:app",
+        "key": "key:app",
+        "webhook": "webhook:app",
+        "alert": "alert:app",
+    }
 )
+"""Name → where in this room the command or the group of commands stands, as `module:name`."""
+
+HIDDEN = frozenset({"supervise"})
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(f"towpath {version('towpath')}")
+        print(f"towpath {__version__}")
         raise typer.Exit
 
 
-@app.callback()
 def _towpath(
     ca: Annotated[
         str | None,
@@ -74,38 +76,24 @@ def _towpath(
         os.environ["TOWPATH_CA"] = ca
 
 
-app.command("up")(up.up)
-app.command("down")(up.down)
-app.command("status")(up.status)
-app.command("check")(check.check)
-app.command("hub")(hub_command.hub)
-app.command("worker")(worker_command.worker)
-app.command("supervise", hidden=True)(supervise.supervise)
-app.command("run")(run.run)
-app.command("ls")(files.ls)
-app.command("history")(history.history)
-app.command("undelete")(undelete.undelete)
-app.command("errors")(error_table.errors)
-app.add_typer(setting.app, name="settings")
-app.add_typer(backup.app, name="backup")
-app.add_typer(job.app, name="job")
-app.add_typer(workflow.app, name="workflow")
-app.add_typer(site.app, name="site")
-app.add_typer(node.app, name="node")
-app.add_typer(bucket.app, name="bucket")
-app.add_typer(target.app, name="target")
-app.add_typer(orphan.app, name="orphan")
-app.add_typer(space.app, name="space")
-app.add_typer(limit.app, name="limit")
-app.add_typer(user.app, name="user")
-app.add_typer(group.app, name="group")
-app.add_typer(key.app, name="key")
-app.add_typer(webhook.app, name="webhook")
-alert.app.add_typer(alert_destination.app, name="destination")
-alert.app.command("test")(alert_destination.test)
-app.add_typer(alert.app, name="alert")
-app.command("audit")(audit.audit)
-app.command("events")(events.events)
+def command_line(first: str = "") -> typer.Typer:
+    """The command line, with one command alone where the first word names it: to load all takes longer than most of
+    them."""
+    app = typer.Typer(
+        help="Runs data workflows over many sites: start with `towpath up --site NAME=DIR`.",
+        add_completion=True,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+    )
+    app.callback()(_towpath)
+    for name in [first] if first in COMMANDS else COMMANDS:
+        module, _, what = COMMANDS[name].partition(":")
+        found = getattr(import_module(f"towpath.cli.{module}"), what)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name, hidden=name in HIDDEN)(found)
+    return app
 
 
 def main() -> None:
@@ -123,6 +111,7 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
+        app = command_line(*arguments[:1])
         return int(app(arguments, prog_name="towpath", standalone_mode=False) or 0)
     except TyperException as error:
         return _mistaken(" ".join(error.format_message().split()))
