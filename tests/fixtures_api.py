@@ -45,6 +45,7 @@ SITE, NODE, ROOT = "oslo", "n1", "/mnt/oslo"
 INCARNATION = b"i" * 16
 PATIENCE = 20.0
 _CONTRACT: dict[str, Any] = {}
+_LAID: list[tuple[Path, str]] = []
 
 
 @dataclass
@@ -154,8 +155,13 @@ def serving(app: FastAPI) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def laid(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A database with a site whose node has said hello, made once, and a key of ana's to it."""
-    file = tmp_path_factory.mktemp("laid") / "hub.db"
+    """A database with a site whose node has said hello, made once for all modules, and a key of ana's to it."""
+    if not _LAID:
+        _LAID.append(_laid(tmp_path_factory.mktemp("laid") / "hub.db"))
+    return _LAID[0]
+
+
+def _laid(file: Path) -> tuple[Path, str]:
     schema.upgrade(f"sqlite:///{file}")
     database = Database(f"sqlite:///{file}", now)
     key = lay(database, {"data": ROOT})

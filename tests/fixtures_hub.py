@@ -5,15 +5,19 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from towpath.bus.ports import free_port
+from towpath.cli.home import Home
+from towpath.cli.running import read_status
 
 PATIENCE = 60.0
 
@@ -54,6 +58,7 @@ class Hub:
     """What `up` is told besides."""
     told: str = ""
     """What the last `up` printed."""
+    _api: httpx.Client | None = None
 
     @property
     def home(self) -> Path:
@@ -107,12 +112,38 @@ class Hub:
         return self.told
 
     def pids(self) -> dict[tuple[str, str | None], int | None]:
-        """(role, site) → pid of what the supervisor keeps alive."""
-        return {(row["role"], row["site"]): row["pid"] for row in self.json("status")}
+        """(role, site) → pid of what the supervisor keeps alive, without the process that `towpath status` would be."""
+        status = read_status(Home(self.home))
+        return {(child.role, child.site): child.pid for child in (status.children if status else ())}
 
     def supervisor(self) -> int:
         """The pid of the supervisor."""
         return int((self.home / "run" / "lock").read_text())
+
+    @property
+    def api(self) -> httpx.Client:
+        """A client with the key that `up` wrote."""
+        if self._api is None:
+            said = tomllib.loads((self.home / "client.toml").read_text())
+            self._api = httpx.Client(
+                base_url=said["url"],
+                headers={"Authorization": f"Api-Key {said['api_key']}"},
+                timeout=PATIENCE,
+                trust_env=False,
+                verify=False,
+            )
+        return self._api
+
+    def close(self) -> None:
+        """Close the client."""
+        if self._api is not None:
+            self._api.close()
+            self._api = None
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """A document of the API."""
+        found: dict[str, Any] = self.api.get(path, params=query).raise_for_status().json()
+        return found
 
 
 def is_alive(pid: int) -> bool:
@@ -180,6 +211,7 @@ def _making(tmp_path_factory: pytest.TempPathFactory, reaper: Callable[[Path], N
         yield make
     finally:
         for hub in made:
+            hub.close()
             if hub.home.exists():
                 hub.command("down")
 

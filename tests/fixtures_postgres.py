@@ -19,26 +19,15 @@ import pytest
 from tests.fixtures_hub import is_alive, until
 
 from towpath.store import schema
-from towpath.store.tables import conductor, event_cursors, ids, metadata
+from towpath.store.tables import metadata
 
 PATIENCE = 60.0
 TRUNCATED = 8 * 1024 * 1024
 """Bytes in all tables from which on they are truncated: deleting their rows is ten times as quick while these are few,
 and leaves them where they were."""
-WRITTEN = (
-    b"SELECT sum(pg_relation_size(oid)) FROM pg_class"
-    b" WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-)
-BEGUN_ANEW = (
-    b"SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)"
-    b" FROM pg_sequences WHERE last_value IS NOT NULL"
-)
 NOBODY = 65534
 OWNER = "towpath"
 TEMPLATE = "fresh"
-BEFORE_ANYTHING = (conductor, event_cursors, ids)
-"""Tables that have rows in a new database."""
-
 BECOME = """
 import ctypes, os, signal, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -196,43 +185,78 @@ def postgres_server() -> Iterator[Postgres]:
             server.stop(signal.SIGQUIT)
 
 
+def _restoring(client: "psycopg.Connection[tuple[object, ...]]") -> str:
+    """A function of one connection's own that makes the database what it is now: its plans are made once."""
+    filled = [
+        name
+        for name in metadata.tables
+        if client.execute(f"SELECT EXISTS (SELECT FROM {name})".encode()).fetchone() == (True,)
+    ]
+    for name in filled:
+        client.execute(f"CREATE TEMP TABLE kept_{name} AS TABLE {name}".encode())
+    client.execute(b"CREATE TEMP TABLE kept_sequences AS SELECT * FROM pg_sequences")
+    deleted = " ".join(f"DELETE FROM {name};" for name in metadata.tables)
+    put_back = " ".join(_put_back(name) for name in filled)
+    return f"""
+CREATE FUNCTION pg_temp.restore() RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+    IF (SELECT sum(pg_relation_size(oid)) FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace) > {TRUNCATED} THEN
+        TRUNCATE {", ".join(metadata.tables)};
+    ELSE
+        {deleted}
+    END IF;
+    {put_back}
+    PERFORM setval(format('%I.%I', s.schemaname, s.sequencename)::regclass,
+                   coalesce(k.last_value, s.start_value), k.last_value IS NOT NULL)
+        FROM pg_sequences AS s LEFT JOIN kept_sequences AS k USING (schemaname, sequencename)
+        WHERE s.last_value IS DISTINCT FROM k.last_value;
+END $$
+"""
+
+
+def _put_back(name: str) -> str:
+    columns = ", ".join(f'"{column.name}"' for column in metadata.tables[name].columns)
+    return f"INSERT INTO {name} ({columns}) SELECT {columns} FROM kept_{name};"
+
+
 @dataclass
 class Databases:
-    """Empty databases in the newest form, on one server. One given back is emptied, which is quicker than a copy."""
+    """Databases on one server that begin as copies of a template. One given back is made what it was, which is quicker
+    than another copy."""
 
     server: Postgres
+    template: str = TEMPLATE
     _free: list[str] = field(default_factory=list)
-    _made: int = 0
+    _open: "dict[str, psycopg.Connection[tuple[object, ...]]]" = field(default_factory=dict)
+    """A client of each, by which that is done: what it has looked up and planned serves every time."""
 
     @contextmanager
     def lend(self) -> Iterator[str]:
-        """The URL of an empty database."""
+        """The URL of a database."""
         name = self._free.pop() if self._free else self._make()
         yield self.server.url(name)
-        self._empty(name)
+        self._open[name].execute(b"SELECT pg_temp.restore()")
         self._free.append(name)
 
     def _make(self) -> str:
-        self._made += 1
-        with self.server.connect() as admin:
-            admin.execute(f"CREATE DATABASE hub{self._made} TEMPLATE {TEMPLATE}".encode())
-        return f"hub{self._made}"
+        name = f"{self.template}{len(self._open) + 1}"
+        self.copy(name)
+        self._open[name] = client = self.server.connect(name)
+        client.execute(b"SET lock_timeout = '10s'")
+        # Rows that refer to what is gone go with it: all go.
+        client.execute(b"SET session_replication_role = replica")
+        client.execute(_restoring(client).encode())
+        return name
 
-    def _empty(self, name: str) -> None:
-        emptied = [name for name in metadata.tables if name not in {table.name for table in BEFORE_ANYTHING}]
-        with self.server.connect(name) as admin, admin.transaction():
-            admin.execute(b"SET LOCAL lock_timeout = '10s'")
-            row = admin.execute(WRITTEN).fetchone()
-            assert row is not None
-            if row[0] > TRUNCATED:  # type: ignore[operator]
-                admin.execute(f"TRUNCATE {', '.join(emptied)}".encode())
-            else:
-                # Rows that refer to what is gone go with it: all go.
-                admin.execute(b"SET LOCAL session_replication_role = replica")
-                admin.execute("; ".join(f"DELETE FROM {name}" for name in emptied).encode())
-            admin.execute(b"UPDATE conductor SET epoch = 0, holder = '', beats = 0")
-            admin.execute(b"UPDATE event_cursors SET number = 0")
-            admin.execute(BEGUN_ANEW)
+    def copy(self, name: str) -> None:
+        """Another database as the template is, which is not lent."""
+        with self.server.connect() as admin:
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE {self.template}".encode())
+
+    def close(self) -> None:
+        """Close its clients."""
+        for client in self._open.values():
+            client.close()
 
 
 @pytest.fixture(scope="session")
@@ -243,9 +267,11 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def databases(postgres: Postgres) -> Databases:
+def databases(postgres: Postgres) -> Iterator[Databases]:
     """Lends databases as the store wants them: brought to the newest form once, and copied."""
     with postgres.connect() as admin:
         admin.execute(f"CREATE DATABASE {TEMPLATE}".encode())
     schema.upgrade(postgres.url(TEMPLATE))
-    return Databases(postgres)
+    lent = Databases(postgres)
+    yield lent
+    lent.close()

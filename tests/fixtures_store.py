@@ -24,6 +24,15 @@ def fresh_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+def lent_file(original: Path) -> Path:
+    """A copy of a database that is lent to one test after the other, each time as the original is."""
+    file = original.with_name("lent.db")
+    for left in original.parent.glob("lent.db*"):
+        left.unlink()
+    shutil.copy(original, file)
+    return file
+
+
 @cache
 def kept_engine(url: str) -> Engine:
     """The engine of a place that is lent to one test after the other: what it has compiled serves them all."""
@@ -42,12 +51,7 @@ def _hurry(connection: Any, _record: Any) -> None:
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """Where a new database in the newest form is; every test that asks runs once on each back end."""
     if request.param == "sqlite":
-        fresh = request.getfixturevalue("fresh_file")
-        file = fresh.with_name("lent.db")
-        for left in fresh.parent.glob("lent.db*"):
-            left.unlink()
-        shutil.copy(fresh, file)
-        yield f"sqlite:///{file}"
+        yield f"sqlite:///{lent_file(request.getfixturevalue('fresh_file'))}"
     else:
         with request.getfixturevalue("databases").lend() as lent:
             yield lent

@@ -4,13 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.acceptance.world import MakeWorld, World, furnished, making, plant_rig
-from tests.fixtures_azurite import azurite, container
+from tests.acceptance.world import CALM, MakeWorld, World, furnished, making, plant_rig
 from tests.fixtures_hub import make_hub, make_shared_hub, reaper
-from tests.fixtures_seaweed import bucket, seaweed
 from tests.fixtures_sftp import sftp
 
-__all__ = ["azurite", "bucket", "container", "make_hub", "make_shared_hub", "reaper", "seaweed", "sftp"]
+__all__ = ["make_hub", "make_shared_hub", "reaper", "sftp"]
 
 
 @pytest.fixture(scope="session")
@@ -19,11 +17,12 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return plant_rig(tmp_path_factory.mktemp("rig"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def make_worlds(
     tmp_path_factory: pytest.TempPathFactory, reaper: Callable[[Path], None], rig: Path
 ) -> Iterator[MakeWorld]:
-    """Makes worlds that are stopped when all tests are over."""
+    """Makes worlds that are stopped when the worker has no more acceptance tests before it: they would work on beside
+    all other tests."""
     with making(tmp_path_factory, reaper, rig) as make:
         yield make
 
@@ -37,13 +36,13 @@ def make_brief_worlds(
         yield make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(make_worlds: MakeWorld) -> World:
     """A hub with the sites oslo and bergen, and the directory target vault: for tests that leave it in peace."""
-    return furnished(make_worlds("oslo", "bergen"))
+    return furnished(make_worlds("oslo", "bergen", heartbeat=CALM))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rough_world(make_worlds: MakeWorld) -> World:
     """A hub with the site oslo and the target vault, to which tests may do what they like: each leaves it up.
 

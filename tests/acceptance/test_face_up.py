@@ -7,6 +7,7 @@ import socket
 import stat
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from tests.fixtures_hub import PATIENCE, Hub, MakeHub, is_alive, until
 
@@ -23,15 +24,17 @@ def shared(make_shared_hub: MakeHub) -> Hub:
 @pytest.fixture
 def hub(shared: Hub) -> Hub:
     """A hub with one site at least, up."""
-    if not shared.home.exists() or not shared.json("status"):
+    if not shared.pids():
         shared.up("oslo")
     return shared
 
 
 def answers(hub: Hub) -> bool:
     """Whether the API answers and the site's worker is heard."""
-    ended = hub.command("site", "list", "--json")
-    return ended.status == 0 and '"online": true' in ended.out
+    try:
+        return any(node["online"] for node in hub.get("/api/nodes/")["results"])
+    except httpx.HTTPError:
+        return False
 
 
 def test_up_says_where_the_hub_is_and_that_its_sites_are_unguarded(hub: Hub) -> None:
@@ -48,6 +51,7 @@ def test_status_lists_role_site_pid_and_restarts(hub: Hub) -> None:
     rows = hub.json("status")
     assert [(row["role"], row["site"]) for row in rows] == ROLES
     assert all(is_alive(row["pid"]) and row["restarts"] == 0 for row in rows)
+    assert [row["pid"] for row in rows] == list(hub.pids().values())
     table = hub.run("status")
     assert "worker    oslo" in table
 
@@ -66,7 +70,7 @@ def test_a_child_that_is_killed_comes_back_and_is_counted(hub: Hub, role: str, s
         k: v for k, v in before.items() if k != (role, site)
     }
     [row] = [row for row in hub.json("status") if (row["role"], row["site"]) == (role, site)]
-    assert row["restarts"] == 1
+    assert (row["restarts"], row["pid"]) == (1, after[role, site])
     # By what the supervisor says, since asking for it takes its time on a busy machine.
     assert datetime.fromisoformat(row["since"]) - killed_at < BACK_WITHIN
 

@@ -105,7 +105,8 @@ def token(hub: Hub, *arguments: str, site: str = "rome") -> str:
 
 def online(hub: Hub, site: str = "rome") -> list[str]:
     """The nodes of a site that are heard."""
-    return [node["name"] for node in hub.json("node", "list", "--site", site) if node["state"] == "online"]
+    nodes = hub.get("/api/nodes/", {"site": site})["results"]
+    return [node["name"] for node in nodes if node["state"] == "online"]
 
 
 def checked(hub: Hub, place: Path) -> Ended:
@@ -150,7 +151,7 @@ def test_a_second_node_waits_for_the_key_of_its_site(hub: Hub, elsewhere: Elsewh
     first = _stranger(elsewhere)
     first.start("--join", token(hub, site="bergen"), "--node", "n1")
     try:
-        until(lambda: hub.json("site", "show", "bergen")["health"] == "ok", "the first node was heard")
+        until(lambda: hub.get("/api/sites/bergen/")["health"] == "ok", "the first node was heard")
         second = elsewhere.start("--join", token(hub, site="bergen"), "--node", "n2")
         assert second.wait(PATIENCE) == 1
         assert "site bergen has other nodes: copy site.key" in elsewhere.log.read_text()
@@ -170,7 +171,10 @@ def test_a_token_that_was_revoked_has_expired_or_is_no_token_is_refused_in_one_s
     rows = hub.json("site", "tokens", "rome")
     hub.run("site", "revoke", str(rows[1]["id"]))
     assert "this join token was revoked; make another" in elsewhere.refused("--join", revoked)
-    until(lambda: hub.json("site", "tokens", "rome")[0]["state"] == "expired", "the token had expired")
+    tokens = "/api/join/tokens/"
+    until(
+        lambda: hub.get(tokens, {"site": "rome"})["results"][0]["state"] == "expired", "the token had expired"
+    )
     assert "this join token has expired; make another" in elsewhere.refused("--join", expired)
     ticket = read_token(revoked)
     forged = write_token(Ticket(ticket.url, ticket.pin, "x" * 43))

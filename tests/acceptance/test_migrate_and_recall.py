@@ -22,7 +22,7 @@ def add_s3(world: World, name: str, seaweed: Seaweed, endpoint: str = "") -> str
     return bucket
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def s3(world: World, seaweed: Seaweed) -> str:
     """An S3 target."""
     add_s3(world, "s3", seaweed)

@@ -21,8 +21,7 @@ def pair(make_brief_worlds: MakeWorld) -> World:
 
 def node(world: World, name: str) -> Document:
     """How a node of oslo stands."""
-    found: Document = world.json("node", "show", f"oslo/{name}")
-    return found
+    return world.get(f"/api/nodes/oslo/{name}/")
 
 
 def gated(world: World, gate: str, count: int, per_task: int = 1, **more: object) -> int:
@@ -58,7 +57,7 @@ def test_a_node_drains_without_losing_a_task_and_works_again(pair: World) -> Non
     until(lambda: len(holders(pair, job)) == 16, "both nodes were full")
     held = holders(pair, job).count("second")
     pair.run("node", "drain", "oslo/second", "--reason", "new kernel")
-    stands = node(pair, "second")
+    stands = pair.json("node", "show", "oslo/second")
     assert (stands["state"], stands["running"], stands["drain_why"]) == ("draining", held, "new kernel")
     (pair.root / "drained").touch()
     pair.finish(job)

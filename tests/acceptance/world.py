@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import sys
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,8 @@ Document: TypeAlias = dict[str, Any]
 
 OVER = ("SUCCESS", "FAILURE", "CANCELLED")
 
+CALM = 1.0
+"""Seconds between the heartbeats of a hub whose processes nobody harms; most of what it costs is done at each."""
 HEARTBEAT = 0.3
 LEASE = 4 * HEARTBEAT
 """Seconds: a node is silent once it missed four heartbeats."""
@@ -36,37 +37,16 @@ TOTALS = ("done", "failed", "skipped", "aborted", "not_run", "unknown")
 
 @dataclass
 class World(Hub):
-    """A running hub, with a client of its API."""
+    """A running hub, with what its API is asked."""
 
     hook: int = 0
     """The port of the webhook `ops`, which the settings of site oslo name: a test may listen there."""
-    _api: httpx.Client | None = None
     _made: "Counter[str]" = field(default_factory=Counter)
-
-    @property
-    def api(self) -> httpx.Client:
-        """A client with the key that `up` wrote."""
-        if self._api is None:
-            said = tomllib.loads((self.home / "client.toml").read_text())
-            self._api = httpx.Client(
-                base_url=said["url"],
-                headers={"Authorization": f"Api-Key {said['api_key']}"},
-                timeout=PATIENCE,
-                trust_env=False,
-                verify=False,
-            )
-        return self._api
 
     def down(self) -> None:
         """Stop everything; a hub that comes up in another home has another key."""
         self.run("down")
         self.close()
-
-    def close(self) -> None:
-        """Close the client."""
-        if self._api is not None:
-            self._api.close()
-            self._api = None
 
     def kill_and_await(self, role: str) -> None:
         """The first process of that role dies; returns once another has taken its place, and the hub answers."""
@@ -83,11 +63,6 @@ class World(Hub):
             return self.api.get("/api/health").is_success
         except httpx.TransportError:
             return False
-
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> Document:
-        """A document of the API."""
-        found: Document = self.api.get(path, params=query).raise_for_status().json()
-        return found
 
     def post(self, path: str, body: object) -> Document:
         """What the API answers."""

@@ -1,4 +1,4 @@
-"""Browser tests: one browser and one hub for all tests of a module."""
+"""Browser tests: one browser for all of them, and one hub for those of a module."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,9 +23,9 @@ def built() -> Path:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(built: Path) -> Iterator[Browser]:
-    """A real browser."""
+    """A real browser, which ends with the last of these tests: each opens windows that share nothing with others."""
     with chromium() as running:
         yield running
 

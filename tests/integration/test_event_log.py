@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from nats.js.api import ConsumerConfig
 from tests.fixtures_nats import Bus, anyio_backend, bus
-from tests.fixtures_store import fresh_file
 from tests.hub_desk import Numbers
 
 from towpath.bus.connection import HubLink
@@ -22,7 +21,7 @@ from towpath.hub.telling import Telling
 from towpath.store import events
 from towpath.store.database import Database, Tx
 
-__all__ = ["anyio_backend", "bus", "fresh_file"]
+__all__ = ["anyio_backend", "bus"]
 
 pytestmark = pytest.mark.anyio
 

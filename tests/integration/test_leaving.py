@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from docs.generate import HERE
-from tests.fixtures_seaweed import Seaweed, bucket, seaweed
+from tests.fixtures_seaweed import Seaweed
 from tests.step_context import Place, place_with_directory
 
 from towpath.domain.paths import Code
 from towpath.steps.migrate import Migrate
 from towpath.storage.opening import open_storage
-
-__all__ = ["bucket", "seaweed"]
 
 FILES: Mapping[bytes, bytes] = {
     b"plain": b"x" * 100_000,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.storage.proxy import Proxy, Weather, proxy
-from tests.fixtures_seaweed import Seaweed, bucket, seaweed
+from tests.fixtures_seaweed import Seaweed
 from tests.step_context import Place
 
 from towpath.domain.paths import Code, ErrorClass
@@ -16,8 +16,6 @@ from towpath.hsm.mark import Standing
 from towpath.steps.migrate import Migrate
 from towpath.steps.recall import Recall
 from towpath.storage.opening import open_storage
-
-__all__ = ["bucket", "seaweed"]
 
 MIB = 1 << 20
 COUNT = 12

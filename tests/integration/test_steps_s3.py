@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.storage.proxy import proxy
-from tests.fixtures_seaweed import Seaweed, bucket, seaweed
+from tests.fixtures_seaweed import Seaweed
 from tests.step_context import OTHER_KEY, Place
 
 from towpath.discovery.listing import Listing
@@ -22,8 +22,6 @@ from towpath.steps.reverse_stub import ReverseStub
 from towpath.steps.verify import Verify
 from towpath.storage.opening import open_storage
 from towpath.storage.roots import Root
-
-__all__ = ["bucket", "seaweed"]
 
 
 @pytest.fixture

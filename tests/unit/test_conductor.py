@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import sqlalchemy as sa
-from tests.fixtures_store import database_url, fresh_file
+from tests.fixtures_store import database_url
 from tests.hub_desk import Numbers
 from tests.site_node import in_a_loop
 
@@ -16,7 +16,7 @@ from towpath.store.conductor import Deposed
 from towpath.store.database import Database, Tx
 from towpath.store.tables import sites
 
-__all__ = ["database_url", "fresh_file"]
+__all__ = ["database_url"]
 
 HEARTBEAT = 5.0
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.engine import Connection
-from tests.fixtures_store import database_url, fresh_file
+from tests.fixtures_store import database_url
 from tests.hub_desk import Numbers
 from tests.site_node import in_a_loop
 
@@ -21,7 +21,7 @@ from towpath.store import schema
 from towpath.store.database import GROUP, Database, Tx
 from towpath.store.tables import idempotency, ids, job_counts, job_inputs, metadata, sites
 
-__all__ = ["database_url", "fresh_file"]
+__all__ = ["database_url"]
 
 
 @pytest.fixture

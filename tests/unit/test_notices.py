@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.certificates import write_certificate
-from tests.fixtures_store import database_url, fresh_file, kept_engine
+from tests.fixtures_store import database_url, kept_engine
 from tests.hub_desk import Numbers
 from tests.receiver import receiving
 from tests.site_node import in_a_loop
@@ -30,7 +30,7 @@ from towpath.hub.oneself import examine
 from towpath.store.database import Database, Tx
 from towpath.worker.disks import DiskWatch, look
 
-__all__ = ["database_url", "fresh_file"]
+__all__ = ["database_url"]
 
 KEY = b"h" * 32
 SECOND = 1_000_000

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from tests.fixtures_store import database_url, fresh_file, kept_engine
+from tests.fixtures_store import database_url, kept_engine
 from tests.hub_desk import Numbers
 from tests.receiver import Receiver, receiving
 from tests.site_node import in_a_loop
@@ -28,7 +28,7 @@ from towpath.hub.posting import Postage, Posting, body_of, post
 from towpath.store import events
 from towpath.store.database import Database, Tx
 
-__all__ = ["database_url", "fresh_file"]
+__all__ = ["database_url"]
 
 KEY = b"h" * 32
 SECOND = 1_000_000

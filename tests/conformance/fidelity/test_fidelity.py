@@ -9,9 +9,9 @@ from tempfile import mkdtemp
 import pytest
 from docs.fidelity import FILE_SYSTEMS, KEPT, ROWS, TARGETS, TRIED_ON, WAYS
 from tests.conformance.fidelity.things import THINGS, planted, read
-from tests.fixtures_azurite import Azurite, azurite
+from tests.fixtures_azurite import Azurite
 from tests.fixtures_disks import KINDS, Disks, disks
-from tests.fixtures_seaweed import Seaweed, seaweed
+from tests.fixtures_seaweed import Seaweed
 from tests.fixtures_sftp import Sftp, sftp
 from tests.step_context import OTHER_KEY, Place
 
@@ -24,7 +24,7 @@ from towpath.storage.opening import open_storage
 from towpath.storage.posix import DirectoryStorage
 from towpath.storage.protocol import Storage
 
-__all__ = ["azurite", "disks", "seaweed", "sftp"]
+__all__ = ["disks", "sftp"]
 
 
 @dataclass

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from obstore.store import MemoryStore
-from tests.fixtures_azurite import Azurite, azurite, container
-from tests.fixtures_seaweed import Seaweed, bucket, seaweed
+from tests.fixtures_azurite import Azurite
+from tests.fixtures_seaweed import Seaweed
 from tests.fixtures_sftp import Sftp, sftp
 
 from towpath.storage.objects import ObjectStorage
@@ -19,7 +19,7 @@ from towpath.storage.protocol import Storage
 from towpath.storage.sftp import SftpStorage
 from towpath.storage.wrappers import Counted, Retrying, Surroundings, Tally
 
-__all__ = ["azurite", "bucket", "container", "directory", "place", "s3", "seaweed", "server", "sftp"]
+__all__ = ["directory", "place", "s3", "server", "sftp"]
 
 PLACES = ("directory", "s3", "azure", "server", "memory", "wrapped")
 
