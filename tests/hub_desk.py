@@ -140,8 +140,12 @@ class Hub:
 
     def node(self, site: str, name: str = "n1", **slots: int) -> "Node":
         """A node that has said hello."""
-        self.tell(lambda tx: registry.add_site(tx, site))
-        self.tell(lambda tx: registry.register_node(tx, site, name, f"U{site}{name}"))
+
+        def register(tx: Tx) -> None:
+            registry.add_site(tx, site)
+            registry.register_node(tx, site, name, f"U{site}{name}")
+
+        self.tell(register)
         node = Node(self, site, name)
         node.hello()
         return node

@@ -21,16 +21,21 @@ CLASSES = {point.name: point.value.partition(":")[2] for point in entry_points(g
 
 
 @cache
+def read(path: Path) -> tuple[set[str], list[tuple[str, object]]]:
+    """What a test module imports by its name, and each argument that it gives, with the value."""
+    tree = ast.parse(path.read_bytes())
+    imported = {a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) for a in n.names}
+    kinds = ast.FunctionDef | ast.Assign | ast.AnnAssign
+    return imported, [one for node in tree.body if isinstance(node, kinds) for one in _given(node)]
+
+
 def tried(class_name: str) -> Tried:
     """The values that tests give each argument, in modules that use that step."""
     found: Tried = defaultdict(set)
-    for path in MODULES:
-        tree = ast.parse(path.read_bytes())
-        if class_name in {a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) for a in n.names}:
-            for node in tree.body:
-                if isinstance(node, ast.FunctionDef | ast.Assign | ast.AnnAssign):
-                    for name, value in _given(node):
-                        found[name].add(value)
+    for imported, given in map(read, MODULES):
+        if class_name in imported:
+            for name, value in given:
+                found[name].add(value)
     return found
 
 

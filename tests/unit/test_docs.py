@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +35,25 @@ from towpath.domain.workflow import parse_definition
 from towpath.steps.settings import read_settings
 
 
+@cache
+def made(name: str) -> str:
+    """A page, made once."""
+    return PAGES[name]()
+
+
 def test_each_page_that_is_made_from_the_code_stands_as_the_code_makes_it() -> None:
-    for name, page in PAGES.items():
-        assert (HERE / name).read_text() == page(), f"docs/{name} differs from the code: run `make docs`"
+    for name in PAGES:
+        assert (HERE / name).read_text() == made(name), f"docs/{name} differs from the code: run `make docs`"
 
 
 def test_every_move_of_the_table_is_an_arrow_of_the_diagram_and_no_other_is() -> None:
-    [tasks, _] = re.findall(r"```mermaid\n(.*?)```", PAGES["states.md"](), re.DOTALL)
+    [tasks, _] = re.findall(r"```mermaid\n(.*?)```", made("states.md"), re.DOTALL)
     arrows = set(re.findall(r"^ +(\w+) --> (\w+): (\w+)$", tasks, re.MULTILINE))
     assert arrows == {(before, after, event) for (before, event), after in MOVES.items()}
 
 
 def test_every_state_of_tasks_and_jobs_has_its_meaning_its_ways_out_and_its_advice() -> None:
-    page = PAGES["states.md"]()
+    page = made("states.md")
     for kind, enum in (("task", TaskState), ("job", JobState)):
         for state in enum:
             [section] = re.findall(
@@ -90,10 +97,11 @@ def test_every_wish_that_a_job_may_be_told_and_that_changes_it_is_an_arrow() -> 
 
 
 def test_every_command_that_the_page_on_states_names_is_one() -> None:
-    named = re.findall(r"`towpath ([^`]+)`", PAGES["states.md"]())
+    named = re.findall(r"`towpath ([^`]+)`", made("states.md"))
     assert len(named) > 20
+    whole = typer.main.get_command(command_line())
     for words in named:
-        command: Any = typer.main.get_command(command_line())
+        command: Any = whole
         for word in words.split():
             if word.startswith("--"):
                 assert word in {option for given in command.params for option in given.opts}, words
@@ -110,13 +118,13 @@ def test_the_example_of_a_step_is_one_and_each_argument_is_explained(spec: StepS
     fields = [site] if "*destinationsite" in example(spec).values() else []
     definition = parse_definition({"name": "trial", "fields": fields, "filter_rules": [rule]}, INSTALLED)
     assert definition.enabled
-    [section] = re.findall(rf"^## {spec.name}\n(.*?)(?=^## |\Z)", PAGES["steps.md"](), re.M | re.S)
+    [section] = re.findall(rf"^## {spec.name}\n(.*?)(?=^## |\Z)", made("steps.md"), re.M | re.S)
     for argument in spec.arguments:
         assert f"| `{argument.name}` |" in section, argument.name
 
 
 def test_the_settings_in_the_page_on_steps_are_settings(tmp_path: Path) -> None:
-    [text] = re.findall(r"```toml\n(.*?)```", PAGES["steps.md"](), re.DOTALL)
+    [text] = re.findall(r"```toml\n(.*?)```", made("steps.md"), re.DOTALL)
     secret = tmp_path / "secret"
     secret.write_text("x")
     secret.chmod(0o600)

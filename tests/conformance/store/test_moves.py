@@ -29,7 +29,7 @@ WAY: dict[TaskState, tuple[TaskEvent, ...]] = {
 def happen(ledger: Ledger, task: Task, event: TaskEvent) -> None:
     """Let something happen to a task; one that starts is held by somebody."""
     if event is TaskEvent.START:
-        task.run, task.node_id, task.incarnation, task.claim = b"run", 1, b"life", 1
+        task.run, task.node_id, task.incarnation, task.claim = b"run %d" % task.id, 1, b"life", 1
     ledger.move(task, event)
 
 
@@ -49,10 +49,13 @@ def task_in(hub: Hub, state: TaskState) -> int:
 
 
 @pytest.mark.parametrize("state", list(TaskState))
-@pytest.mark.parametrize("event", list(TaskEvent))
-def test_a_move_happens_exactly_where_the_table_has_it(
-    hub: Hub, oslo: Node, state: TaskState, event: TaskEvent
-) -> None:
+def test_a_move_happens_exactly_where_the_table_has_it(hub: Hub, oslo: Node, state: TaskState) -> None:
+    for event in TaskEvent:
+        try_move(hub, state, event)
+
+
+def try_move(hub: Hub, state: TaskState, event: TaskEvent) -> None:
+    """Let that happen to a task in that state."""
     task_id = task_in(hub, state)
 
     def attempt(tx: Tx) -> None:
@@ -65,10 +68,10 @@ def test_a_move_happens_exactly_where_the_table_has_it(
         before = hub.rows()
         with pytest.raises(IllegalMove, match=f"task is {state}: expected one of the events"):
             hub.tell(attempt)
-        assert hub.rows() == before
+        assert hub.rows() == before, event
     with hub.database.reading() as conn:
         (found,) = tasks.find_where(conn, task_rows.c.id == task_id)
-    assert found.state is MOVES.get((state, event), state)
+    assert found.state is MOVES.get((state, event), state), event
 
 
 def test_a_move_from_a_state_that_is_no_longer_so_is_caught_by_the_database(hub: Hub, oslo: Node) -> None:
