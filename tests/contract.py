@@ -19,6 +19,9 @@ from towpath.store.tables import api_keys, users
 
 REFUSED = ["2xx", "400", "401", "403", "404", "409", "412", "429"]
 """What a request that is as the contract says may be answered with: 400 is for rules that no schema can say."""
+PATIENCE = 60.0
+"""Seconds until a request is given up: how quickly it is answered is tried elsewhere, on a machine that does nothing
+else."""
 ENDLESS = ["stream_events"]
 """Their answers have no end."""
 ASKING_A_SITE = ["check_target", "list_objects", "list_files"]
@@ -78,6 +81,7 @@ class Trial:
                 "max-time": self.seconds,
                 "max-failures": 10_000,
                 "continue-on-failure": True,
+                "request-timeout": PATIENCE,
                 "generation": {
                     "max-examples": self.most,
                     "database": "none",
