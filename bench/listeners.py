@@ -103,10 +103,19 @@ class Caller:
         """Ask once, and read the whole answer."""
         began = time.perf_counter()
         async with self.turns:
-            connection = self.free.pop() if self.free else await connected(self.ground)
+            connection = self._kept() or await connected(self.ground)
             await self._ask(path, *connection)
             self.seconds.append(time.perf_counter() - began)
             self.free.append(connection)
+
+    def _kept(self) -> tuple[StreamReader, StreamWriter] | None:
+        """One that the hub has not hung up, as it does where nothing was asked for seconds."""
+        while self.free:
+            reader, writer = self.free.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return None
 
     async def _ask(self, path: str, reader: StreamReader, writer: StreamWriter) -> None:
         writer.write(head(self.ground, path))

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from http import HTTPStatus
+from itertools import cycle
 from pathlib import Path
 
 import httpx
@@ -92,10 +93,11 @@ def test_many_who_ask_read_the_database_once(api: Api) -> None:
 
 
 def test_answers_are_timed_by_the_template_of_their_route(api: Api) -> None:
+    others = cycle(("PROPFIND", "MKCOL", "LOCK", "REPORT", "TRACE"))
     for number in range(1, 30):
         api.http.get(f"/api/jobs/{number}/")
         api.http.get(f"/nothing/{number}")
-        api.http.request(f"VERB{number}", "/api/jobs/")
+        api.http.request(next(others), "/api/jobs/")
     found = [s for s in samples(api) if s.name == "towpath_api_seconds_count"]
     assert value(found, "api_seconds_count", method="GET", route="/api/jobs/{job_id}/", status="4xx") == 29
     assert value(found, "api_seconds_count", method="GET", route="none", status="4xx") == 29

@@ -96,13 +96,13 @@ def _serve(place: Home, settings: HubSettings, sockets: list[socket.socket]) -> 
     log_as_json()
     # Loaded only here: no other command needs the hub's rooms.
     with loading():
-        import asyncio  # noqa: PLC0415
+        import uvloop  # noqa: PLC0415
 
         from towpath.cli.hub_process import serve_hub  # noqa: PLC0415
     from towpath.cli.tracing import collecting  # noqa: PLC0415
 
     with collecting(os.environ, "hub", settings.name) as traces:
-        asyncio.run(serve_hub(settings, sockets, traces))
+        uvloop.run(serve_hub(settings, sockets, traces))
     return 0
 
 
