@@ -5,7 +5,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
@@ -13,6 +13,7 @@ from starlette.responses import Response
 from towpath.api.context import Caller, Hub
 from towpath.api.forms import Flag, Moment, Number, Share
 from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with, numbers_of
+from towpath.api.routers import Router
 from towpath.api.times import at, maybe_at, microseconds
 from towpath.domain.alerts import LONGEST_WHY, RULES, AlertKind, Severity, Unit
 from towpath.domain.alerts import Mute as Meant
@@ -21,7 +22,7 @@ from towpath.engine.alert_rules import MuteView, RuleChange, RuleView
 from towpath.engine.alerts import AlertFilter, AlertView
 from towpath.store.database import Tx
 
-router = APIRouter(prefix="/api/alerts", tags=["alerts"])
+router = Router(prefix="/api/alerts", tags=["alerts"])
 
 
 class Mute(BaseModel):

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
@@ -64,6 +64,7 @@ from towpath.api.leaflets import Leaflet
 from towpath.api.measures import Measures, Timed
 from towpath.api.rates import Rates
 from towpath.api.screens import Screens
+from towpath.api.sharing import Sharing
 from towpath.api.tokens import Tokens
 from towpath.config import HubSettings
 from towpath.domain.traces import Telling, Traces
@@ -172,6 +173,7 @@ def create_app(
         Rates(settings.requests_per_minute),
         Rates(joining.ATTEMPTS),
         Rates(oidc.REFUSALS),
+        Sharing(database),
         Traces(hub_key, traces) if traces else None,
     )
     problems.install(app)
@@ -184,12 +186,18 @@ def create_app(
     return app
 
 
+async def _enter(request: Request, response: Response) -> None:
+    """What comes before every operation that not everybody may call, in one piece: each piece costs every request."""
+    await let_in(request)
+    await refuse_broken(request)
+    await add_tag(request, response)
+
+
 def _add_routes(app: FastAPI) -> None:
     for router in OPEN_TO_ALL:
         app.include_router(router, dependencies=[Depends(refuse_broken)])
     for router in FOR_CALLERS:
-        asked = [Depends(let_in), Depends(refuse_broken), Depends(add_tag)]
-        app.include_router(router, dependencies=asked)
+        app.include_router(router, dependencies=[Depends(_enter)])
         check_table(router.routes)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 
 import structlog
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from starlette.responses import Response
 
@@ -13,6 +13,7 @@ from towpath.api import by_directory
 from towpath.api.context import Asking, Call, Hub, address_of, deed_of
 from towpath.api.door import cookie_name, cookie_of, slow_down
 from towpath.api.forms import Number
+from towpath.api.routers import Router
 from towpath.api.times import at
 from towpath.api.tokens import Kind, expires_at
 from towpath.domain.errors import NotFound
@@ -24,9 +25,9 @@ from towpath.store.database import Tx
 
 log = structlog.get_logger()
 
-open_router = APIRouter(prefix="/api/auth", tags=["auth"], dependencies=[Depends(slow_down)])
+open_router = Router(prefix="/api/auth", tags=["auth"], dependencies=[Depends(slow_down)])
 """What anybody may call: each of its routes asks for a secret itself."""
-router = APIRouter(prefix="/api/auth", tags=["auth"])
+router = Router(prefix="/api/auth", tags=["auth"])
 
 
 class SignIn(BaseModel):

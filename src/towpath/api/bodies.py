@@ -19,10 +19,9 @@ class LimitBodies:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = Request(scope)
-        announced = request.headers.get("content-length", "0")
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if announced.isdigit() and int(announced) > self._limit:
-            await self._refusal(request)(scope, receive, send)
+            await self._refusal(scope)(scope, receive, send)
             return
         taken, refused = 0, False
 
@@ -41,14 +40,14 @@ class LimitBodies:
             elif not refused:
                 # Whatever the app makes of a body that broke off, this is the reason.
                 refused = True
-                await self._refusal(request)(scope, receive, send)
+                await self._refusal(scope)(scope, receive, send)
 
         await self._app(scope, counted, answer)
 
     def _text(self) -> str:
         return f"body: expected at most {self._limit} bytes, found more"
 
-    def _refusal(self, request: Request) -> Response:
-        response = tell(request, TooLarge(self._text()))
+    def _refusal(self, scope: Scope) -> Response:
+        response = tell(Request(scope), TooLarge(self._text()))
         response.headers["Connection"] = "close"
         return response

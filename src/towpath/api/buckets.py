@@ -4,17 +4,17 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Self
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from starlette.responses import Response
 
 from towpath.api.context import Hub
+from towpath.api.routers import Router
 from towpath.api.times import at
 from towpath.domain.errors import NotFound, did_you_mean
 from towpath.engine import registry
 from towpath.engine.registry import BucketView
 
-router = APIRouter(prefix="/api/buckets", tags=["buckets"])
+router = Router(prefix="/api/buckets", tags=["buckets"])
 
 Credentials = Annotated[
     dict[str, SecretStr],

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
+from sqlalchemy.engine import Connection
 
 from towpath.api import held
 from towpath.api.feed import Feed
 from towpath.api.measures import Measures
 from towpath.api.rates import Rates
+from towpath.api.sharing import Sharing
 from towpath.api.tokens import Tokens
 from towpath.config import HubSettings
 from towpath.domain.rights import Asker, Right
@@ -50,6 +52,8 @@ class Context:
     """How often each address has shown a join token."""
     refusals: Rates
     """How often each address has brought an answer of an identity provider that was refused."""
+    sharing: Sharing
+    """Readings for all who ask the same at this hub."""
     traces: Traces | None = None
     """The traces of jobs, where they are told of."""
     looked: tuple[int, Standing] | None = None
@@ -111,6 +115,12 @@ class Call:
     async def hears_bus(self) -> bool:
         """Whether the hub could hear a node now."""
         return await self.context.hears_bus()
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run a reader of what the URL asks for, as `Database.read` does; whoever asks for the same may be given what
+        it finds, which must depend on nothing but the URL and where the caller may see."""
+        asked = str(self.request.url), asker_of(self.request).reach
+        return await self.context.sharing.read(asked, work)
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         """Run a writer, as `Database.write` does; the first of a request is recorded, in its own transaction."""

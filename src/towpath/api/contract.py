@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from towpath.api.door import NEEDS, SCHEMES
 from towpath.api.held import CHANGING, SHOWING
 from towpath.api.problems import MEDIA_TYPE, Problem
 
@@ -109,8 +110,11 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     whole = copy.deepcopy(document)
     components = whole.setdefault("components", {})
     components.setdefault("schemas", {}).update(_problem())
+    components["securitySchemes"] = {name: dict(said) for name, said in SCHEMES.items()}
     components["responses"] = {str(int(status)): _refusal(status) for status in REFUSALS}
     for path, operation in operations(whole):
+        if operation["operationId"] in NEEDS:
+            operation["security"] = [{name: []} for name in SCHEMES]
         _tag(operation)
         for status in _refused_with(path, operation):
             responses = operation.setdefault("responses", {})

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
@@ -12,11 +12,12 @@ from starlette.responses import Response
 from towpath.api.context import Hub
 from towpath.api.forms import Moment
 from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with, numbers_of
+from towpath.api.routers import Router
 from towpath.api.times import at, microseconds
 from towpath.engine import audit
 from towpath.engine.audit import DeedFilter, DeedView
 
-router = APIRouter(prefix="/api/audit", tags=["people"])
+router = Router(prefix="/api/audit", tags=["people"])
 
 
 class Deed(BaseModel):

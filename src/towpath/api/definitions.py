@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import yaml
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
@@ -15,6 +15,7 @@ from towpath.api.characters import faults_in
 from towpath.api.context import Hub
 from towpath.api.forms import Number
 from towpath.api.problems import Malformed
+from towpath.api.routers import Router
 from towpath.api.times import at
 from towpath.api.workflows import Workflow
 from towpath.domain.definition_schema import definition_schema
@@ -22,7 +23,7 @@ from towpath.domain.errors import Mistake
 from towpath.domain.reading import Problem, as_json
 from towpath.engine import registry, workflows
 
-router = APIRouter(prefix="/api/workflows", tags=["workflows"])
+router = Router(prefix="/api/workflows", tags=["workflows"])
 
 JSON, YAML = "application/json", "application/yaml"
 EXAMPLE: Final = """\

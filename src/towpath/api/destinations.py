@@ -5,7 +5,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Final, Self
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
@@ -13,6 +13,7 @@ from starlette.responses import Response
 from towpath.api.context import Caller, Hub
 from towpath.api.forms import Flag
 from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with, numbers_of
+from towpath.api.routers import Router
 from towpath.api.times import at, maybe_at
 from towpath.domain.alerts import AlertKind, Severity
 from towpath.engine import destinations
@@ -21,7 +22,7 @@ from towpath.engine.webhooks import State
 from towpath.hub.apprise_urls import LONGEST_URL, address
 from towpath.store.database import Tx
 
-router = APIRouter(prefix="/api/alerts/destinations", tags=["alerts"])
+router = Router(prefix="/api/alerts/destinations", tags=["alerts"])
 
 MOST_COUNTED: Final = 10_000
 

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from towpath.api.by_directory import asking
 from towpath.api.context import Caller, Hub
+from towpath.api.routers import Router
 from towpath.api.times import at
 from towpath.domain.directories import USUAL, Directory, Ldap
 from towpath.domain.providers import Admission
@@ -15,7 +15,7 @@ from towpath.domain.rights import Role
 from towpath.engine import directories
 from towpath.engine.directories import DirectoryView
 
-router = APIRouter(prefix="/api/auth/directories", tags=["people"])
+router = Router(prefix="/api/auth/directories", tags=["people"])
 
 GroupName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Attribute = Annotated[

@@ -2,11 +2,9 @@
 
 import secrets
 from collections.abc import Mapping
-from typing import Annotated
 
-from fastapi import Request, Security
+from fastapi import Request
 from fastapi.routing import APIRoute
-from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.routing import BaseRoute
 
 from towpath.api.context import Context, address_of, context_of
@@ -23,22 +21,27 @@ SECURE_COOKIE = f"__Host-{COOKIE}"
 CSRF_HEADER = "X-CSRF-Token"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
-HEADER = APIKeyHeader(
-    name="Authorization",
-    scheme_name=KEY_SCHEME,
-    description=f"`{KEY_SCHEME} …` with a key of this hub",
-    auto_error=False,
-)
-BEARER = HTTPBearer(
-    scheme_name="Token", description="An access token of `POST /api/auth/token/`", auto_error=False
-)
-SESSION = APIKeyCookie(
-    name=COOKIE,
-    scheme_name="Session",
-    description=f"The cookie of `POST /api/auth/session/` (`{SECURE_COOKIE}` over HTTPS); calls that change something"
-    f" send `{CSRF_HEADER}` too",
-    auto_error=False,
-)
+SCHEMES: Mapping[str, Mapping[str, str]] = {
+    KEY_SCHEME: {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": f"`{KEY_SCHEME} …` with a key of this hub",
+    },
+    "Token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An access token of `POST /api/auth/token/`",
+    },
+    "Session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": f"The cookie of `POST /api/auth/session/` (`{SECURE_COOKIE}` over HTTPS); calls that change"
+        f" something send `{CSRF_HEADER}` too",
+    },
+}
+"""By what somebody shows who they are, as the contract has it."""
 
 READING = (
     "list_jobs show_job list_steps list_wishes list_paths list_tasks show_task list_workflows show_workflow"
@@ -103,14 +106,10 @@ def check_table(routes: list[BaseRoute]) -> None:
         raise LookupError(f"api/door.py: no right is named for {', '.join(missing)}")
 
 
-async def let_in(
-    request: Request,
-    header: Annotated[str | None, Security(HEADER)],
-    _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
-    _cookie: Annotated[str | None, Security(SESSION)],
-) -> None:
+async def let_in(request: Request) -> None:
     """Say who asks, in `request.state.asker`; raises `Unauthenticated` or `Forbidden`."""
     context = context_of(request)
+    header = request.headers.get("authorization")
     asker = await (
         _by_header(context, header) if header else _by_cookie(context, request, cookie_of(request))
     )

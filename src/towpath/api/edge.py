@@ -2,7 +2,6 @@
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -11,7 +10,7 @@ from towpath.api.problems import tell
 from towpath.config import Front
 from towpath.domain.rights import Forbidden
 
-HSTS = "max-age=31536000"
+HSTS = b"max-age=31536000"
 """A browser that came by HTTPS once does not try anything else for a year."""
 
 CAREFUL = {
@@ -21,6 +20,7 @@ CAREFUL = {
     "X-Content-Type-Options": "nosniff",
 }
 """What every answer tells a browser, where it does not say otherwise itself: nothing here is a page, or kept."""
+SENT = tuple((name.lower().encode(), value.encode()) for name, value in CAREFUL.items())
 
 
 class Edge:
@@ -55,11 +55,12 @@ class Edge:
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in CAREFUL.items():
-                    headers.setdefault(name, value)
+                headers = list(message.get("headers", ()))
+                said = {name.lower() for name, _value in headers}
+                headers += [told for told in SENT if told[0] not in said]
                 if scope["scheme"] == "https":
-                    headers["Strict-Transport-Security"] = HSTS
+                    headers.append((b"strict-transport-security", HSTS))
+                message["headers"] = headers
             await send(message)
 
         await self._app(scope, receive, answer)

@@ -1,12 +1,12 @@
 """The table of errors: what each that a system or a store can give means for what should be done next."""
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from towpath.api.routers import Router
 from towpath.domain.error_table import MEANS, rows
 from towpath.domain.paths import ErrorClass
 
-router = APIRouter(prefix="/api/errors", tags=["errors"])
+router = Router(prefix="/api/errors", tags=["errors"])
 
 
 class KnownError(BaseModel):

@@ -6,8 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Header, Query, Request
-from fastapi.security import HTTPAuthorizationCredentials
+from fastapi import Depends, Header, Query, Request
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 from starlette.responses import Response, StreamingResponse
@@ -16,7 +15,8 @@ from towpath.api.context import Asking, Call, Hub, asker_of
 from towpath.api.door import let_in
 from towpath.api.feed import Feed, Listener
 from towpath.api.forms import MOST_EXACT
-from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with, numbers_of
+from towpath.api.pages import AS_LINES, Asked, Listing, Page, numbers_of, reader_of, stream_of
+from towpath.api.routers import Router
 from towpath.api.times import at
 from towpath.domain.errors import Mistake
 from towpath.domain.events import Event as Happened
@@ -24,7 +24,7 @@ from towpath.domain.events import EventFilter, kinds_of, place_of
 from towpath.domain.rights import Asker
 from towpath.store import events
 
-router = APIRouter(prefix="/api/events", tags=["events"])
+router = Router(prefix="/api/events", tags=["events"])
 
 MOST_COUNTED: Final = 10_000
 BEAT: Final = 15.0
@@ -103,9 +103,13 @@ async def list_events(request: Request, hub: Hub, paging: Asked, wanted: Wanted)
     Of more than 10,000 events `count` says 10,000.
     """
     listing = _listing(wanted)
-    return await answer_with(
-        request, hub.database, paging, listing, lambda conn: events.count_events(conn, wanted, MOST_COUNTED)
-    )
+    if paging.lines:
+        return await stream_of(hub.database, listing, paging)
+
+    def count(conn: Connection) -> int:
+        return events.count_events(conn, wanted, MOST_COUNTED)
+
+    return await hub.read(reader_of(request, paging, listing, count))
 
 
 @router.get(
@@ -193,10 +197,8 @@ class _Door:
     async def pass_again(self) -> None:
         """Raises what the door raises for somebody who may not do that any more, and `_OtherView`."""
         rights = self._feed.rights
-        header = self._request.headers.get("authorization")
-        none: HTTPAuthorizationCredentials | None = None
         async with self._feed.asking:
-            await let_in(self._request, header, none, None)
+            await let_in(self._request)
         if places_of(asker_of(self._request)) != self._listener.wanted.places:
             raise _OtherView
         self._listener.rights = rights

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
 from towpath.api.asking import ask
 from towpath.api.context import Asking, Hub
+from towpath.api.routers import Router
 from towpath.domain.errors import Mistake, NotFound
 from towpath.domain.exclusions import Exclusions
 from towpath.domain.paths import printable
@@ -21,7 +22,7 @@ from towpath.engine import exclusions, registry, spaces
 from towpath.engine.inputs import Asked, absolute, place, roots_of
 from towpath.wire import Entry, Input, Question, Seen
 
-router = APIRouter(prefix="/api/sites", tags=["files"])
+router = Router(prefix="/api/sites", tags=["files"])
 
 LARGEST_PAGE = 1000
 SECOND = 1_000_000

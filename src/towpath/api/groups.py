@@ -3,19 +3,20 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
 from towpath.api.context import Hub
 from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with
+from towpath.api.routers import Router
 from towpath.api.times import at
 from towpath.domain.rights import Grant
 from towpath.engine import groups
 from towpath.engine.groups import GroupView
 
-router = APIRouter(prefix="/api/auth/groups", tags=["people"])
+router = Router(prefix="/api/auth/groups", tags=["people"])
 
 
 class Group(BaseModel):

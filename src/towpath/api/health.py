@@ -4,17 +4,17 @@ from http import HTTPStatus
 from typing import Literal
 
 import sqlalchemy as sa
-from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
 from towpath import __version__
 from towpath.api.context import Hub
+from towpath.api.routers import Router
 from towpath.store import schema
 from towpath.store.engines import Away
 
-router = APIRouter(prefix="/api", tags=["health"])
+router = Router(prefix="/api", tags=["health"])
 
 Word = Literal["ok", "down"]
 

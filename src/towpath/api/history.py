@@ -4,7 +4,7 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
@@ -13,13 +13,14 @@ from towpath.api.files import exact_path, placed
 from towpath.api.forms import Moment
 from towpath.api.pages import LARGEST_PAGE, numbers_of
 from towpath.api.paths import OutcomeShown
+from towpath.api.routers import Router
 from towpath.api.times import at, maybe_at, microseconds
 from towpath.domain.paths import ErrorClass, Outcome, as_base64, printable
 from towpath.domain.values import LARGEST
 from towpath.store.history import Found, Search, Sought, Touch
 from towpath.store.paths import PENDING
 
-router = APIRouter(prefix="/api/sites", tags=["paths"])
+router = Router(prefix="/api/sites", tags=["paths"])
 
 
 class Touched(BaseModel):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
@@ -13,6 +13,7 @@ from starlette.responses import Response
 from towpath.api.context import Asking, Caller, Hub
 from towpath.api.forms import Day, MaxTasks, Number, Priority
 from towpath.api.pages import AS_LINES, LARGEST_PAGE, Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.routers import Router
 from towpath.api.times import EPOCH, at, maybe_at
 from towpath.api.waiting import WaitingFor
 from towpath.api.wishes import PauseAsked, WishAsked, WishesMade, WishMade
@@ -27,7 +28,7 @@ from towpath.store import views
 from towpath.store.database import Tx
 from towpath.store.views import JobFilter, JobView, StepView, WishView
 
-router = APIRouter(prefix="/api/jobs", tags=["jobs"])
+router = Router(prefix="/api/jobs", tags=["jobs"])
 
 
 class Totals(BaseModel):
@@ -265,13 +266,13 @@ async def list_jobs(
         stats = Stats.of(views.job_facets(conn, wanted)) if asked.stats else None
         return Jobs(**dict(page), stats=stats)
 
-    return await hub.database.read(read)
+    return await hub.read(read)
 
 
 @router.get("/{job_id:int}/", summary="Show a job")
 async def show_job(job_id: Number, hub: Hub) -> Job:
     """How a job stands."""
-    return Job.of(await hub.database.read(lambda conn: job_of(conn, job_id)))
+    return Job.of(await hub.read(lambda conn: job_of(conn, job_id)))
 
 
 @router.patch("/{job_id:int}/", summary="Change a job's priority and cap")
@@ -296,7 +297,7 @@ async def list_steps(job_id: Number, hub: Hub) -> Steps:
         job_of(conn, job_id)
         return views.list_steps(conn, job_id)
 
-    steps = [Step.model_validate(step) for step in await hub.database.read(read)]
+    steps = [Step.model_validate(step) for step in await hub.read(read)]
     return Steps(count=len(steps), results=steps)
 
 

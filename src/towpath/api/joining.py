@@ -5,11 +5,12 @@ from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 import structlog
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from towpath.api.context import Call, Caller, Hub, address_of, deed_of
 from towpath.api.forms import Moment, Number
+from towpath.api.routers import Router
 from towpath.api.times import at, maybe_at, microseconds
 from towpath.bus.keys import is_public_key, load_seed, public_key
 from towpath.bus.settings import split_urls
@@ -26,9 +27,9 @@ log = structlog.get_logger()
 ATTEMPTS = 10
 """How often one address may try to join within a minute."""
 
-open_router = APIRouter(prefix="/api/join", tags=["joining"])
+open_router = Router(prefix="/api/join", tags=["joining"])
 """What anybody may call who has a token."""
-router = APIRouter(prefix="/api/join/tokens", tags=["joining"])
+router = Router(prefix="/api/join/tokens", tags=["joining"])
 
 
 class JoinToken(BaseModel):

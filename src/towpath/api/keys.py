@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
@@ -11,13 +11,14 @@ from starlette.responses import Response
 from towpath.api.context import Asking, Hub
 from towpath.api.forms import Moment, Number
 from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with, numbers_of
+from towpath.api.routers import Router
 from towpath.api.times import at, maybe_at, microseconds
 from towpath.domain.rights import Asker, Forbidden, Right, rights_of
 from towpath.engine import keys
 from towpath.engine.keys import KeyView
 from towpath.store.database import Tx
 
-router = APIRouter(prefix="/api/auth/clientkeys", tags=["people"])
+router = Router(prefix="/api/auth/clientkeys", tags=["people"])
 
 
 class Key(BaseModel):

@@ -3,16 +3,16 @@
 from datetime import datetime
 from typing import Self
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from towpath.api.context import Caller, Hub
 from towpath.api.forms import MaxTasks
+from towpath.api.routers import Router
 from towpath.api.times import at
 from towpath.engine import turns
 from towpath.engine.turns import LimitView
 
-router = APIRouter(prefix="/api/limits", tags=["limits"])
+router = Router(prefix="/api/limits", tags=["limits"])
 
 
 class Limit(BaseModel):

@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.responses import PlainTextResponse, Response
 
 from towpath.api.context import Hub
+from towpath.api.routers import Router
 from towpath.store import standing
 
-router = APIRouter(tags=["health"])
+router = Router(tags=["health"])
 
 FRESH_SECONDS: Final = 5.0
 """How old what was read of the database may be: many who ask cost no more than one."""

@@ -4,18 +4,18 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from towpath.api.context import Caller, Hub
 from towpath.api.forms import EXACT
+from towpath.api.routers import Router
 from towpath.api.times import maybe_at
 from towpath.domain.nodes import NodeState
 from towpath.engine import node_wishes
 from towpath.engine.node_wishes import NodeView, SlotsWished
 from towpath.store.database import Tx
 
-router = APIRouter(prefix="/api/nodes", tags=["nodes"])
+router = Router(prefix="/api/nodes", tags=["nodes"])
 
 Queues = dict[str, dict[str, int]]
 
@@ -101,7 +101,7 @@ async def _change(hub: Hub, site: str, name: str, change: Callable[[Tx], None]) 
 @router.get("/", summary="List nodes")
 async def list_nodes(hub: Hub, site: str | None = None) -> Nodes:
     """All nodes by site and name, or those of one site."""
-    found = await hub.database.read(lambda conn: node_wishes.list_nodes(conn, site))
+    found = await hub.read(lambda conn: node_wishes.list_nodes(conn, site))
     return Nodes(count=len(found), results=[Node.of(node) for node in found])
 
 

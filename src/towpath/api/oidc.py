@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated, Final
 
 import structlog
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, Field
 from starlette.responses import Response
@@ -16,6 +16,7 @@ from towpath.api import problems, under_way
 from towpath.api.context import Call, Hub, address_of
 from towpath.api.door import cookie_name, slow_down
 from towpath.api.providers import redirect_uri
+from towpath.api.routers import Router
 from towpath.api.under_way import UnderWay
 from towpath.domain.errors import Mistake
 from towpath.domain.providers import Kind, NotShown, Person, Provider, ProviderSilent
@@ -26,7 +27,7 @@ from towpath.store.database import Tx
 
 log = structlog.get_logger()
 
-open_router = APIRouter(prefix="/api/auth/sign-in", tags=["auth"], dependencies=[Depends(slow_down)])
+open_router = Router(prefix="/api/auth/sign-in", tags=["auth"], dependencies=[Depends(slow_down)])
 """What anybody may call: the provider asks for the secrets."""
 
 REFUSALS: Final = 30

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection
 
 from towpath.api.context import Caller, Hub
 from towpath.api.forms import Flag, Number, Share
 from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with, numbers_of
+from towpath.api.routers import Router
 from towpath.api.times import at
 from towpath.domain.lives import DAY, LONGEST_GRACE
 from towpath.domain.paths import as_base64, printable
@@ -19,7 +20,7 @@ from towpath.engine.orphans import Filter, OrphanView
 from towpath.engine.sweep_views import SweepView
 from towpath.engine.sweeps import Order
 
-router = APIRouter(prefix="/api", tags=["orphans"])
+router = Router(prefix="/api", tags=["orphans"])
 
 
 class Orphan(BaseModel):

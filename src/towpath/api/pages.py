@@ -124,12 +124,19 @@ async def answer_with(
     """A list as it was asked for: every row as a line, or a page, read and counted in one transaction."""
     if paging.lines:
         return await stream_of(database, listing, paging)
+    return await database.read(reader_of(request, paging, listing, count))
+
+
+def reader_of(
+    request: Request, paging: Paging, listing: Listing[View, Row], count: Callable[[Connection], int]
+) -> Callable[[Connection], Page[Row]]:
+    """Reads and counts a page in one transaction."""
 
     def read(conn: Connection) -> Page[Row]:
         found = listing.read(conn, paging.cursor, paging.limit, paging.skip)
         return page_of(request, paging, listing, found, count(conn))
 
-    return await database.read(read)
+    return read
 
 
 @dataclass(frozen=True, slots=True)

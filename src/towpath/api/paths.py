@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
@@ -15,12 +15,13 @@ from towpath.api.context import Hub
 from towpath.api.forms import Number
 from towpath.api.jobs import job_of
 from towpath.api.pages import AS_LINES, Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.routers import Router
 from towpath.domain.paths import ErrorClass, Outcome, as_base64, printable
 from towpath.engine import registry
 from towpath.store import views
 from towpath.store.paths import PENDING, PathView, iterate_paths
 
-router = APIRouter(prefix="/api/jobs", tags=["paths"])
+router = Router(prefix="/api/jobs", tags=["paths"])
 
 Directories = Mapping[tuple[str, str], bytes]
 """The directory of each root of each site."""

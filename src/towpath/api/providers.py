@@ -3,17 +3,17 @@
 from datetime import datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from towpath.api.context import Caller, Hub
+from towpath.api.routers import Router
 from towpath.api.times import at
 from towpath.domain.providers import Admission, Kind, Oidc, Provider
 from towpath.domain.rights import Role
 from towpath.engine import providers
 from towpath.engine.providers import ProviderView
 
-router = APIRouter(prefix="/api/auth/providers", tags=["people"])
+router = Router(prefix="/api/auth/providers", tags=["people"])
 
 GroupName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 MOST_MAPPED = 1_000

@@ -3,11 +3,11 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from towpath.api.context import Hub
 from towpath.api.forms import EXACT
+from towpath.api.routers import Router
 from towpath.engine import pruning
 from towpath.engine.pruning import Hidden
 from towpath.store.database import Tx
@@ -15,7 +15,7 @@ from towpath.store.pruning import Place
 
 SECOND = 1_000_000
 
-router = APIRouter(prefix="/api/jobs", tags=["jobs"])
+router = Router(prefix="/api/jobs", tags=["jobs"])
 
 
 class PruneAsked(BaseModel):

@@ -7,16 +7,17 @@ from enum import StrEnum
 from importlib import import_module
 from typing import Annotated, Any, Final, Protocol
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import StreamingResponse
 
 from towpath.api.context import Hub
 from towpath.api.forms import Number
 from towpath.api.pages import NDJSON, chunks_of
 from towpath.api.paths import Filter, OutcomeShown, Path, find_listing
+from towpath.api.routers import Router
 from towpath.domain.errors import Mistake
 
-router = APIRouter(prefix="/api/jobs", tags=["paths"])
+router = Router(prefix="/api/jobs", tags=["paths"])
 
 HEADS: Final = ("task", "step", "site", "path", "path_b64", "outcome", "already", "error_class", "reason")
 """The columns of a table; JSON lines have all that the list of paths has."""

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Final, cast
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from towpath.api.context import Caller, Context, Hub
 from towpath.api.problems import Malformed
+from towpath.api.routers import Router
 from towpath.api.times import maybe_at
 from towpath.config import HubSettings
 from towpath.domain.live_settings import ALL, Value, faults_in
@@ -20,7 +20,7 @@ from towpath.engine.live_settings import Chosen
 from towpath.store.database import Tx
 from towpath.store.engines import Away
 
-router = APIRouter(prefix="/api/settings", tags=["settings"])
+router = Router(prefix="/api/settings", tags=["settings"])
 
 LOOK_EVERY: Final = 2.0
 """Seconds between two looks of a hub at what was set at another."""

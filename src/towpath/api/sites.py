@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Self
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from towpath.api.context import Caller, Hub
 from towpath.api.nodes import DrainAsked, Node
+from towpath.api.routers import Router
 from towpath.api.times import at, maybe_at
 from towpath.api.wishes import QueuePause, QueueWish, Wished, wish_all
 from towpath.domain.nodes import Health
@@ -17,7 +17,7 @@ from towpath.engine.bulk import Which
 from towpath.engine.registry import SiteView
 from towpath.store.holds import Hold
 
-router = APIRouter(prefix="/api/sites", tags=["sites"])
+router = Router(prefix="/api/sites", tags=["sites"])
 
 
 class Paused(BaseModel):
@@ -97,7 +97,7 @@ async def _site(hub: Hub, name: str) -> Site:
 @router.get("/", summary="List sites")
 async def list_sites(hub: Hub) -> Sites:
     """All sites by name, each with its nodes."""
-    found = [Site.of(site) for site in await hub.database.read(registry.list_sites)]
+    found = [Site.of(site) for site in await hub.read(registry.list_sites)]
     return Sites(count=len(found), results=found)
 
 

@@ -4,18 +4,18 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Self
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from towpath.api.context import Asking, Hub
 from towpath.api.forms import EXACT
+from towpath.api.routers import Router
 from towpath.domain.exclusions import MOST_GLOBS
 from towpath.domain.usage import LEAST_EVERY, MOST_EVERY
 from towpath.engine import spaces
 from towpath.store.database import Tx
 
-router = APIRouter(prefix="/api/spaces", tags=["spaces"])
+router = Router(prefix="/api/spaces", tags=["spaces"])
 
 Excluded = Annotated[
     list[str],

@@ -5,13 +5,14 @@ import binascii
 import hashlib
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Header, Response
+from fastapi import Header, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from towpath.api.context import Asking, Hub
 from towpath.api.forms import EXACT, Flag, MaxTasks, Priority
 from towpath.api.jobs import Job, job_after
+from towpath.api.routers import Router
 from towpath.domain.fairness import Turn
 from towpath.domain.patience import RATE_RULE, rate_of
 from towpath.domain.reading import shown
@@ -19,7 +20,7 @@ from towpath.engine import control
 from towpath.engine.inputs import Asked
 from towpath.store.database import Tx
 
-router = APIRouter(prefix="/api/file", tags=["jobs"])
+router = Router(prefix="/api/file", tags=["jobs"])
 
 
 BASE64 = r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"

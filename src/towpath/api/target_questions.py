@@ -3,15 +3,16 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from towpath.api.asking import M, ask
 from towpath.api.context import Hub
+from towpath.api.routers import Router
 from towpath.engine import registry
 from towpath.wire import Checked, Listed, Question
 
-router = APIRouter(prefix="/api/targets", tags=["targets"])
+router = Router(prefix="/api/targets", tags=["targets"])
 
 LARGEST_PAGE = 1000
 SECOND = 1_000_000

@@ -4,19 +4,19 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Self
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from starlette.responses import Response
 
 from towpath.api.buckets import plain
 from towpath.api.context import Hub
+from towpath.api.routers import Router
 from towpath.api.times import at
 from towpath.domain.targets import URLS_FOR_PEOPLE, Traits
 from towpath.engine import registry
 from towpath.engine.registry import TargetView
 from towpath.store.database import Tx
 
-router = APIRouter(prefix="/api/targets", tags=["targets"])
+router = Router(prefix="/api/targets", tags=["targets"])
 
 
 class Target(BaseModel):

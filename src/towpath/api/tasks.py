@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
@@ -13,6 +13,7 @@ from towpath.api.context import Hub
 from towpath.api.forms import Number
 from towpath.api.jobs import job_of
 from towpath.api.pages import AS_LINES, Asked, Listing, Page, numbers_of, page_of, stream_of
+from towpath.api.routers import Router
 from towpath.api.times import at, maybe_at
 from towpath.api.waiting import WaitingFor
 from towpath.domain.errors import NotFound
@@ -21,7 +22,7 @@ from towpath.domain.traces import Traces
 from towpath.store import views
 from towpath.store.views import TaskView
 
-router = APIRouter(prefix="/api", tags=["tasks"])
+router = Router(prefix="/api", tags=["tasks"])
 
 
 class Task(BaseModel):

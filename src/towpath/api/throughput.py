@@ -3,18 +3,19 @@
 from datetime import datetime
 from typing import Annotated, Final, Self
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
 from towpath.api.context import Asking, Hub
 from towpath.api.forms import Moment
+from towpath.api.routers import Router
 from towpath.api.times import at, microseconds
 from towpath.domain.errors import Mistake
 from towpath.store import throughput
 from towpath.store.throughput import MINUTE, Asked, Row
 
-router = APIRouter(prefix="/api/throughput", tags=["throughput"])
+router = Router(prefix="/api/throughput", tags=["throughput"])
 
 MOST_STEPS: Final = 1_500
 MOST_APART: Final = 12

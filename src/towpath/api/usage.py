@@ -3,16 +3,16 @@
 from datetime import datetime
 from typing import Self
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from towpath.api.context import Asking, Caller, Hub
+from towpath.api.routers import Router
 from towpath.api.times import maybe_at
 from towpath.domain.usage import Usage
 from towpath.engine import usage
 from towpath.engine.usage import Counted, Known
 
-router = APIRouter(prefix="/api/spaces", tags=["spaces"])
+router = Router(prefix="/api/spaces", tags=["spaces"])
 
 
 class Numbers(BaseModel):

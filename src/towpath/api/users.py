@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
@@ -11,12 +11,13 @@ from starlette.responses import Response
 from towpath.api.context import Caller, Hub
 from towpath.api.forms import Flag
 from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with
+from towpath.api.routers import Router
 from towpath.api.times import at, maybe_at
 from towpath.domain.rights import Role
 from towpath.engine import people, sign_in
 from towpath.engine.people import UserView
 
-router = APIRouter(prefix="/api/auth/users", tags=["people"])
+router = Router(prefix="/api/auth/users", tags=["people"])
 
 
 class User(BaseModel):

@@ -5,7 +5,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Final, Self
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
@@ -13,13 +13,14 @@ from starlette.responses import Response
 from towpath.api.context import Caller, Hub
 from towpath.api.forms import EXACT, MOST_EXACT, Flag, Number
 from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with, numbers_of
+from towpath.api.routers import Router
 from towpath.api.times import at, maybe_at
 from towpath.domain.webhooks import shown_secret
 from towpath.engine import webhooks
 from towpath.engine.webhooks import DeliveryView, State, WebhookView
 from towpath.store.database import Tx
 
-router = APIRouter(prefix="/api/webhooks", tags=["events"])
+router = Router(prefix="/api/webhooks", tags=["events"])
 
 MOST_COUNTED: Final = 10_000
 

@@ -3,12 +3,12 @@
 import asyncio
 from typing import Annotated, Self
 
-from fastapi import APIRouter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from towpath.api.asking import ask
 from towpath.api.context import Asking, Hub
 from towpath.api.files import FileType, placed
+from towpath.api.routers import Router
 from towpath.api.submissions import PathAsked, spelled_out
 from towpath.domain.errors import NotFound
 from towpath.domain.paths import as_base64, printable
@@ -18,7 +18,7 @@ from towpath.domain.workflow import Taking, read_taking
 from towpath.engine import workflows
 from towpath.wire import Input, Question, Seen
 
-router = APIRouter(prefix="/api/workflows", tags=["workflows"])
+router = Router(prefix="/api/workflows", tags=["workflows"])
 
 MOST_PATHS = 100
 WALKED = "processed"

@@ -3,18 +3,19 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Response
+from fastapi import Body, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from towpath.api.context import Caller, Hub
 from towpath.api.problems import Fault
+from towpath.api.routers import Router
 from towpath.api.wishes import PauseAsked, WishAsked, Wished, wish_all
 from towpath.domain.states import Wanted
 from towpath.engine import registry
 from towpath.engine.bulk import Which
 from towpath.engine.registry import WorkflowView
 
-router = APIRouter(prefix="/api/workflows", tags=["workflows"])
+router = Router(prefix="/api/workflows", tags=["workflows"])
 
 Document = Annotated[
     object,

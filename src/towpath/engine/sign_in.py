@@ -123,14 +123,20 @@ def open_session(tx: Tx, user: str, role: Role, via: Via, address: str) -> tuple
     return Asker(user, role, via, int(made), rights_of(role, None)), secret
 
 
+_OPENED = (
+    sa.select(sessions, users.c.role)
+    .join(users, users.c.name == sessions.c.user)
+    .where(
+        sessions.c.digest == sa.bindparam("of_digest"),
+        sessions.c.via == sa.bindparam("of_via"),
+        users.c.disabled.is_(sa.false()),
+    )
+)
+
+
 def open_with_secret(conn: Connection, via: Via, secret: str, now: int) -> tuple[Asker, bool] | None:
     """Whose session a secret opens, and whether it is time to note that; None where it opens nothing."""
-    query = (
-        sa.select(sessions, users.c.role)
-        .join(users, users.c.name == sessions.c.user)
-        .where(sessions.c.digest == digest(secret), sessions.c.via == via, users.c.disabled.is_(sa.false()))
-    )
-    row = conn.execute(query).first()
+    row = conn.execute(_OPENED, {"of_digest": digest(secret), "of_via": via}).first()
     if row is None or row.expires_at <= now:
         return None
     if via is Via.SESSION and now - row.used_at > IDLE_SECONDS * SECOND:

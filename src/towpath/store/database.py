@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from towpath.store import throughput
 from towpath.store.engines import SNAPSHOT, Tries, Uncertain, is_lost, is_to_write, open_engine, told
+from towpath.store.glances import Glances
 from towpath.store.throughput import Moved
 
 T = TypeVar("T")
@@ -69,6 +70,7 @@ class Database:
         self._reader = self.engine.execution_options(**SNAPSHOT.get(self.engine.dialect.name, {}))
         self._clock = clock
         self._one_writer = self.engine.dialect.name == "sqlite"
+        self._glances = Glances(self.engine)
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self.on_wake: Callable[[set[str]], None] = lambda sites: None
@@ -125,6 +127,7 @@ class Database:
         for thread in self._threads:
             thread.join()
         self._threads = []
+        self._glances.close()
         self.engine.dispose()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -137,15 +140,12 @@ class Database:
         return await asyncio.to_thread(_again, reading)
 
     async def glance(self, work: Callable[[Connection], T]) -> T:
-        """Run a reader of a row or two, found by a unique index; raises as `read`.
+        """Run a reader of a row or two, found by a unique index in one statement; raises as `read`.
 
         Where the database is a file of this machine that is done at once: it takes less than the way to a thread
         and back, and nobody who writes is waited for.
         """
-        if not self._one_writer:
-            return await self.read(work)
-        with self.reading() as connection:
-            return work(connection)
+        return self._glances.look(work) if self._one_writer else await self.read(work)
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         """Run a writer in a writer's thread; returns once it is committed. One that raises changes nothing.

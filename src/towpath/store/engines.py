@@ -36,6 +36,7 @@ CONFLICTS = {"40001": 8, "40P01": 8, "23505": 3}
 deadlock, or a key that another one took since it was looked for. Run again, it sees what they wrote."""
 
 _WRITES = "towpath_writes"
+_AT_ONCE = "towpath_at_once"
 _LOST_PAUSES = (0.05, 0.2, 0.5, 1.0)
 _random = secrets.SystemRandom()
 
@@ -78,6 +79,8 @@ def _open_sqlite(url: str) -> Engine:
 
 def _begin_sqlite(connection: Any) -> None:
     """Begin a transaction: one that takes the place of the one writer at once, where that was said of it."""
+    if connection.info.get(_AT_ONCE):
+        return
     writes = connection.info.pop(_WRITES, False)
     connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -85,6 +88,12 @@ def _begin_sqlite(connection: Any) -> None:
 def is_to_write(connection: Connection) -> Connection:
     """The connection; its next transaction, which is to begin now, writes."""
     connection.info[_WRITES] = True
+    return connection
+
+
+def for_single_statements(connection: Connection) -> Connection:
+    """The connection; from now on each of its statements stands alone, and sees what is committed when it is run."""
+    connection.info[_AT_ONCE] = True
     return connection
 
 
