@@ -20,6 +20,8 @@ from towpath.cli.home import Home
 from towpath.cli.running import read_status
 
 PATIENCE = 60.0
+SOONEST, LATEST = 0.05, 0.3
+"""Seconds between two looks at what is waited for."""
 
 REAPER = """
 import fcntl, subprocess, sys
@@ -155,15 +157,16 @@ def is_alive(pid: int) -> bool:
 
 
 def until(holds: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
-    """Wait for a condition; one that takes long to look at is not looked at all the time, which would hold up what it
-    waits for."""
-    end = time.monotonic() + patience
+    """Wait for a condition. What is long in coming is looked at more rarely, and what takes long to look at too: looks
+    would hold up what they wait for."""
+    began = time.monotonic()
     while True:
-        began = time.monotonic()
+        looked = time.monotonic()
         if holds():
             return
-        assert time.monotonic() < end, f"waited {patience:g} s in vain until {what}"
-        time.sleep(max(0.05, time.monotonic() - began))
+        now = time.monotonic()
+        assert now < began + patience, f"waited {patience:g} s in vain until {what}"
+        time.sleep(max(SOONEST, now - looked, min(LATEST, (now - began) / 8)))
 
 
 @contextmanager
