@@ -21,6 +21,8 @@ class Told:
     error: str
     began: int
     ended: int
+    links: tuple[str, ...]
+    """The traces that it is linked to."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def _spans(body: bytes) -> Iterator[Told]:
                 span.status.message,
                 span.start_time_unix_nano,
                 span.end_time_unix_nano,
+                tuple(link.trace_id.hex() for link in span.links),
             )
 
 

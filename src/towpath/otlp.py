@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from towpath import __version__
 from towpath.domain.traces import Place, Span
@@ -78,6 +78,7 @@ class Collector:
             parent=_context(parent) if span.parent else None,
             resource=self._resource,
             attributes=dict(span.facts),
+            links=[Link(_context(span.caller))] if span.caller else [],
             kind=KINDS.get(span.name.partition(" ")[0], SpanKind.INTERNAL),
             status=Status(StatusCode.ERROR, span.error) if span.error else Status(StatusCode.UNSET),
             start_time=span.began,

@@ -8,16 +8,21 @@ from itertools import count
 
 import pytest
 from structlog.contextvars import get_contextvars
+from tests.collector import collecting
+from tests.fixtures_api import ROOT, SITE, Api, api, laid
 from tests.site_hub import SiteHub
 
 from towpath import wire
 from towpath.cli.tracing import is_wanted
 from towpath.domain.errors import Mistake
 from towpath.domain.traces import Place, Span, Traces, place_in
+from towpath.otlp import Collector
 from towpath.worker.fence import Fence, Hold
 from towpath.worker.held import Run
 from towpath.worker.outcomes import packed_codes
 from towpath.worker.traced import traced
+
+__all__ = ["api", "laid"]
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
 CLAIM = Place(b"t" * 16, b"c" * 8, True)
@@ -176,3 +181,30 @@ def test_a_collector_that_is_named_where_nothing_can_send_is_a_mistake_that_says
     said = printed(MISSING)
     assert said.startswith("OTEL_EXPORTER_OTLP_ENDPOINT is set, and what sends traces is not installed")
     assert "pip install 'towpath[otel]'" in said
+
+
+@pytest.mark.parametrize(("header", "caller"), [(CLAIM.header, CLAIM), ("", None), ("some text", None)])
+def test_a_submission_is_linked_to_the_span_of_who_asked_for_it(
+    api: Api, header: str, caller: Place | None
+) -> None:
+    kept = Kept()
+    api.context.traces = Traces(b"k" * 32, kept)
+    order = {"workflow": "noop", "site": SITE, "paths": [f"{ROOT}/a"], "discovery": None}
+    api.http.post("/api/file/workflow/", json=order, headers={"traceparent": header}).raise_for_status()
+    [span] = kept.spans
+    assert (span.caller, span.parent) == (caller, b"")
+
+
+def test_a_collector_is_told_of_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    with collecting() as at:
+        for name, value in at.environment.items():
+            monkeypatch.setenv(name, value)
+        collector = Collector("hub", "h1")
+        mine = Place(b"m" * 16, b"s" * 8, True)
+        collector.tell(Span("submit noop", mine, b"", 1, 2, caller=CLAIM))
+        collector.tell(Span("claim", mine, mine.span, 1, 2))
+        collector.close()
+        assert [(span.name, span.links) for span in at.spans()] == [
+            ("submit noop", (CLAIM.trace.hex(),)),
+            ("claim", ()),
+        ]

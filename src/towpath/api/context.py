@@ -16,7 +16,7 @@ from towpath.api.sharing import Sharing
 from towpath.api.tokens import Tokens
 from towpath.config import HubSettings
 from towpath.domain.rights import Asker, Right
-from towpath.domain.traces import Span, Traces
+from towpath.domain.traces import Span, Traces, place_in
 from towpath.engine import audit
 from towpath.engine.audit import Deed
 from towpath.store import events
@@ -146,15 +146,17 @@ class Call:
         return self.context.traces.told.now() if self.context.traces else 0
 
     def trace(self, job_id: int, workflow: str, began: int) -> None:
-        """Tell, where the ways of jobs are told of, that this request has made a job."""
+        """Tell, where the ways of jobs are told of, that this request has made a job; linked to the span in
+        which another program asked for it, where that says so (`traceparent`)."""
         traces = self.context.traces
         if traces is None:
             return
         facts: dict[str, str | int] = {"towpath.job.id": job_id, "towpath.workflow": workflow}
         facts |= {"enduser.id": asker_of(self.request).user, "http.route": self.request.scope["route"].path}
-        traces.told.tell(
-            Span(f"submit {workflow}", traces.of_job(job_id), b"", began, traces.told.now(), facts)
-        )
+        caller = place_in(self.request.headers.get("traceparent", ""))
+        ended = traces.told.now()
+        told = Span(f"submit {workflow}", traces.of_job(job_id), b"", began, ended, facts, caller=caller)
+        traces.told.tell(told)
 
 
 # What follows is awaited, though it waits for nothing: FastAPI runs what is not in a thread of its own, and the way

@@ -8,7 +8,7 @@ import typer
 
 from towpath.cli.errors import Exit
 from towpath.cli.hubs import open_hub, segment
-from towpath.cli.job_tables import JOBS, PATHS, TASKS, print_job, turn_of
+from towpath.cli.job_tables import JOBS, PATHS, TASKS, TRACED, print_job, turn_of
 from towpath.cli.output import Format, Json, Jsonl, Limit, moment, print_document, print_list
 from towpath.cli.progress import summary
 from towpath.cli.report import Kind, write_report
@@ -87,6 +87,9 @@ def show(job_id: Id, as_json: Json = False) -> None:
 def tasks(
     job_id: Id,
     state: Annotated[str | None, typer.Option("--state", metavar="STATE")] = None,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="The trace of each, where traces are told of.")
+    ] = False,
     as_json: Json = False,
     as_lines: Jsonl = False,
     limit: Limit = None,
@@ -95,7 +98,7 @@ def tasks(
     wanted = Format(as_json, as_lines, limit)
     with open_hub() as hub:
         rows = hub.lines(f"/api/jobs/{job_id}/tasks/", given({"state": state and state.upper()}))
-        print_list(rows, TASKS, wanted)
+        print_list(rows, TRACED if trace else TASKS, wanted)
 
 
 @app.command()

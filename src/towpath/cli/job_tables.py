@@ -1,5 +1,7 @@
 """How jobs, their steps, tasks and paths look to people."""
 
+from dataclasses import replace
+
 import msgspec
 from rich.table import Table
 from rich.text import Text
@@ -46,6 +48,9 @@ TASKS = Rows(
     ),
     "no tasks",
 )
+
+TRACED = replace(TASKS, columns=(Column("trace", 32, lambda task: task.trace_id or "-"), *TASKS.columns))
+"""The same with the trace of each."""
 
 PATHS = Rows(
     Path,

@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "history": "history:history",
         "undelete": "undelete:undelete",
         "errors": "error_table:errors",
+        "throughput": "throughput:throughput",
         "audit": "audit:audit",
         "events": "events:events",
         "settings": "setting:app",

@@ -23,6 +23,7 @@ from towpath.cli.output import (
     size,
 )
 from towpath.cli.space_shapes import Space, SpaceUsage
+from towpath.client.shapes import SpaceCounted
 from towpath.domain.errors import Mistake
 
 HOUR = 3600
@@ -123,6 +124,29 @@ def every(
 def _change(name: str, site: str, change: dict[str, object], as_json: bool) -> None:
     with open_hub() as hub:
         _print(hub.patch(_place(name, site), change), as_json)
+
+
+COUNTED = Rows(
+    SpaceCounted,
+    (
+        Column("name", 20, lambda one: one.name),
+        Column("site", 14, lambda one: one.site),
+        Column("files", 10, lambda one: str(one.usage.files) if one.usage else "-", right=True),
+        Column("bytes", 9, lambda one: size(one.usage.bytes) if one.usage else "-", right=True),
+        Column("here", 9, lambda one: size(one.usage.hydrated_bytes) if one.usage else "-", right=True),
+        Column("counted (UTC)", 19, lambda one: moment(one.ended_at)),
+        Column("", 0, lambda one: one.failure or (f"within {one.within}" if one.within else "")),
+    ),
+    "no spaces; add one with: towpath space add NAME --site SITE PATH",
+)
+
+
+@app.command()
+def usages(as_json: Json = False, as_lines: Jsonl = False, limit: Limit = None) -> None:
+    """List what lies in all spaces, as it was last counted."""
+    wanted = Format(as_json, as_lines, limit)
+    with open_hub() as hub:
+        print_list(rows_of(hub.get("/api/spaces/usage/")), COUNTED, wanted)
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from towpath.client.shapes import Usage
+
 
 class Space(msgspec.Struct, frozen=True):
     """A directory of a site that bears a name."""
@@ -12,21 +14,6 @@ class Space(msgspec.Struct, frozen=True):
     default_target: str | None
     excluded: list[str] = []
     usage_every: int | None = None
-
-
-class Usage(msgspec.Struct, frozen=True):
-    """What was counted; sizes are bytes."""
-
-    files: int
-    folders: int
-    others: int
-    bytes: int
-    allocated: int
-    hydrated_files: int
-    hydrated_bytes: int
-    dehydrated_files: int
-    dehydrated_bytes: int
-    unreadable: int
 
 
 class SpaceUsage(msgspec.Struct, frozen=True):

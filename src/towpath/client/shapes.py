@@ -334,3 +334,66 @@ class Health(msgspec.Struct, frozen=True):
     database: str
     bus: str
     version: str
+
+
+class Point(msgspec.Struct, frozen=True):
+    """What was done in one step of a time."""
+
+    at: datetime
+    done: int
+    failed: int
+    bytes: int
+
+
+class SiteThroughput(msgspec.Struct, frozen=True):
+    """What the jobs of a site got done; `site` is None for all that have no line of their own."""
+
+    site: str | None
+    done: int
+    failed: int
+    bytes: int
+    points: list[Point]
+    """The steps in which there was anything."""
+
+
+class Throughput(msgspec.Struct, frozen=True):
+    """What jobs got done in a time: paths and bytes."""
+
+    since: datetime
+    until: datetime
+    step: int
+    """Seconds."""
+    done: int
+    failed: int
+    bytes: int
+    results: list[SiteThroughput]
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What was counted in a space; sizes are bytes."""
+
+    files: int
+    folders: int
+    others: int
+    bytes: int
+    allocated: int
+    hydrated_files: int
+    hydrated_bytes: int
+    dehydrated_files: int
+    dehydrated_bytes: int
+    unreadable: int
+
+
+class SpaceCounted(msgspec.Struct, frozen=True):
+    """What was last counted in a space, and when; `usage` is None where it never was."""
+
+    name: str
+    site: str
+    within: str | None
+    """The space in which it lies: what is counted here is counted there too."""
+    began_at: datetime | None
+    ended_at: datetime | None
+    complete: bool
+    usage: Usage | None
+    job: int | None
+    failure: str

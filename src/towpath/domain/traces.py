@@ -50,6 +50,8 @@ class Span:
     """By the names of the semantic conventions of OpenTelemetry where there is one, else below `towpath.`."""
     error: str = ""
     """What went wrong, in a sentence; "" where nothing did."""
+    caller: Place | None = None
+    """The span of another program that asked for it: in a trace of its own, which this one is linked to."""
 
 
 class Telling(Protocol):
