@@ -26,6 +26,8 @@ ENDLESS = ["stream_events"]
 """Their answers have no end."""
 ASKING_A_SITE = ["check_target", "list_objects", "list_files"]
 """They answer 503 where no node of a site answers, and here none does."""
+ASKING_A_DIRECTORY = ["begin_session", "make_tokens"]
+"""They answer 503 where a directory does not, and here none does that a request before them may have named."""
 KEEPING = [
     "delete_workflow",
     "list_versions",
@@ -92,7 +94,7 @@ class Trial:
                 "checks": {"positive_data_acceptance": {"expected-statuses": REFUSED}},
                 "operations": [
                     {
-                        "include-operation-id": ASKING_A_SITE,
+                        "include-operation-id": [*ASKING_A_SITE, *ASKING_A_DIRECTORY],
                         "checks": {
                             "not_a_server_error": {"expected-statuses": ["2xx", "4xx", "503"]},
                             "positive_data_acceptance": {"expected-statuses": [*REFUSED, "503"]},
@@ -145,6 +147,9 @@ def _told(event: events.ScenarioFinished, seen: set[tuple[object, ...]]) -> Iter
             if check.failure_info is None:
                 continue
             failure: Any = check.failure_info.failure
+            if check.name == "use_after_free" and f"/{ASKER}/" in check.failure_info.code_sample:
+                # Whoever removes the one that asks finds them again: they are put back before each call.
+                continue
             kind = (check.name, failure.operation, failure.title, str(failure.message)[:60])
             if kind not in seen:
                 seen.add(kind)
