@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from sqlalchemy.engine import Connection
-from tests.fixtures_store import database_url, fresh_file
+from tests.fixtures_store import database_url
 from tests.hub_desk import Numbers
 from tests.site_node import in_a_loop, until
 
@@ -16,7 +16,7 @@ from towpath.api.sharing import Sharing
 from towpath.domain.errors import NotFound
 from towpath.store.database import Database
 
-__all__ = ["database_url", "fresh_file"]
+__all__ = ["database_url"]
 
 
 @dataclass

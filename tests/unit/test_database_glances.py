@@ -6,14 +6,14 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from tests.fixtures_store import database_url, fresh_file
+from tests.fixtures_store import database_url
 from tests.hub_desk import Numbers
 from tests.site_node import in_a_loop
 
 from towpath.store.database import Database, Tx
 from towpath.store.tables import sites
 
-__all__ = ["database_url", "fresh_file"]
+__all__ = ["database_url"]
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """The order of the tests over several workers leaves none out, and keeps those of a module together that wait."""
 
+import re
 from itertools import groupby
+from pathlib import Path
 
 import pytest
 from tests.spreading import WAITING, spread
@@ -15,3 +17,19 @@ def test_each_test_is_handed_out_once_and_modules_that_share_a_hub_stay_whole(
     assert sorted(item.nodeid for item in ordered) == sorted(item.nodeid for item in items)
     modules = [item.nodeid.partition("::")[0] for item in ordered if item.nodeid.startswith(WAITING[0])]
     assert len([module for module, _ in groupby(modules)]) == len(set(modules))
+
+
+SERVERS = {"azurite", "postgres", "seaweed"}
+TESTS = Path(__file__).parents[1]
+
+
+def test_servers_of_the_session_are_imported_in_one_place_and_so_started_once() -> None:
+    importing = [
+        (name, str(path.relative_to(TESTS)))
+        for path in TESTS.rglob("*.py")
+        for names in re.findall(
+            r"^from tests\.fixtures_\w+ import (.+|\([^)]+\))$", path.read_text(), re.MULTILINE
+        )
+        for name in SERVERS & set(re.findall(r"\w+", names))
+    ]
+    assert sorted(importing) == [(name, "conftest.py") for name in sorted(SERVERS)]
