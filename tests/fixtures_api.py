@@ -19,6 +19,7 @@ from fastapi import FastAPI
 
 from towpath.api.app import create_app
 from towpath.api.context import Context
+from towpath.api.heads import BoundedHeads
 from towpath.bus.keys import make_seed, public_key
 from towpath.config import Front, HubSettings
 from towpath.domain.paths import Code, ErrorClass
@@ -138,7 +139,10 @@ async def hears() -> bool:
 def serving(app: FastAPI) -> Iterator[str]:
     """A server in a thread of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", proxy_headers=False))
+    config = uvicorn.Config(
+        app, http=BoundedHeads, ws="none", log_config=None, lifespan="off", proxy_headers=False
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), name="api")
     thread.start()
     end = time.monotonic() + PATIENCE

@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from towpath.api.app import create_app
+from towpath.api.heads import BoundedHeads
 from towpath.api.settings import keep_taking_up
 from towpath.bus.connection import HubLink
 from towpath.bus.keys import load_or_make_seed
@@ -98,7 +99,8 @@ async def _serve_api(
         # The API's own edge believes what listed proxies say; the server would believe any program of this machine.
         proxy_headers=False,
         # Both give the interpreter up half as often as what Python brings, and wait for it half as often.
-        http="httptools",
+        http=BoundedHeads,
+        ws="none",
         lifespan="off",
         timeout_graceful_shutdown=round(settings.drain_seconds),
         ssl_context_factory=None if certificate is None else lambda _config, _make: certificate.context,
