@@ -4,14 +4,22 @@ import asyncio
 import logging
 from collections.abc import Iterator
 
+import httpx
 import pytest
+import sqlalchemy as sa
 from tests.fixtures_api import Api, api, laid
 from tests.unit.test_cli_commands import Cli, cli
 
+from towpath.api.door import COOKIE
 from towpath.api.settings import take_up
-from towpath.engine import live_settings
+from towpath.domain.rights import Role, Via
+from towpath.engine import live_settings, sign_in
+from towpath.store.tables import sessions
 
 __all__ = ["api", "cli", "laid"]
+
+HOUR = 3_600_000_000
+"""Microseconds."""
 
 
 @pytest.fixture(autouse=True)
@@ -97,3 +105,33 @@ def test_a_hub_is_ready_once_its_database_has_its_form_and_alive_before(api: Api
     answer = api.http.get("/api/health/ready")
     assert (answer.status_code, answer.json()["migrations"]) == (503, "down")
     assert api.http.get("/api/health/live").status_code == 200
+
+
+def test_a_shorter_session_ends_those_that_there_are_and_a_new_one_lasts_as_long_as_was_set(api: Api) -> None:
+    def enter() -> tuple[str, int]:
+        with api.database.writing() as tx:
+            asker, secret = sign_in.open_session(tx, "ana", Role.ADMINISTRATOR, Via.SESSION, "127.0.0.1")
+            row = tx.conn.execute(sa.select(sessions).where(sessions.c.id == asker.credential)).one()
+            return secret, row.expires_at - row.created_at
+
+    def status(secret: str) -> int:
+        with httpx.Client(
+            base_url=api.url, trust_env=False, verify=False, cookies={COOKIE: secret}
+        ) as browser:
+            return browser.get("/api/auth/session/").status_code
+
+    old, lasts = enter()
+    assert (status(old), lasts) == (200, 7 * 24 * HOUR)
+    with api.database.writing() as tx:
+        hour_ago = {"created_at": tx.now - HOUR, "used_at": tx.now - HOUR}
+        tx.conn.execute(sa.update(sessions).values(hour_ago))
+    assert status(old) == 200
+    for name in ("session_hours", "session_idle_hours"):
+        api.http.patch("/api/settings/", json={name: 0.5}).raise_for_status()
+        with api.database.writing() as tx:
+            tx.conn.execute(sa.update(sessions).values(hour_ago))
+        assert status(old) == 401
+        api.http.patch("/api/settings/", json={name: None}).raise_for_status()
+        assert status(old) == 200
+    api.http.patch("/api/settings/", json={"session_hours": 2}).raise_for_status()
+    assert enter()[1] == 2 * HOUR

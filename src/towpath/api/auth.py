@@ -197,7 +197,7 @@ async def begin_session(asked: SignIn, request: Request, response: Response, hub
     response.set_cookie(
         cookie_name(request),
         secret,
-        max_age=sign_in.SESSION_SECONDS,
+        max_age=round(hub.context.lasting.whole),
         httponly=True,
         samesite="strict",
         secure=request.url.scheme == "https",

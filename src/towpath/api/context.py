@@ -19,6 +19,7 @@ from towpath.domain.rights import Asker, Right
 from towpath.domain.traces import Span, Traces, place_in
 from towpath.engine import audit
 from towpath.engine.audit import Deed
+from towpath.engine.sign_in import Lasting
 from towpath.store import events
 from towpath.store.database import Database, Tx
 from towpath.store.standing import Standing
@@ -56,6 +57,8 @@ class Context:
     """Readings for all who ask the same at this hub."""
     traces: Traces | None = None
     """The traces of jobs, where they are told of."""
+    lasting: Lasting = field(default_factory=Lasting)
+    """How long sessions last, as it was set last."""
     looked: tuple[int, Standing] | None = None
     """How all stood when it was looked last, and when that was."""
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))

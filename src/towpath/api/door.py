@@ -184,7 +184,9 @@ async def _by_cookie(context: Context, request: Request, cookie: str | None) -> 
 
 async def _session(context: Context, via: Via, secret: str) -> Asker | None:
     now = context.clock()
-    found = await context.database.glance(lambda conn: sign_in.open_with_secret(conn, via, secret, now))
+    found = await context.database.glance(
+        lambda conn: sign_in.open_with_secret(conn, via, secret, now, context.lasting)
+    )
     if found is None:
         return None
     asker, note = found

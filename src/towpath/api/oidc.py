@@ -21,7 +21,7 @@ from towpath.api.under_way import UnderWay
 from towpath.domain.errors import Mistake
 from towpath.domain.providers import Kind, NotShown, Person, Provider, ProviderSilent
 from towpath.domain.rights import Via
-from towpath.engine import admission, audit, providers, sign_in
+from towpath.engine import admission, audit, providers
 from towpath.identity import oidc
 from towpath.store.database import Tx
 
@@ -161,7 +161,7 @@ async def _open(hub: Call, request: Request, provider: Provider, person: Person,
     response.set_cookie(
         cookie_name(request),
         secret,
-        max_age=sign_in.SESSION_SECONDS,
+        max_age=round(hub.context.lasting.whole),
         httponly=True,
         samesite="strict",
         secure=request.url.scheme == "https",

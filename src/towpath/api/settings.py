@@ -15,8 +15,9 @@ from towpath.api.times import maybe_at
 from towpath.config import HubSettings
 from towpath.domain.live_settings import ALL, Value, faults_in
 from towpath.domain.live_settings import Setting as Kept
-from towpath.engine import live_settings
+from towpath.engine import live_settings, sign_in
 from towpath.engine.live_settings import Chosen
+from towpath.engine.sign_in import Lasting
 from towpath.store.database import Tx
 from towpath.store.engines import Away
 
@@ -76,6 +77,8 @@ def started_with(settings: HubSettings) -> dict[str, Value]:
         "requests_per_minute": settings.requests_per_minute,
         "keep_days": settings.keep_days,
         "keep_events_days": settings.keep_events_days,
+        "session_hours": sign_in.SESSION_SECONDS // sign_in.HOUR,
+        "session_idle_hours": sign_in.IDLE_SECONDS // sign_in.HOUR,
         "log_level": "INFO",
     }
 
@@ -131,6 +134,8 @@ async def take_up(context: Context) -> None:
     defaults = started_with(context.settings)
     held = await context.database.read(lambda conn: live_settings.effective(conn, defaults))
     context.rates.most = int(held["requests_per_minute"])
+    whole, idle = (float(held[name]) * sign_in.HOUR for name in ("session_hours", "session_idle_hours"))
+    context.lasting = Lasting(whole, idle)
     logging.getLogger().setLevel(str(held["log_level"]))
 
 

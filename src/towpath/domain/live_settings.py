@@ -53,6 +53,20 @@ ALL: Final[Mapping[str, Setting]] = MappingProxyType(
             ),
             Setting("keep_events_days", "For how long events are kept; 0: for ever.", "days", 0, 100_000),
             Setting(
+                "session_hours",
+                "For how long somebody who has signed in with a browser stays so at most.",
+                "hours",
+                0.1,
+                10_000,
+            ),
+            Setting(
+                "session_idle_hours",
+                "For how long they stay so while they do nothing.",
+                "hours",
+                0.1,
+                10_000,
+            ),
+            Setting(
                 "log_level", "What a hub writes into its log.", words=("DEBUG", "INFO", "WARNING", "ERROR")
             ),
         )

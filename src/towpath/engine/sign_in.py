@@ -12,25 +12,40 @@ from sqlalchemy.engine import Connection
 
 from towpath.domain.errors import Conflict, Mistake
 from towpath.domain.rights import Asker, Role, Via, check_password, rights_of
-from towpath.engine import people
+from towpath.engine import live_settings, people
 from towpath.engine.keys import NOTED_EVERY, digest
 from towpath.store import events
 from towpath.store.database import Tx
 from towpath.store.tables import links, sessions, users
 
 SECOND = 1_000_000
+HOUR = 3600
 TRIES = 5
 """Wrong passwords in a row before a user is locked out."""
 LOCK_SECONDS = 15 * 60
 LINK_SECONDS = 24 * 3600
 IDLE_SECONDS = 8 * 3600
-"""A browser's session ends when it was not used for so long, and after `SESSION_SECONDS` in any case."""
+"""A browser's session ends when it was not used for so long, and after `SESSION_SECONDS` in any case, where nobody has
+set otherwise."""
 SESSION_SECONDS = 7 * 24 * 3600
 ACCESS_SECONDS = 3600
 REFRESH_SECONDS = 24 * 3600
 
-LIFE = {Via.SESSION: SESSION_SECONDS, Via.TOKEN: REFRESH_SECONDS}
-"""Seconds that a session of each kind lives."""
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """For how many seconds a browser's session lasts: at most, and while it is not used."""
+
+    whole: float = SESSION_SECONDS
+    idle: float = IDLE_SECONDS
+
+    def is_over(self, began_at: int, used_at: int, now: int) -> bool:
+        """Whether one has ended that began and was used then; in microseconds since 1970."""
+        return now - used_at > self.idle * SECOND or now - began_at > self.whole * SECOND
+
+
+USUAL = Lasting()
+"""Where nobody has set otherwise."""
 
 
 class Refused(Mistake):
@@ -117,10 +132,18 @@ def open_session(tx: Tx, user: str, role: Role, via: Via, address: str) -> tuple
         "address": address,
         "created_at": tx.now,
         "used_at": tx.now,
-        "expires_at": tx.now + LIFE[via] * SECOND,
+        "expires_at": tx.now + _life(tx.conn, via),
     }
     made = tx.conn.execute(sa.insert(sessions).values(row).returning(sessions.c.id)).scalar_one()
     return Asker(user, role, via, int(made), rights_of(role, None)), secret
+
+
+def _life(conn: Connection, via: Via) -> int:
+    """Microseconds that a new session of a kind lives at most."""
+    if via is not Via.SESSION:
+        return REFRESH_SECONDS * SECOND
+    held = live_settings.effective(conn, {"session_hours": SESSION_SECONDS / HOUR})
+    return round(float(held["session_hours"]) * HOUR * SECOND)
 
 
 _OPENED = (
@@ -134,12 +157,14 @@ _OPENED = (
 )
 
 
-def open_with_secret(conn: Connection, via: Via, secret: str, now: int) -> tuple[Asker, bool] | None:
+def open_with_secret(
+    conn: Connection, via: Via, secret: str, now: int, lasting: Lasting = USUAL
+) -> tuple[Asker, bool] | None:
     """Whose session a secret opens, and whether it is time to note that; None where it opens nothing."""
     row = conn.execute(_OPENED, {"of_digest": digest(secret), "of_via": via}).first()
     if row is None or row.expires_at <= now:
         return None
-    if via is Via.SESSION and now - row.used_at > IDLE_SECONDS * SECOND:
+    if via is Via.SESSION and lasting.is_over(row.created_at, row.used_at, now):
         return None
     role = Role(row.role)
     asker = Asker(row.user, role, via, row.id, rights_of(role, None))
