@@ -3,7 +3,7 @@
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
@@ -16,6 +16,7 @@ from tests.simulation.processes import Process
 from towpath.store import schema
 from towpath.store.database import GROUP, Call, Database, Tx
 from towpath.store.engines import open_engine
+from towpath.store.prepared import Preparing
 
 T = TypeVar("T")
 
@@ -45,9 +46,15 @@ def engine() -> Engine:
 
 
 @cache
+def connection() -> Connection:
+    """Its one connection, which is never given back."""
+    return Preparing(engine())
+
+
+@cache
 def raw() -> sqlite3.Connection:
-    """Its one connection, for those who only look."""
-    return cast(sqlite3.Connection, engine().raw_connection().driver_connection)
+    """The same, for those who only look."""
+    return cast(sqlite3.Connection, connection().connection.driver_connection)
 
 
 @cache
@@ -139,6 +146,9 @@ class Desktop(Database):
         truth.watch(len(group))
         if self._fate is not Fate.LIVE:
             self._process.doom()
+
+    def _lent(self, engine: Engine) -> AbstractContextManager[Connection]:
+        return nullcontext(connection())
 
     @contextmanager
     def _transaction(self) -> Iterator[Tx]:

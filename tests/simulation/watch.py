@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from tests.conformance.store.audit import audit
 from tests.simulation.bus import Letter
 from tests.simulation.files import TELL, Effect, Ground
-from tests.simulation.truth import engine, raw
+from tests.simulation.truth import connection, raw
 
 from towpath import wire
 from towpath.domain.paths import Code
@@ -81,18 +81,18 @@ class Watch:
 
     def look(self, calls: int) -> None:
         """After a commit of so many calls: of several, a task may have come to another node and been lost there."""
-        connection = raw()
-        changes = connection.total_changes
+        database = raw()
+        changes = database.total_changes
         if changes - self._changes <= 1:
             self._changes = changes
             return
         self._changes = changes
         self.looks += 1
-        rows = [TaskRow(*row) for row in connection.execute(TASKS)]
+        rows = [TaskRow(*row) for row in database.execute(TASKS)]
         by_job: dict[int, list[TaskRow]] = defaultdict(list)
         for row in rows:
             by_job[row.job].append(row)
-        for job, wanted, state, begun, open_stage in connection.execute(JOBS):
+        for job, wanted, state, begun, open_stage in database.execute(JOBS):
             self._check_state(job, Wanted(wanted), state, by_job[job], begun=bool(begun))
             for row in by_job[job]:
                 before = self.seen.get(row.id)
@@ -186,8 +186,8 @@ class Watch:
 
     def end(self) -> None:
         """The whole audit."""
-        with engine().connect() as connection, connection.begin():
-            audit(connection)
+        with connection().begin():
+            audit(connection())
         self._check_effects()
         self._check_found_once()
         self._check_retries()

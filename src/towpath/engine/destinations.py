@@ -220,9 +220,12 @@ def _row(tx: Tx, name: str, alert: int | None, says: Says) -> dict[str, object]:
     return row | {"state": State.WAITING, "due_at": tx.now, "created_at": tx.now}
 
 
+_WAITS = sa.select(notices.c.id).where(IS_UNSENT).limit(1)
+
+
 def waits(conn: Connection) -> bool:
     """Whether any notice waits, maybe until later."""
-    return conn.execute(sa.select(notices.c.id).where(IS_UNSENT).limit(1)).first() is not None
+    return conn.execute(_WAITS).first() is not None
 
 
 def names(conn: Connection) -> list[str]:

@@ -69,11 +69,14 @@ def add_space(tx: Tx, space: Space) -> None:
     tx.conn.execute(sa.insert(spaces).values({**row, **more, "created_at": tx.now}))
 
 
+_LIST = sa.select(
+    *(spaces.c[name] for name in ("name", "site", "path", "default_target", "excluded", "usage_every"))
+).order_by(spaces.c.name, spaces.c.site)
+
+
 def list_spaces(conn: Connection) -> list[Space]:
     """All spaces, by name and site."""
-    s = spaces.c
-    query = sa.select(s.name, s.site, s.path, s.default_target, s.excluded, s.usage_every)
-    rows = conn.execute(query.order_by(s.name, s.site))
+    rows = conn.execute(_LIST)
     return [Space(*row[:4], tuple(json.loads(row.excluded)), row.usage_every) for row in rows]
 
 

@@ -88,9 +88,12 @@ def stop(tx: Tx, sweep_id: int, by: str) -> None:
             control.wish(tx, part.job, Wish(Wanted.CANCEL, by, f"sweep {sweep_id} is stopped"))
 
 
+_OPEN = sa.select(sweeps.c.id).where(sweeps.c.ended_at.is_(None)).order_by(sweeps.c.id)
+
+
 def list_open(conn: Connection) -> list[int]:
     """The sweeps that are not over."""
-    return list(conn.scalars(sa.select(sweeps.c.id).where(sweeps.c.ended_at.is_(None)).order_by(sweeps.c.id)))
+    return list(conn.scalars(_OPEN))
 
 
 def advance(tx: Tx, sweep_id: int) -> bool:

@@ -120,10 +120,12 @@ def measure(tx: Tx, name: str, site: str, by: str) -> int:
     return job_id
 
 
+_COUNTING = sa.select(space_usage.c.space).where(space_usage.c.job.is_not(None)).limit(1)
+
+
 def is_counting(conn: Connection) -> bool:
     """Whether a walk counts now, or has counted what was not taken over yet."""
-    counting = sa.select(space_usage.c.space).where(space_usage.c.job.is_not(None)).limit(1)
-    return conn.execute(counting).first() is not None
+    return conn.execute(_COUNTING).first() is not None
 
 
 def look(tx: Tx) -> None:

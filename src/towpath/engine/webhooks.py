@@ -116,9 +116,12 @@ def add_webhook(
     return int(made.scalar_one()), secret
 
 
+_LIST = sa.select(*_VIEW).order_by(webhooks.c.id)
+
+
 def list_webhooks(conn: Connection) -> list[WebhookView]:
     """All webhooks, the oldest first."""
-    return [_view(row) for row in conn.execute(sa.select(*_VIEW).order_by(webhooks.c.id))]
+    return [_view(row) for row in conn.execute(_LIST)]
 
 
 def get_webhook(conn: Connection, webhook_id: int) -> WebhookView:
@@ -201,9 +204,12 @@ def _row(tx: Tx, webhook_id: int, event: Event) -> dict[str, object]:
     return row | {"state": State.WAITING, "due_at": tx.now, "created_at": tx.now}
 
 
+_WAITS = sa.select(deliveries.c.id).where(IS_WAITING).limit(1)
+
+
 def waits(conn: Connection) -> bool:
     """Whether anything waits for any webhook, maybe until later."""
-    return conn.execute(sa.select(deliveries.c.id).where(IS_WAITING).limit(1)).first() is not None
+    return conn.execute(_WAITS).first() is not None
 
 
 _EARLIER = deliveries.alias("earlier")

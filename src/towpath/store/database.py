@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection, Engine
 from towpath.store import throughput
 from towpath.store.engines import SNAPSHOT, Tries, Uncertain, is_lost, is_to_write, open_engine, told
 from towpath.store.glances import Glances
+from towpath.store.prepared import Preparing
 from towpath.store.throughput import Moved
 
 T = TypeVar("T")
@@ -80,8 +81,11 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A consistent snapshot to read from."""
-        with _living(self._reader) as connection, connection.begin():
+        with self._lent(self._reader) as connection, connection.begin():
             yield connection
+
+    def _lent(self, engine: Engine) -> AbstractContextManager[Connection]:
+        return _living(engine)
 
     @contextmanager
     def writing(self) -> Iterator[Tx]:
@@ -92,7 +96,7 @@ class Database:
 
     @contextmanager
     def _transaction(self) -> Iterator[Tx]:
-        with _living(self.engine) as connection, is_to_write(connection).begin():
+        with self._lent(self.engine) as connection, is_to_write(connection).begin():
             tx = Tx(connection, self._clock())
             yield tx
             throughput.add(connection, tx.now, tx.moved)
@@ -273,12 +277,13 @@ class Database:
 
 def _living(engine: Engine) -> Connection:
     """A connection of the pool; a new one where its server has gone since it was used last."""
+    if engine.dialect.name == "sqlite":
+        return Preparing(engine)
     connection = engine.connect()
-    if engine.dialect.name != "sqlite":
-        try:
-            engine.dialect.do_ping(connection.connection.dbapi_connection)  # type: ignore[arg-type]
-        except psycopg.Error:
-            connection.invalidate()
+    try:
+        engine.dialect.do_ping(connection.connection.dbapi_connection)  # type: ignore[arg-type]
+    except psycopg.Error:
+        connection.invalidate()
     return connection
 
 

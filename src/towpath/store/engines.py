@@ -1,6 +1,7 @@
 """How each back end is opened, and which of its errors say that a transaction may be run again."""
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -74,6 +75,10 @@ def _open_sqlite(url: str) -> Engine:
 
     # In place of a listener for `begin`: an engine that has one looks for listeners at each statement.
     engine.dialect.do_begin = _begin_sqlite  # type: ignore[method-assign, assignment]
+    # In place of statements of SQLAlchemy's, which it compiles for each savepoint.
+    engine.dialect.do_savepoint = _saying("SAVEPOINT")  # type: ignore[method-assign, assignment]
+    engine.dialect.do_release_savepoint = _saying("RELEASE SAVEPOINT")  # type: ignore[method-assign, assignment]
+    engine.dialect.do_rollback_to_savepoint = _saying("ROLLBACK TO SAVEPOINT")  # type: ignore[method-assign, assignment]
     return engine
 
 
@@ -83,6 +88,16 @@ def _begin_sqlite(connection: Any) -> None:
         return
     writes = connection.info.pop(_WRITES, False)
     connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _saying(words: str) -> Callable[[Connection, str], None]:
+    """Say that of a savepoint."""
+
+    def say(connection: Connection, name: str) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"{words} {name}")
+
+    return say
 
 
 def is_to_write(connection: Connection) -> Connection:

@@ -12,6 +12,7 @@ from towpath.store.database import Tx
 from towpath.store.tables import event_cursors, events
 
 LAST, LOG, RIGHTS = "last", "log", "rights"
+_LAST_OF_ALL = 2**63 - 1
 
 _READ = (events.c.number, events.c.kind, events.c.at, events.c.job, events.c.site, events.c.node)
 _COLUMNS = (*_READ, events.c.workflow, events.c.details, events.c.place)
@@ -21,6 +22,14 @@ _NEW = (
     .order_by(events.c.id)
     .limit(sa.bindparam("most"))
 )
+_BEHIND = (
+    sa.select(*_COLUMNS)
+    .where(events.c.number > sa.bindparam("behind"), events.c.number <= sa.bindparam("upto"))
+    .order_by(events.c.number)
+    .limit(sa.bindparam("most"))
+    .offset(sa.bindparam("skipped"))
+)
+_RECORD = sa.insert(events)
 _NUMBER = (
     sa.update(events).where(events.c.id == sa.bindparam("row_id")).values(number=sa.bindparam("its_number"))
 )
@@ -40,7 +49,7 @@ def record(tx: Tx, happened: Sequence[Event]) -> None:
         for e in happened
     ]
     if rows:
-        tx.conn.execute(sa.insert(events), rows)
+        tx.conn.execute(_RECORD, rows)
         tx.news = True
 
 
@@ -87,10 +96,15 @@ def list_events(
     skip: int = 0,
 ) -> list[Event]:
     """At most so many events behind a number, in order; `until` is the last that may be among them."""
-    query = sa.select(*_COLUMNS).where(events.c.number > behind, *tests(wanted))
-    if until is not None:
-        query = query.where(events.c.number <= until)
-    return [_event(*row) for row in conn.execute(query.order_by(events.c.number).limit(limit).offset(skip))]
+    found = tests(wanted)
+    query = _BEHIND.where(*found) if found else _BEHIND
+    this = {
+        "behind": behind,
+        "upto": _LAST_OF_ALL if until is None else until,
+        "most": limit,
+        "skipped": skip,
+    }
+    return [_event(*row) for row in conn.execute(query, this)]
 
 
 def find_events(conn: Connection, numbers: Collection[int]) -> dict[int, Event]:

@@ -87,9 +87,12 @@ def hide(conn: Connection, job_ids: Collection[int]) -> None:
     add_jobs(conn, gone)
 
 
+_NEWEST = sa.select(sa.func.max(jobs.c.id)).where(jobs.c.pruned)
+
+
 def newest_hidden(conn: Connection) -> int | None:
     """The last of the hidden jobs: retries come before what they refer to."""
-    newest: int | None = conn.scalar(sa.select(sa.func.max(jobs.c.id)).where(jobs.c.pruned))
+    newest: int | None = conn.scalar(_NEWEST)
     return newest
 
 

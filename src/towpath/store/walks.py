@@ -42,9 +42,12 @@ def insert(conn: Connection, walk: WalkRow) -> None:
     )
 
 
+_LOAD = sa.select(walks).where(walks.c.task_id == sa.bindparam("of_task"))
+
+
 def load(conn: Connection, task_id: int) -> WalkRow:
     """The walk of a discovery task."""
-    row = conn.execute(sa.select(walks).where(walks.c.task_id == task_id)).one()
+    row = conn.execute(_LOAD, {"of_task": task_id}).one()
     inputs = tuple(unpack(row.inputs, list[Input]))
     left_out = unpack(row.excluded, list[LeftOut]) if row.excluded else []
     excluded = tuple(Excluded(one.space, one.directory, tuple(one.globs)) for one in left_out)
@@ -59,23 +62,31 @@ def _left_out(excluded: Sequence[Excluded]) -> list[LeftOut]:
     return [LeftOut(one.space, one.directory, list(one.globs)) for one in excluded]
 
 
+_LENGTHS = sa.select(
+    walks.c.task_id,
+    sa.func.length(walks.c.inputs)
+    + sa.func.length(walks.c.cursor)
+    + sa.func.coalesce(sa.func.length(walks.c.excluded), 0),
+).where(walks.c.task_id.in_(sa.bindparam("ids", expanding=True)))
+
+
 def lengths(conn: Connection, task_ids: Collection[int]) -> dict[int, int]:
     """About how many bytes the inputs, the cursor and what is left out take, of each of these walks."""
     if not task_ids:
         return {}
-    size = sa.func.length(walks.c.inputs) + sa.func.length(walks.c.cursor)
-    size += sa.func.coalesce(sa.func.length(walks.c.excluded), 0)
-    query = sa.select(walks.c.task_id, size).where(walks.c.task_id.in_(sorted(task_ids)))
-    return {row[0]: row[1] for row in conn.execute(query)}
+    return {row[0]: row[1] for row in conn.execute(_LENGTHS, {"ids": sorted(task_ids)})}
+
+
+_ADVANCE = (
+    sa.update(walks)
+    .where(walks.c.task_id == sa.bindparam("of_task"))
+    .values(cursor=sa.bindparam("came_to"), problems=sa.bindparam("had"))
+)
 
 
 def advance(conn: Connection, walk: WalkRow) -> None:
     """Write how far a walk has come."""
-    conn.execute(
-        sa.update(walks)
-        .where(walks.c.task_id == walk.task_id)
-        .values(cursor=walk.cursor, problems=walk.problems)
-    )
+    conn.execute(_ADVANCE, {"of_task": walk.task_id, "came_to": walk.cursor, "had": walk.problems})
 
 
 def describe(conn: Connection, task_id: int, plan: Plan) -> Walk:
