@@ -42,6 +42,7 @@ STANDING = (
     "SELECT site, queue FROM holds WHERE ended_at IS NULL"
     " UNION ALL SELECT site, name FROM nodes WHERE drain_at IS NOT NULL"
 )
+OPEN = f"SELECT id, wanted, state FROM jobs WHERE state NOT IN {tuple(map(str, JOB_OVER))} ORDER BY id"
 JOBS = "SELECT id, wanted, state, begun, open_stage FROM jobs"
 
 
@@ -75,6 +76,8 @@ class Watch:
     seen: dict[int, TaskRow] = field(default_factory=dict)
     wishes: dict[int, str] = field(default_factory=dict)
     """What was wanted of each job at the last look."""
+    stood: dict[int, tuple[Any, list[Any]]] = field(default_factory=dict)
+    """Each job and its tasks at the last look, as they were read."""
     standing: list[Any] = field(default_factory=list)
     looks: int = 0
     _changes: int = 0
@@ -88,20 +91,28 @@ class Watch:
             return
         self._changes = changes
         self.looks += 1
-        rows = [TaskRow(*row) for row in database.execute(TASKS)]
-        by_job: dict[int, list[TaskRow]] = defaultdict(list)
-        for row in rows:
-            by_job[row.job].append(row)
-        for job, wanted, state, begun, open_stage in database.execute(JOBS):
-            self._check_state(job, Wanted(wanted), state, by_job[job], begun=bool(begun))
-            for row in by_job[job]:
-                before = self.seen.get(row.id)
-                if before != row:
-                    self._check_move(row, before, wanted, open_stage, by_job[job])
-                    self._check_attempts(row, before, calls)
-                    self.seen[row.id] = row
-            self.wishes[job] = wanted
+        by_job: dict[int, list[Any]] = defaultdict(list)
+        for row in database.execute(TASKS):
+            by_job[row[1]].append(row)
+        for job in database.execute(JOBS):
+            stands = (job, by_job[job[0]])
+            # Where nothing of a job has changed, what holds is what held at the last look.
+            if self.stood.get(job[0]) != stands:
+                self._check_job(*stands, calls)
+                self.stood[job[0]] = stands
         self.standing = self._standing()
+
+    def _check_job(self, stands: Any, tasks: list[Any], calls: int) -> None:
+        job, wanted, state, begun, open_stage = stands
+        rows = [TaskRow(*row) for row in tasks]
+        self._check_state(job, Wanted(wanted), state, rows, begun=bool(begun))
+        for row in rows:
+            before = self.seen.get(row.id)
+            if before != row:
+                self._check_move(row, before, wanted, open_stage, rows)
+                self._check_attempts(row, before, calls)
+                self.seen[row.id] = row
+        self.wishes[job] = wanted
 
     def _check_state(self, job: int, wanted: Wanted, state: str, rows: list[TaskRow], *, begun: bool) -> None:
         opened = [row for row in rows if row.state not in OVER]
@@ -276,5 +287,4 @@ def _final(row: Any) -> bytes:
 
 def open_jobs() -> list[tuple[int, str, str]]:
     """Jobs that are not over: id, wish, state."""
-    over = tuple(str(state) for state in JOB_OVER)
-    return list(raw().execute(f"SELECT id, wanted, state FROM jobs WHERE state NOT IN {over} ORDER BY id"))
+    return raw().execute(OPEN).fetchall()

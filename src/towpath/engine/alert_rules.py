@@ -53,9 +53,12 @@ class MuteView:
         return Mute(self.kind, self.thing)
 
 
+_CHANGED = sa.select(alert_rules)
+
+
 def list_rules(conn: Connection) -> list[RuleView]:
     """The rules of all kinds."""
-    changed = {row.kind: row for row in conn.execute(sa.select(alert_rules))}
+    changed = {row.kind: row for row in conn.execute(_CHANGED)}
     found = []
     for kind, rule in RULES.items():
         row = changed.get(kind)
@@ -106,10 +109,16 @@ def mute(tx: Tx, meant: Mute, why: str, until: int | None, by: str) -> MuteView:
     return MuteView(int(number), meant.kind, meant.thing, why, until, by, tx.now)
 
 
+_MUTES = (
+    sa.select(alert_mutes)
+    .where(sa.or_(alert_mutes.c.until.is_(None), alert_mutes.c.until > sa.bindparam("now")))
+    .order_by(alert_mutes.c.id)
+)
+
+
 def list_mutes(conn: Connection, now: int) -> list[MuteView]:
     """The mutes that hold, the oldest first."""
-    holds = sa.or_(alert_mutes.c.until.is_(None), alert_mutes.c.until > now)
-    return [MuteView(*row) for row in conn.execute(sa.select(alert_mutes).where(holds).order_by("id"))]
+    return [MuteView(*row) for row in conn.execute(_MUTES, {"now": now})]
 
 
 def unmute(tx: Tx, mute_id: int) -> None:

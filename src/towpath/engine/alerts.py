@@ -67,6 +67,11 @@ class HubFacts:
 # What stands --------------------------------------------------------------------------------------------------
 
 
+_STANDING = sa.select(alerts).where(IS_OPEN)
+_UNTOLD = _STANDING.where(~alerts.c.told)
+_CLEARED = sa.select(alerts).where(alerts.c.cleared_at == sa.bindparam("now"), alerts.c.told)
+
+
 def look(tx: Tx) -> None:
     """Raise, keep and clear alerts as things are now, and have people told: only for who conducts.
 
@@ -74,7 +79,7 @@ def look(tx: Tx) -> None:
     """
     mutes = alert_rules.list_mutes(tx.conn, tx.now)
     standing: dict[str, dict[str, Row]] = {}
-    for row in tx.conn.execute(sa.select(alerts).where(IS_OPEN)):
+    for row in tx.conn.execute(_STANDING):
         standing.setdefault(row.kind, {})[row.thing] = row
     happened: list[Event] = []
     for rule in alert_rules.list_rules(tx.conn):
@@ -127,13 +132,13 @@ def _event(kind: str, now: int, row: Row) -> Event:
 
 def _tell(tx: Tx, mutes: Sequence[MuteView]) -> None:
     """Have notices made of what stands, nobody has been told of and is not muted, and of what was cleared since."""
-    untold = tx.conn.execute(sa.select(alerts).where(IS_OPEN, ~alerts.c.told)).all()
+    untold = tx.conn.execute(_UNTOLD).all()
     fresh = [row for row in untold if muting(mutes, row.kind, row.thing) is None]
     destinations.hand_out_raised(tx, fresh)
     for start in range(0, len(fresh), AT_ONCE):
         some = [row.id for row in fresh[start : start + AT_ONCE]]
         tx.conn.execute(sa.update(alerts).where(alerts.c.id.in_(some)).values(told=True))
-    cleared = tx.conn.execute(sa.select(alerts).where(alerts.c.cleared_at == tx.now, alerts.c.told)).all()
+    cleared = tx.conn.execute(_CLEARED, {"now": tx.now}).all()
     destinations.hand_out_cleared(
         tx, [row.id for row in cleared if muting(mutes, row.kind, row.thing) is None]
     )

@@ -89,18 +89,26 @@ def _nodes_offline(look: Look) -> Iterator[Finding]:
             yield Finding(look.kind, f"node/{site}/{node.name}", text, raises, site, node.name)
 
 
-def _reports_refused(look: Look) -> Iterator[Finding]:
-    newest = sa.func.max(quarantine.c.id).label("newest")
-    recent = sa.select(quarantine.c.node_id, newest, sa.func.count().label("many"))
-    query = recent.where(quarantine.c.at > look.since).group_by(quarantine.c.node_id).subquery()
-    rows = (
-        sa.select(nodes.c.site, nodes.c.name, query.c.many, quarantine.c.error, quarantine.c.at)
-        .select_from(query)
-        .join(nodes, nodes.c.id == query.c.node_id)
-        .join(quarantine, quarantine.c.id == query.c.newest)
-        .order_by(nodes.c.site, nodes.c.name)
+_SINCE = sa.bindparam("since", type_=sa.BigInteger)
+_RECENT = (
+    sa.select(
+        quarantine.c.node_id, sa.func.max(quarantine.c.id).label("newest"), sa.func.count().label("many")
     )
-    for row in look.conn.execute(rows):
+    .where(quarantine.c.at > _SINCE)
+    .group_by(quarantine.c.node_id)
+    .subquery()
+)
+_REFUSED = (
+    sa.select(nodes.c.site, nodes.c.name, _RECENT.c.many, quarantine.c.error, quarantine.c.at)
+    .select_from(_RECENT)
+    .join(nodes, nodes.c.id == _RECENT.c.node_id)
+    .join(quarantine, quarantine.c.id == _RECENT.c.newest)
+    .order_by(nodes.c.site, nodes.c.name)
+)
+
+
+def _reports_refused(look: Look) -> Iterator[Finding]:
+    for row in look.conn.execute(_REFUSED, {"since": look.since}):
         text = (
             f"{row.many} of what node {row.name} of site {row.site} reported could not be applied, and was set aside;"
             f" the last at {moment(row.at)}: {row.error[:300]}"
@@ -129,30 +137,34 @@ def _why(look: Look, rows: Sequence[Row]) -> dict[int, str]:
     return {number: f": {why.sentence}" for number, why in told.items() if why is not None}
 
 
+_NOT_STARTED = (
+    sa.select(jobs)
+    .where(jobs.c.state == JobState.PENDING, _IS_WANTED, jobs.c.created_at <= _SINCE)
+    .where(jobs.c.id.not_in(_WALKING))
+    .order_by(jobs.c.id)
+    .limit(MOST_OPEN)
+)
+
+
 def _not_started(look: Look) -> Iterator[Finding]:
-    query = (
-        sa.select(jobs)
-        .where(jobs.c.state == JobState.PENDING, _IS_WANTED, jobs.c.created_at <= look.since)
-        .where(jobs.c.id.not_in(_WALKING))
-        .order_by(jobs.c.id)
-        .limit(MOST_OPEN)
-    )
-    rows = look.conn.execute(query).all()
+    rows = look.conn.execute(_NOT_STARTED, {"since": look.since}).all()
     why = _why(look, rows)
     for row in rows:
         text = f"{named(row)} was submitted {look.ago(row.created_at)} ago, and nothing of it has begun"
         yield _of_job(look, row, text + why.get(row.id, ""))
 
 
+_STALLED = (
+    sa.select(jobs, watches.c.since)
+    .join(watches, watches.c.job_id == jobs.c.id)
+    .where(jobs.c.ended_at.is_(None), _IS_WANTED, watches.c.since <= _SINCE)
+    .order_by(jobs.c.id)
+    .limit(MOST_OPEN)
+)
+
+
 def _stalled(look: Look) -> Iterator[Finding]:
-    query = (
-        sa.select(jobs, watches.c.since)
-        .join(watches, watches.c.job_id == jobs.c.id)
-        .where(jobs.c.ended_at.is_(None), _IS_WANTED, watches.c.since <= look.since)
-        .order_by(jobs.c.id)
-        .limit(MOST_OPEN)
-    )
-    rows = look.conn.execute(query).all()
+    rows = look.conn.execute(_STALLED, {"since": look.since}).all()
     why = _why(look, rows)
     for row in rows:
         text = f"{named(row)} came no further for {look.ago(row.since)}"
@@ -163,15 +175,17 @@ _ENDED = jobs.c.done + jobs.c.failed + jobs.c.skipped + jobs.c.aborted
 _UNDER_WAY = (JobState.STARTED, JobState.PAUSING, JobState.PAUSED)
 
 
+_FAILING = (
+    sa.select(jobs, _ENDED.label("ended"))
+    .where(jobs.c.state.in_(_UNDER_WAY), sa.not_(jobs.c.pruned), _ENDED >= LEAST_PATHS)
+    .where(jobs.c.failed * 100.0 >= sa.bindparam("keeps", type_=sa.Float) * _ENDED)
+    .order_by(jobs.c.id)
+    .limit(MOST_OPEN)
+)
+
+
 def _failing(look: Look) -> Iterator[Finding]:
-    query = (
-        sa.select(jobs, _ENDED.label("ended"))
-        .where(jobs.c.state.in_(_UNDER_WAY), sa.not_(jobs.c.pruned), _ENDED >= LEAST_PATHS)
-        .where(jobs.c.failed * 100.0 >= look.keeps * _ENDED)
-        .order_by(jobs.c.id)
-        .limit(MOST_OPEN)
-    )
-    for row in look.conn.execute(query):
+    for row in look.conn.execute(_FAILING, {"keeps": look.keeps}):
         share = 100 * row.failed / row.ended
         text = (
             f"{named(row)} fails: {share:.0f} % of the {row.ended:,} paths that ended failed ({row.failed:,})"
@@ -179,16 +193,18 @@ def _failing(look: Look) -> Iterator[Finding]:
         yield _of_job(look, row, text, raises=share >= look.threshold)
 
 
+_AGAIN = jobs.alias("again")
+_FAILED = (
+    sa.select(jobs)
+    .where(jobs.c.ended_at > _SINCE, jobs.c.state == JobState.FAILURE, sa.not_(jobs.c.pruned))
+    .where(~sa.exists().where(_AGAIN.c.retry_of == jobs.c.id))
+    .order_by(jobs.c.ended_at, jobs.c.id)
+    .limit(MOST_OPEN)
+)
+
+
 def _failed(look: Look) -> Iterator[Finding]:
-    again = jobs.alias("again")
-    query = (
-        sa.select(jobs)
-        .where(jobs.c.ended_at > look.since, jobs.c.state == JobState.FAILURE, sa.not_(jobs.c.pruned))
-        .where(~sa.exists().where(again.c.retry_of == jobs.c.id))
-        .order_by(jobs.c.ended_at, jobs.c.id)
-        .limit(MOST_OPEN)
-    )
-    for row in look.conn.execute(query):
+    for row in look.conn.execute(_FAILED, {"since": look.since}):
         lost = f", {row.unknown:,} are unknown" if row.unknown else ""
         text = (
             f"{named(row)} ended in FAILURE: {row.failed:,} of {row.discovered:,} paths failed{lost}, {row.done:,}"
@@ -199,8 +215,14 @@ def _failed(look: Look) -> Iterator[Finding]:
 
 # Disks and certificates ---------------------------------------------------------------------------------------
 
-_DISKS = sa.select(nodes.c.site, nodes.c.name, nodes.c.disks, nodes.c.disks_at).where(
-    nodes.c.disks.is_not(None), nodes.c.removed_at.is_(None)
+_DISKS = (
+    sa.select(nodes.c.site, nodes.c.name, nodes.c.disks, nodes.c.disks_at)
+    .where(nodes.c.disks.is_not(None), nodes.c.removed_at.is_(None))
+    .order_by(nodes.c.site, nodes.c.name)
+)
+_HUB_DISKS = sa.select(hubs).where(hubs.c.disk_total > 0).order_by(hubs.c.name)
+_CERTIFICATES = (
+    sa.select(hubs).where(hubs.c.certificate_ends_at <= sa.bindparam("soon")).order_by(hubs.c.name)
 )
 
 
@@ -221,7 +243,7 @@ def _full(free: int, total: int, is_fresh: bool) -> _Full:
 
 def _disks_high(look: Look) -> Iterator[Finding]:
     found: dict[tuple[str, str], list[_Full]] = {}
-    for row in look.conn.execute(_DISKS.order_by(nodes.c.site, nodes.c.name)):
+    for row in look.conn.execute(_DISKS):
         is_fresh = look.now - (row.disks_at or 0) < STALE
         for root, (free, total) in sorted(row.disks.items()):
             found.setdefault((row.site, root), []).append(_full(free, total, is_fresh))
@@ -232,7 +254,7 @@ def _disks_high(look: Look) -> Iterator[Finding]:
             text = f"root {root} of site {site} fills up: {worst.text}"
             raises = worst.is_fresh and worst.share >= look.threshold
             yield Finding(look.kind, f"root/{site}/{root}", text, raises, site)
-    for row in look.conn.execute(sa.select(hubs).where(hubs.c.disk_total > 0).order_by(hubs.c.name)):
+    for row in look.conn.execute(_HUB_DISKS):
         full = _full(row.disk_free, row.disk_total, look.now - row.seen_at < STALE)
         if full.share >= look.keeps:
             text = f"the file system of hub {row.name} fills up: {full.text}"
@@ -240,9 +262,7 @@ def _disks_high(look: Look) -> Iterator[Finding]:
 
 
 def _certificates_ending(look: Look) -> Iterator[Finding]:
-    ends = hubs.c.certificate_ends_at
-    query = sa.select(hubs).where(ends <= look.now + int(look.threshold * DAY)).order_by(hubs.c.name)
-    for row in look.conn.execute(query):
+    for row in look.conn.execute(_CERTIFICATES, {"soon": look.now + int(look.threshold * DAY)}):
         left = (row.certificate_ends_at - look.now) // SECOND
         when = f"ends in {span(left)}" if left > 0 else "has ended"
         text = (

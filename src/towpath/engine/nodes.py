@@ -110,6 +110,10 @@ class Greeting:
     life: int = 0
 
 
+_HELLO = sa.update(nodes).where(nodes.c.id == sa.bindparam("row_id")).values(beats=nodes.c.beats + 1)
+_SAID_OF_SITE = sa.update(sites).where(sites.c.name == sa.bindparam("of_site"))
+
+
 def hello(tx: Tx, site: str, name: str, said: Hello) -> Greeting:
     """A node begins a life: what its earlier lives held and did not report is lost, and goes back to the queue.
 
@@ -126,7 +130,6 @@ def hello(tx: Tx, site: str, name: str, said: Hello) -> Greeting:
         "box_key": said.box_key,
         "queues": said.queues,
         "heard_at": tx.now,
-        "beats": nodes.c.beats + 1,
         "lost": False,
         "silent": False,
         "draining": False,
@@ -134,11 +137,11 @@ def hello(tx: Tx, site: str, name: str, said: Hello) -> Greeting:
     }
     if is_new:
         values["last_claim"] = 0
-    tx.conn.execute(sa.update(nodes).where(nodes.c.id == node.id).values(values))
+    tx.conn.execute(_HELLO, {"row_id": node.id, **values})
     plugins = [msgspec.to_builtins(spec) for spec in said.steps]
     facts = {"roots": said.roots, "steps": plugins, "unguarded": said.unguarded}
     facts |= {"trusted": True} if said.trusted else {}
-    tx.conn.execute(sa.update(sites).where(sites.c.name == site).values(facts))
+    tx.conn.execute(_SAID_OF_SITE, {"of_site": site, **facts})
     if is_new:
         earlier = [t for t in tasks.held_by(tx.conn, node.id) if t.incarnation != said.incarnation]
         lose(tx, earlier, TaskEvent.LOSE_LEASE, said.begun)

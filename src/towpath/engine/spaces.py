@@ -70,7 +70,12 @@ def add_space(tx: Tx, space: Space) -> None:
 
 
 _LIST = sa.select(
-    *(spaces.c[name] for name in ("name", "site", "path", "default_target", "excluded", "usage_every"))
+    spaces.c.name,
+    spaces.c.site,
+    spaces.c.path,
+    spaces.c.default_target,
+    spaces.c.excluded,
+    spaces.c.usage_every,
 ).order_by(spaces.c.name, spaces.c.site)
 
 

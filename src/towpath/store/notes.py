@@ -30,10 +30,13 @@ class NoteRow:
     path: bytes | None = None
 
 
+_INSERT = sa.insert(notes)
+
+
 def insert(conn: Connection, rows: Sequence[NoteRow]) -> None:
     """Write new notes."""
     if rows:
-        conn.execute(sa.insert(notes), [asdict(row) | _kept(row) for row in rows])
+        conn.execute(_INSERT, [asdict(row) | _kept(row) for row in rows])
 
 
 def _kept(row: NoteRow) -> dict[str, str]:

@@ -191,6 +191,9 @@ def _source(bind: Any, name: str, given: Mapping[str, Any]) -> str | None:
 
 
 def _taker(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-    if len(names) > 1:
-        return cast(Callable[[Mapping[str, Any]], tuple[Any, ...]], itemgetter(*names))
-    return lambda given: tuple(given[name] for name in names)
+    if not names:
+        return lambda given: ()
+    if len(names) == 1:
+        (only,) = names
+        return lambda given: (given[only],)
+    return cast(Callable[[Mapping[str, Any]], tuple[Any, ...]], itemgetter(*names))

@@ -3,7 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -68,6 +68,18 @@ class Books:
         return parts
 
 
+@cache
+def _all_of(table: sa.Table) -> sa.Select[Any]:
+    return sa.select(table)
+
+
+_OF_JOBS = sa.select(tables.events).where(tables.events.c.kind.like("job.%")).order_by(tables.events.c.id)
+_NEWEST = sa.select(sa.func.max(tables.event_cursors.c.number))
+_KEPT = sa.select(sa.func.count(tables.events.c.number))
+_STATES = sa.select(tables.jobs.c.id, tables.jobs.c.state)
+_SIZES = sa.select(tables.batches.c.id, tables.batches.c.count)
+
+
 def audit(conn: Connection) -> None:
     """Raise AssertionError where anything that was kept differs from what is counted anew."""
     _audit_job_counts(conn)
@@ -96,13 +108,12 @@ def _audit_events(conn: Connection) -> None:
     """Of each job the newest event tells the state that it has, and its end was told once if it has ended; unless its
     events are not kept any more: the oldest go first."""
     told: dict[int, list[Any]] = defaultdict(list)
-    of_jobs = tables.events.c.kind.like("job.%")
-    for row in conn.execute(sa.select(tables.events).where(of_jobs).order_by(tables.events.c.id)):
+    for row in conn.execute(_OF_JOBS):
         told[row.job].append(row)
-    newest = conn.execute(sa.select(sa.func.max(tables.event_cursors.c.number))).scalar_one()
-    kept = conn.execute(sa.select(sa.func.count(tables.events.c.number))).scalar_one()
+    newest = conn.execute(_NEWEST).scalar_one()
+    kept = conn.execute(_KEPT).scalar_one()
     forgotten = newest > kept
-    for job in conn.execute(sa.select(tables.jobs.c.id, tables.jobs.c.state)):
+    for job in conn.execute(_STATES):
         states = [json.loads(row.details)["state"] for row in told[job.id]]
         if not states and forgotten:
             continue
@@ -111,20 +122,20 @@ def _audit_events(conn: Connection) -> None:
 
 
 def _audit_job_counts(conn: Connection) -> None:
-    jobs = conn.execute(sa.select(tables.jobs)).all()
+    jobs = conn.execute(_all_of(tables.jobs)).all()
     kinds = ((j, j.state == JobState.SUCCESS and j.discovered == 0) for j in jobs)
     counted = Counter(
         (j.workflow, j.site, j.state, noop, j.queue, j.owner, j.created_at // DAY, j.space)
         for j, noop in kinds
     )
-    kept = {tuple(row)[:-1]: row.jobs for row in conn.execute(sa.select(tables.job_counts))}
+    kept = {tuple(row)[:-1]: row.jobs for row in conn.execute(_all_of(tables.job_counts))}
     assert {kind: number for kind, number in kept.items() if number} == counted, "jobs of each kind"
 
 
 def _read(conn: Connection) -> list[Books]:
     def by_job(table: sa.Table) -> dict[int, list[Any]]:
         grouped: dict[int, list[Any]] = defaultdict(list)
-        for row in conn.execute(sa.select(table)):
+        for row in conn.execute(_all_of(table)):
             grouped[row.job_id].append(row)
         return grouped
 
@@ -132,9 +143,9 @@ def _read(conn: Connection) -> list[Books]:
         by_job(table)
         for table in (tables.tasks, tables.tallies, tables.path_tallies, tables.lanes, tables.notes)
     )
-    walks = {row.task_id: row for row in conn.execute(sa.select(tables.walks))}
-    sizes = {row[0]: row[1] for row in conn.execute(sa.select(tables.batches.c.id, tables.batches.c.count))}
-    found = conn.execute(sa.select(tables.jobs)).all()
+    walks = {row.task_id: row for row in conn.execute(_all_of(tables.walks))}
+    sizes = {row[0]: row[1] for row in conn.execute(_SIZES)}
+    found = conn.execute(_all_of(tables.jobs)).all()
     return [
         Books(
             job,
