@@ -1,14 +1,15 @@
 """Statements that are kept as constants: on SQLite, run again without what SQLAlchemy does for each run."""
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, CursorResult, IteratorResult
+from sqlalchemy.engine import Connection, CursorResult, IteratorResult, Row
 from sqlalchemy.sql import Executable
 
 Shape = tuple[object, ...]
@@ -27,6 +28,24 @@ class Written:
     rowcount: int
 
 
+class Rows(IteratorResult[Any]):
+    """The result of a statement that gives rows: SQLAlchemy's, with a shorter way to the first row and to all."""
+
+    def __init__(self, plan: "Plan", rows: Iterator[Any]) -> None:
+        super().__init__(plan.rows, rows)
+        self._make = plan.make
+
+    def first(self) -> Row[Any] | None:
+        """The first row, None where there is none; what comes after it is not read."""
+        row = next(self.iterator, None)
+        self.iterator = iter(())
+        return None if row is None else self._make(row)
+
+    def all(self) -> Sequence[Row[Any]]:
+        """All rows that were not read yet."""
+        return [self._make(row) for row in self.iterator]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How a statement is run with parameters of one shape, as read off a run of SQLAlchemy's."""
@@ -42,6 +61,8 @@ class Plan:
     """What makes a value fit for the driver, by place."""
     rows: Any
     """SQLAlchemy's description of the rows; None where there are none."""
+    make: Any
+    """Makes a row of that kind from one of the driver's."""
     is_select: bool
 
     def values(self, given: Mapping[str, Any]) -> Sequence[Any]:
@@ -68,7 +89,7 @@ class Plan:
         if self.rows is None:
             return Written(cursor.rowcount)
         # Of what a statement writes nothing may be left for later: it would be in the way of the commit.
-        return IteratorResult(self.rows, iter(cursor if self.is_select else cursor.fetchall()))
+        return Rows(self, iter(cursor if self.is_select else cursor.fetchall()))
 
 
 _PLANS: WeakKeyDictionary[Executable, dict[Shape, Plan | None]] = WeakKeyDictionary()
@@ -94,7 +115,10 @@ class Preparing(Connection):
             plan = plans[shape]
             if plan is None:
                 return super().execute(statement, parameters)
-            return self._told(plan.text, lambda driver: plan.run(driver, parameters))
+            try:
+                return cast(CursorResult[Any], plan.run(self._driver(), parameters))
+            except sqlite3.Error as error:
+                raise self._told(plan.text, error) from error
         result = super().execute(statement, parameters)
         if len(plans) < MOST_SHAPES:
             plans[shape] = _plan(statement, parameters, result)
@@ -110,21 +134,22 @@ class Preparing(Connection):
         """As SQLAlchemy's; many rows go to the driver as they are."""
         if execution_options or not isinstance(parameters, list) or not self._is_plain():
             return super().exec_driver_sql(statement, parameters, execution_options)
-        return self._told(
-            statement, lambda driver: Written(driver.executemany(statement, parameters).rowcount)
-        )
+        try:
+            written = Written(self._driver().executemany(statement, parameters).rowcount)
+        except sqlite3.Error as error:
+            raise self._told(statement, error) from error
+        return cast(CursorResult[Any], written)
 
     def _is_plain(self) -> bool:
         listened = self._has_events or self.engine._has_events
         return self.in_transaction() and not listened and not self._execution_options
 
-    def _told(self, text: str, run: Callable[[sqlite3.Connection], Any]) -> CursorResult[Any]:
-        """What the driver answers; its errors are told as SQLAlchemy tells them."""
-        try:
-            return cast(CursorResult[Any], run(cast(sqlite3.Connection, self.connection.driver_connection)))
-        except sqlite3.Error as error:
-            told = sa.exc.DBAPIError.instance(text, None, error, sqlite3.Error, dialect=self.dialect)
-            raise told from error
+    def _driver(self) -> sqlite3.Connection:
+        return cast(sqlite3.Connection, self.connection.driver_connection)
+
+    def _told(self, text: str, error: sqlite3.Error) -> BaseException:
+        """The driver's error, as SQLAlchemy tells it."""
+        return sa.exc.DBAPIError.instance(text, None, error, sqlite3.Error, dialect=self.dialect)
 
 
 def _shape(parameters: Any) -> Shape:
@@ -156,6 +181,7 @@ def _plan(statement: Executable, parameters: Any, result: CursorResult[Any]) -> 
     if text != context.statement or any(_length(given.get(name)) != n for name, n in lengths.items()):
         return None
     every = context.compiled_parameters[0]
+    rows: Any = result._metadata if result.returns_rows else None
     listed = {name for parts in lists.values() for name in parts}
     return Plan(
         text,
@@ -163,7 +189,8 @@ def _plan(statement: Executable, parameters: Any, result: CursorResult[Any]) -> 
         {name: every[name] for name in names if sources.get(name) is None and name not in listed},
         members,
         tuple((place, processors[name]) for place, name in enumerate(names) if name in processors),
-        result._metadata if result.returns_rows else None,
+        rows,
+        partial(Row, rows, rows._effective_processors, rows._key_to_index) if result.returns_rows else None,
         statement.is_select,
     )
 
