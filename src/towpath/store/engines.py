@@ -36,6 +36,9 @@ CONFLICTS = {"40001": 8, "40P01": 8, "23505": 3}
 """How often a transaction is tried that others were in the way of, and that was rolled back: no serial order, a
 deadlock, or a key that another one took since it was looked for. Run again, it sees what they wrote."""
 
+STATEMENTS = 1_000
+"""Statements that the driver of SQLite keeps compiled for each connection: a hub has some hundreds."""
+
 _WRITES = "towpath_writes"
 _AT_ONCE = "towpath_at_once"
 _LOST_PAUSES = (0.05, 0.2, 0.5, 1.0)
@@ -63,7 +66,9 @@ def open_engine(url: str) -> Engine:
 
 
 def _open_sqlite(url: str) -> Engine:
-    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    engine = sa.create_engine(
+        url, connect_args={"timeout": 30, "check_same_thread": False, "cached_statements": STATEMENTS}
+    )
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
