@@ -15,7 +15,6 @@ from typing import IO, Any, Final
 import msgspec
 import sqlalchemy as sa
 import zstandard
-from alembic.migration import MigrationContext
 from sqlalchemy.engine import Connection
 from sqlalchemy.schema import DropSequence, DropTable
 
@@ -87,7 +86,7 @@ class _Writer:
 
 def write(conn: Connection, head: Callable[[str], Head], file: IO[bytes]) -> dict[str, int]:
     """Write all tables, as one moment sees them, into a file; rows of each. `head` is given the form of the tables."""
-    form = MigrationContext.configure(conn).get_current_revision()
+    form = schema.form_of(conn)
     if form != schema.newest():
         raise Mistake(
             f"database: expected form {schema.newest()}, found {form}: start the hub once, or run its version"

@@ -1,31 +1,25 @@
-"""Brings a database to the newest form of the tables, by Alembic."""
+"""Brings a database to the newest form of the tables."""
 
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, Engine
 
 from towpath.domain.errors import Mistake
 from towpath.store.engines import full_url, is_to_write, open_engine
+from towpath.store.laying import form_of, lay
+
+__all__ = ["Standing", "bring", "form_of", "known", "newest", "opened", "shown", "standing", "upgrade"]
 
 SQLITE = "sqlite:///"
-MIGRATIONS = Path(__file__).parent / "migrations"
+VERSIONS = Path(__file__).parent / "migrations" / "versions"
+"""A file for each form, which its name begins with."""
 
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(1954640496)")
 """Of several hubs that start at once, one migrates, and the others find it done."""
-
-
-def alembic_config() -> Config:
-    """Alembic's settings, without a file of its own."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    return config
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
@@ -34,12 +28,11 @@ def upgrade(database_url: str, revision: str = "head") -> None:
     Raises `Mistake` where it cannot be reached, or has a form that is newer than this hub.
     """
     engine = opened(database_url)
-    config = alembic_config()
     try:
         with engine.connect() as connection, is_to_write(connection).begin():
             if connection.dialect.name == "postgresql":
                 connection.execute(_LOCK)
-            _check_known(connection, config, database_url)
+            _check_known(connection, database_url)
             bring(connection, revision)
     except sa.exc.OperationalError as error:
         raise Mistake(f"database {shown(database_url)}: {_reason(error)}") from None
@@ -49,22 +42,21 @@ def upgrade(database_url: str, revision: str = "head") -> None:
 
 def bring(connection: Connection, revision: str = "head") -> None:
     """Bring a database to the newest form, or only to an older one, within a transaction that writes."""
-    config = alembic_config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
-
-
-def known() -> list[str]:
-    """The forms that this hub knows, the newest first."""
-    return [revision.revision for revision in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
-
-
-def form_of(conn: Connection) -> str | None:
-    """The form that a database has; None where it has no tables yet."""
-    return MigrationContext.configure(conn).get_current_revision()
+    wanted = newest() if revision == "head" else revision
+    form = form_of(connection)
+    if form is None and wanted == newest():
+        lay(connection, wanted)
+    elif form != wanted:
+        # Alembic takes a twentieth of a second to load, and nearly every start finds nothing to do.
+        import_module("towpath.store.migrating").migrate(connection, wanted)
 
 
 @cache
+def known() -> list[str]:
+    """The forms that this hub knows, the newest first."""
+    return sorted((file.name.partition("_")[0] for file in VERSIONS.glob("[0-9]*.py")), reverse=True)
+
+
 def newest() -> str:
     """The newest of them."""
     return known()[0]
@@ -85,14 +77,12 @@ class Standing:
 
 def standing(database_url: str) -> Standing:
     """How a database stands, without a change to it; raises `Mistake` where it does not answer."""
-    script = ScriptDirectory.from_config(alembic_config())
-    newest = script.get_current_head() or ""
     if database_url.startswith(SQLITE) and not Path(database_url.removeprefix(SQLITE)).exists():
-        return Standing(None, newest, True, None)
+        return Standing(None, newest(), True, None)
     engine = opened(database_url)
     try:
         with engine.connect() as connection, connection.begin():
-            form = MigrationContext.configure(connection).get_current_revision()
+            form = form_of(connection)
             asked = sa.text("SELECT extract(epoch FROM clock_timestamp())")
             now = (
                 None if connection.dialect.name == "sqlite" else float(connection.execute(asked).scalar_one())
@@ -101,8 +91,7 @@ def standing(database_url: str) -> Standing:
         raise Mistake(f"database {shown(database_url)}: {_reason(error)}") from None
     finally:
         engine.dispose()
-    known = {revision.revision for revision in script.walk_revisions()}
-    return Standing(form, newest, form is None or form in known, now)
+    return Standing(form, newest(), form is None or form in known(), now)
 
 
 def opened(database_url: str) -> Engine:
@@ -115,14 +104,11 @@ def opened(database_url: str) -> Engine:
         ) from None
 
 
-def _check_known(connection: Connection, config: Config, database_url: str) -> None:
-    script = ScriptDirectory.from_config(config)
-    known = {revision.revision for revision in script.walk_revisions()}
-    found = MigrationContext.configure(connection).get_current_revision()
-    if found is not None and found not in known:
-        newest = script.get_current_head()
+def _check_known(connection: Connection, database_url: str) -> None:
+    found = form_of(connection)
+    if found is not None and found not in known():
         raise Mistake(
-            f"database {shown(database_url)}: expected a form up to {newest}, found {found}: a newer version of"
+            f"database {shown(database_url)}: expected a form up to {newest()}, found {found}: a newer version of"
             " Towpath has written to it; run that version, or restore a backup from before"
         )
 
