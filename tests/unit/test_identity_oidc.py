@@ -6,8 +6,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 
-from towpath.domain.providers import NotShown, Oidc
-from towpath.identity.oidc import Question, check_id_token, groups_in, is_from, person_of
+from towpath.domain.providers import NotShown, Oidc, Question
+from towpath.identity.oidc import check_id_token, groups_in, is_from, person_of
 
 NOW = 1_800_000_000
 SETTINGS = Oidc("https://login.example.org", "towpath")

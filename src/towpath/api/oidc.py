@@ -4,7 +4,8 @@ import html
 import secrets
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Final
+from importlib import import_module
+from typing import Annotated, Final, Protocol, cast
 
 import structlog
 from fastapi import Depends, Query, Request
@@ -19,10 +20,9 @@ from towpath.api.providers import redirect_uri
 from towpath.api.routers import Router
 from towpath.api.under_way import UnderWay
 from towpath.domain.errors import Mistake
-from towpath.domain.providers import Kind, NotShown, Person, Provider, ProviderSilent
+from towpath.domain.providers import Kind, NotShown, Oidc, Person, Provider, ProviderSilent, Question
 from towpath.domain.rights import Via
 from towpath.engine import admission, audit, providers
-from towpath.identity import oidc
 from towpath.store.database import Tx
 
 log = structlog.get_logger()
@@ -48,6 +48,26 @@ HTML: Mapping[int | str, dict[str, object]] = {
     200: {"content": {"text/html": {"schema": {"type": "string"}}}, "description": "Signed in"}
 }
 SENT: Mapping[int | str, dict[str, object]] = {303: {"description": "To the provider's own page"}}
+
+
+class Asking(Protocol):
+    """How a provider is asked: `towpath.identity.oidc`."""
+
+    async def ask(self, settings: Oidc, redirect: str) -> tuple[str, Question]:
+        """Where a browser is sent, and what is kept meanwhile."""
+
+    def is_from(self, settings: Oidc, issuer: str | None) -> bool:
+        """Whether an answer may be a provider's."""
+
+    async def read_answer(
+        self, settings: Oidc, secret: str, question: Question, redirect: str, code: str, now: int
+    ) -> Person:
+        """Who somebody is."""
+
+
+def asking() -> Asking:
+    """The module that speaks OpenID Connect, whose libraries a hub without such a provider does without."""
+    return cast(Asking, import_module("towpath.identity.oidc"))
 
 
 class Way(BaseModel):
@@ -89,7 +109,7 @@ async def begin_sign_in(
     """Sends a browser to an identity provider, which sends it back within ten minutes; `next` is where it ends up."""
     leads_to = under_way.check_way(leads_to)
     view = await hub.database.read(lambda conn: providers.get_provider(conn, name))
-    url, question = await oidc.ask(view.provider.settings, _redirect(hub, name))
+    url, question = await asking().ask(view.provider.settings, _redirect(hub, name))
     response = RedirectResponse(url, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
     begun = UnderWay(name, question, leads_to)
     under_way.keep(request, response, begun, hub.hub_key, hub.context.clock() // SECOND)
@@ -133,7 +153,7 @@ async def _end(
         )
     view = await hub.database.read(lambda conn: providers.get_provider(conn, name))
     provider = view.provider
-    if not oidc.is_from(provider.settings, said["iss"]):
+    if not asking().is_from(provider.settings, said["iss"]):
         raise NotShown(f"expected an answer of {provider.settings.issuer}, found one of another issuer")
     if said["error"] or not said["code"]:
         raise NotShown(f"{provider.title} has not let you in: {(said['error'] or 'no code')[:100]}")
@@ -144,7 +164,7 @@ async def _end(
 async def _person(hub: Call, provider: Provider, begun: UnderWay, code: str) -> Person:
     secret = await hub.database.read(lambda conn: providers.secret_of(conn, provider.name, hub.hub_key))
     now, redirect = hub.context.clock() // SECOND, _redirect(hub, provider.name)
-    return await oidc.read_answer(provider.settings, secret, begun.question, redirect, code, now)
+    return await asking().read_answer(provider.settings, secret, begun.question, redirect, code, now)
 
 
 async def _open(hub: Call, request: Request, provider: Provider, person: Person, leads_to: str) -> Response:

@@ -13,7 +13,7 @@ from nacl.secret import SecretBox
 from starlette.responses import Response
 
 from towpath.domain.errors import Mistake
-from towpath.identity.oidc import Question
+from towpath.domain.providers import Question
 
 COOKIE: Final = "towpath_sign_in"
 SECONDS: Final = 600

@@ -35,6 +35,18 @@ class ProviderSilent(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What the hub keeps of a sign-in that is under way, and nobody else may know."""
+
+    state: str
+    """Comes back with the code: this browser began it."""
+    nonce: str
+    """Comes back in the signed answer: it is the answer to this question."""
+    verifier: str
+    """Whoever has the code alone can do nothing with it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Admission:
     """What the people of a provider become here."""
 

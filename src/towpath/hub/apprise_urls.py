@@ -4,12 +4,17 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import apprise
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from towpath.domain.errors import Mistake
 from towpath.engine.destinations import Address
 from towpath.engine.webhooks import Answer
+
+if TYPE_CHECKING:
+    import apprise
 
 LONGEST_URL = 2_000
 OPAQUE = frozenset({"json", "jsons", "xml", "xmls", "form", "forms"})
@@ -17,10 +22,21 @@ OPAQUE = frozenset({"json", "jsons", "xml", "xmls", "form", "forms"})
 LOCAL = frozenset({"dbus", "qt", "glib", "kde", "gnome", "macosx", "windows", "syslog"})
 """Schemes that would act on the hub's own machine."""
 
-_ASSET = apprise.AppriseAsset(
-    plugin_paths=[], secure_logging=True, app_id="Towpath", app_desc="Towpath", async_mode=False
-)
 _SAID = logging.getLogger("apprise")
+
+
+def _loaded() -> ModuleType:
+    """Apprise, which a hub that tells nobody of alerts does without: it takes a while to load."""
+    return import_module("apprise")
+
+
+@cache
+def _asset() -> "apprise.AppriseAsset":
+    """How Apprise is to behave here."""
+    made: apprise.AppriseAsset = _loaded().AppriseAsset(
+        plugin_paths=[], secure_logging=True, app_id="Towpath", app_desc="Towpath", async_mode=False
+    )
+    return made
 
 
 def address(url: str) -> Address:
@@ -42,18 +58,18 @@ def address(url: str) -> Address:
     return Address(url, shown[:500])
 
 
-def _made(url: str) -> apprise.NotifyBase | None:
-    made = apprise.Apprise.instantiate(url, asset=_ASSET, suppress_exceptions=True)
-    return made if isinstance(made, apprise.NotifyBase) else None
+def _made(url: str) -> "apprise.NotifyBase | None":
+    made = _loaded().Apprise.instantiate(url, asset=_asset(), suppress_exceptions=True)
+    return made if isinstance(made, _loaded().NotifyBase) else None
 
 
 def send(url: str, title: str, body: str, kind: str) -> Answer:
     """Send a message; `kind` is one of Apprise's: info, success, warning, failure. It blocks: call it in a thread."""
     one = _made(url)
     if one is None:
-        return Answer(None, f"Apprise {apprise.__version__} takes its URL no more")
+        return Answer(None, f"Apprise {_loaded().__version__} takes its URL no more")
     with _overheard() as said:
-        taken = one.notify(body=body, title=title, notify_type=apprise.NotifyType(kind))
+        taken = one.notify(body=body, title=title, notify_type=_loaded().NotifyType(kind))
     if taken:
         return Answer(200)
     return Answer(
@@ -61,7 +77,7 @@ def send(url: str, title: str, body: str, kind: str) -> Answer:
     )
 
 
-def _clean(text: str, one: apprise.NotifyBase) -> str:
+def _clean(text: str, one: "apprise.NotifyBase") -> str:
     """What Apprise says, without what opens the service."""
     for secret in (one.password, one.user, getattr(one, "fullpath", None)):
         if isinstance(secret, str) and len(secret) > 3:

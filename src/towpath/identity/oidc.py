@@ -28,6 +28,7 @@ from towpath.domain.providers import (
     Oidc,
     Person,
     ProviderSilent,
+    Question,
     check_endpoint,
 )
 
@@ -42,18 +43,6 @@ ALGORITHMS: Final = (
 )  # fmt: skip
 """Signatures that are believed: by keys of which the hub has but the public half."""
 USABLE: Final = frozenset({"RSA", "EC", "OKP"})
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What the hub keeps of a sign-in that is under way, and nobody else may know."""
-
-    state: str
-    """Comes back with the code: this browser began it."""
-    nonce: str
-    """Comes back in the signed answer: it is the answer to this question."""
-    verifier: str
-    """Whoever has the code alone can do nothing with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from obstore.store import ObjectStore
 from towpath.domain.errors import Mistake
 from towpath.domain.targets import TargetUrl, check_credentials, parse_target_url
 from towpath.storage.answers import OBSTORE_ERRORS, Answer, answer_of
+from towpath.storage.buckets import open_bare
 from towpath.storage.findings import Finding, Report
-from towpath.storage.opening import loaded_sftp, open_bare, open_directory, timeout_of
+from towpath.storage.opening import loaded_sftp, open_directory, timeout_of
 from towpath.storage.protocol import PRIVATE_PREFIX, StorageError
 from towpath.storage.reaching import Address, Wrong, address_of, diagnose
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 import structlog
@@ -28,7 +29,7 @@ from towpath.domain.paths import ErrorClass
 from towpath.domain.traces import Telling
 from towpath.hsm import mark as marks
 from towpath.steps.protocol import HandedBack, Site
-from towpath.storage.checking import check_target
+from towpath.storage.findings import Finding
 from towpath.storage.opening import open_storage
 from towpath.storage.posix import DirectoryStorage
 from towpath.storage.protocol import Storage, StorageError, Sweeping
@@ -186,7 +187,14 @@ def _sweep(storage: Sweeping, site: str) -> None:
 def checker(allowed: tuple[str, ...]) -> Checker:
     """Tries targets out, `file` targets only beneath the allowed directories."""
     directories = [os.fsencode(directory) for directory in allowed]
-    return lambda url, credentials: check_target(url, credentials, directories, lambda: datetime.now(UTC))
+
+    def check(url: str, credentials: Mapping[str, str]) -> list[Finding]:
+        # Loaded only here: most nodes are never asked, and it needs the clients of object stores.
+        checking = import_module("towpath.storage.checking")
+        found: list[Finding] = checking.check_target(url, credentials, directories, lambda: datetime.now(UTC))
+        return found
+
+    return check
 
 
 def _hear_signals(worker: Worker) -> None:
