@@ -223,7 +223,9 @@ _BEHIND = sa.exists().where(
 
 def due(tx: Tx, webhook_id: int, hub_key: bytes, limit: int) -> list[Due]:
     """What is to be tried now of a webhook: of each line the first that waits, at most so many."""
-    row = tx.conn.execute(sa.select(webhooks).where(webhooks.c.id == webhook_id)).first()
+    # Locked: a receiver that says meanwhile that it has gone must not be sent what comes next.
+    this = sa.select(webhooks).where(webhooks.c.id == webhook_id).with_for_update(read=True)
+    row = tx.conn.execute(this).first()
     if row is None or limit < 1:
         return []
     query = sa.select(deliveries.c.id, deliveries.c.number, deliveries.c.created_at)
