@@ -252,6 +252,17 @@ def test_sites_are_woken_once_what_there_is_to_do_is_committed(database: Databas
     assert len(woken) == 1, "nobody is woken for nothing"
 
 
+def test_the_hub_that_conducts_hears_of_what_it_is_to_do_unasked_though_no_site_does(
+    database: Database,
+) -> None:
+    woken: list[set[str]] = []
+    database.on_wake = woken.append
+    with database.writing() as tx:
+        tx.due = True
+        assert woken == []
+    assert woken == [set()]
+
+
 @in_a_loop
 async def test_a_hint_that_cannot_be_given_takes_nothing_back(database: Database) -> None:
     def fail(found: set[str]) -> None:

@@ -249,7 +249,7 @@ async def test_a_receiver_that_refuses_is_tried_for_three_days_and_then_the_next
 async def test_a_round_that_is_told_to_end_just_as_something_is_to_be_sent_ends(hub: Hub) -> None:
     await hub.begin()
     round_of_it = asyncio.create_task(hub.posting.deliver())
-    while not hub.posting._hint._waiters:
+    while not hub.posting._hint._given._waiters:
         await asyncio.sleep(0)
     hub.posting.nudge()
     round_of_it.cancel()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from msgspec import structs
+from sqlalchemy.engine import Connection
 
 from towpath.domain.paths import Code, ErrorClass
 from towpath.domain.patience import Bearing, spread
@@ -104,6 +105,11 @@ def without_put_off(codes: bytes, event: Ended, judged: Judged) -> tuple[bytes, 
     for paths in judged.put_off.values():
         codes = bytes(0 if delayed else code for code, delayed in zip(codes, paths, strict=True))
     return codes, structs.replace(event, codes=batches.pack_bytes(codes), notes=judged.notes)
+
+
+def is_any_parked(conn: Connection) -> bool:
+    """Whether any task is put off."""
+    return tasks.is_any_parked(conn)
 
 
 def unpark(tx: Tx) -> bool:

@@ -34,6 +34,7 @@ def hide(tx: Tx, ended_before: int, behind: Place = BEGINNING, limit: int = FAMI
     members = [member for one in old for member in one.members]
     if members:
         pruning.hide(tx.conn, members)
+        tx.due = True
     return Hidden(len(members), found[-1].place if len(found) == limit else None)
 
 

@@ -70,6 +70,7 @@ def start(tx: Tx, order: Order) -> int:
         "owner": order.owner,
         "created_at": tx.now,
     }
+    tx.due = True
     return int(tx.conn.execute(sa.insert(sweeps).values(row).returning(c.id)).scalar_one())
 
 

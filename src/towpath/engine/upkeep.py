@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from towpath.domain.states import PENDING, TERMINAL, JobState, TaskEvent, Wanted
 from towpath.engine import chains, control, holds, retry, sweeps
@@ -23,6 +24,7 @@ KEEP_THROUGHPUT = 2 * DAY
 
 
 _CANCELLED = sa.select(jobs.c.id).where(jobs.c.state == JobState.DEQUEUING).order_by(jobs.c.id)
+_ANY_CANCELLED = _CANCELLED.limit(1)
 _WAITED = (
     sa.select(jobs.c.id, jobs.c.beats_waited)
     .where(jobs.c.state == JobState.DEQUEUING)
@@ -58,6 +60,11 @@ def look(tx: Tx) -> Due:
 def cancelled_jobs(tx: Tx) -> list[int]:
     """Jobs whose pending tasks are to be taken from the queue."""
     return list(tx.conn.scalars(_CANCELLED))
+
+
+def is_cancelling(conn: Connection) -> bool:
+    """Whether any job is cancelled and not over."""
+    return conn.execute(_ANY_CANCELLED).first() is not None
 
 
 def dequeue(tx: Tx, job_id: int) -> bool:

@@ -112,6 +112,7 @@ def measure(tx: Tx, name: str, site: str, by: str) -> int:
     if row is not None and row.job is not None:
         return int(row.job)
     job_id = _start(tx, space, by)
+    tx.due = True
     values = {"job": job_id, "asked_at": tx.now}
     if row is None:
         tx.conn.execute(sa.insert(space_usage).values(values | {"space": name, "site": site}))

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from towpath.domain.errors import Mistake
 from towpath.engine.webhooks import Answer
 from towpath.hub.conductor import Conductor
+from towpath.hub.hints import LOOK_EVERY, Hint
 from towpath.store.conductor import Deposed
 from towpath.store.database import Database, Tx
 from towpath.store.engines import Away
@@ -22,7 +23,8 @@ log = structlog.get_logger()
 
 AT_ONCE: Final = 4
 """Deliveries to one receiver that are under way at the same time: one that hangs holds up no other."""
-LOOK_EVERY: Final = 1.0
+AGAIN_EVERY: Final = 1.0
+"""Seconds between two looks at what waits until its time comes."""
 
 
 class Item(Protocol):
@@ -64,13 +66,14 @@ class Courier(Generic[R, D]):
         self._conductor = conductor
         self._trade = trade
         self._dice = random.Random()  # noqa: S311  it only spreads tries
-        self._hint = asyncio.Event()
+        self._hint = Hint()
+        self._something_waits = True
         self._flying: dict[int, asyncio.Task[None]] = {}
         self._busy: Counter[R] = Counter()
 
     def nudge(self) -> None:
         """Something may have to be sent: look at once."""
-        self._hint.set()
+        self._hint.give()
 
     async def close(self) -> None:
         """Give up what is under way: it is sent again by whoever conducts next."""
@@ -82,11 +85,9 @@ class Courier(Generic[R, D]):
     async def deliver(self) -> None:
         """Send what is due."""
         await self._conductor.in_office()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_EVERY):
-                await self._hint.wait()
-        self._hint.clear()
-        if not await self._database.read(self._trade.waits):
+        await self._hint.rest(most=AGAIN_EVERY if self._something_waits else LOOK_EVERY)
+        self._something_waits = await self._database.read(self._trade.waits)
+        if not self._something_waits:
             return
         for receiver in await self._database.read(self._trade.receivers):
             room = AT_ONCE - self._busy[receiver]
@@ -119,7 +120,7 @@ class Courier(Generic[R, D]):
     def _landed(self, receiver: R, one: D, task: asyncio.Task[None]) -> None:
         self._flying.pop(one.id, None)
         self._busy[receiver] -= 1
-        self._hint.set()
+        self._hint.give()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error(
                 "a delivery failed within the hub; it is sent again", delivery=one.id, error=repr(error)

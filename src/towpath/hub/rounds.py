@@ -8,6 +8,7 @@ from functools import partial
 from typing import Self
 
 import structlog
+from sqlalchemy.engine import Connection
 
 from towpath.domain.nodes import SILENT_AFTER
 from towpath.engine import (
@@ -23,6 +24,7 @@ from towpath.engine import (
     usage,
 )
 from towpath.hub.conductor import Candidate, Conductor
+from towpath.hub.hints import LOOK_EVERY, Hint
 from towpath.hub.leases import Leases
 from towpath.hub.link import Link
 from towpath.hub.notices import Notices, Noticing
@@ -37,9 +39,8 @@ from towpath.store.pruning import Place
 log = structlog.get_logger()
 
 REPAIR_EVERY = 60.0
-UNPARK_EVERY = 1.0
-SWEEPS_EVERY = 1.0
-SPACES_EVERY = 1.0
+OFTEN = 1.0
+"""Seconds between two looks at what goes on, or waits until its time comes."""
 SCHEDULE_EVERY = 30.0
 FORGET_EVERY = 3600.0
 KEPT = ("keep_days", "keep_events_days")
@@ -86,7 +87,8 @@ class Rounds:
         notices = Notices(postage.hub_key, postage.shown_url, postage.send)
         self._noticing = Noticing(database, self._conductor, notices)
         self._watching = Watching(database, self._conductor, watched)
-        self._nudged = asyncio.Event()
+        self._nudged, self._parked, self._hidden = Hint(), Hint(), Hint()
+        self._sweeps, self._spaces = Hint(), Hint()
         self._watched_at = self._spaces_due_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -129,7 +131,8 @@ class Rounds:
 
     def nudge(self) -> None:
         """Something was asked of a job: look at once."""
-        self._nudged.set()
+        for one in (self._nudged, self._parked, self._hidden, self._sweeps, self._spaces):
+            one.give()
         self.nudge_telling()
 
     def nudge_telling(self) -> None:
@@ -143,7 +146,7 @@ class Rounds:
         self._leases.renew()
         self._watching.begin()
         self._watched_at = self._monotonic()
-        self._nudged.set()
+        self.nudge()
 
     async def _for_ever(self, one_round: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -166,10 +169,7 @@ class Rounds:
     async def _sweep(self) -> None:
         """Resume what is due, empty the queues of cancelled jobs, and run the hub's own discoveries."""
         await self._conductor.in_office()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._heartbeat):
-                await self._nudged.wait()
-        self._nudged.clear()
+        await self._nudged.rest(most=max(OFTEN, self._heartbeat))
         do = self._conductor.do
         while (due := await do(upkeep.look)).more:
             pass
@@ -183,33 +183,36 @@ class Rounds:
     async def _look_after_objects(self) -> None:
         """Take each sweep of a target as far as it can go."""
         await self._conductor.in_office()
-        for sweep in await self._database.read(sweeps.list_open):
+        under_way = await self._database.read(sweeps.list_open)
+        for sweep in under_way:
             while await self._conductor.do(partial(sweeps.advance, sweep_id=sweep)):
                 pass
-        await asyncio.sleep(min(SWEEPS_EVERY, self._heartbeat))
+        await self._rest(self._sweeps, is_busy=bool(under_way))
 
     async def _look_into_spaces(self) -> None:
         """Take over what was counted in spaces, and have it counted again where the time has come."""
         await self._conductor.in_office()
         now = self._monotonic()
-        if now >= self._spaces_due_at or await self._database.read(usage.is_counting):
+        is_counting = await self._database.read(usage.is_counting)
+        if now >= self._spaces_due_at or is_counting:
             await self._conductor.do(usage.look)
             self._spaces_due_at = now + SCHEDULE_EVERY
-        await asyncio.sleep(min(SPACES_EVERY, self._heartbeat))
+        await self._rest(self._spaces, is_busy=is_counting)
 
     async def _unpark(self) -> None:
         """Let go on what was put off until now."""
         await self._conductor.in_office()
-        while not await self._conductor.do(parking.unpark):
+        is_parked = await self._database.read(parking.is_any_parked)
+        while is_parked and not await self._conductor.do(parking.unpark):
             pass
-        await asyncio.sleep(UNPARK_EVERY)
+        await self._rest(self._parked, is_busy=is_parked)
 
     async def _watch(self) -> None:
         """One heartbeat's time: nodes that were silent while the hub could hear have missed one."""
         await self._conductor.in_office()
         await asyncio.sleep(self._heartbeat)
         reachable = await self._is_reachable()
-        given = await self._database.read(nodes.watched)
+        given, is_cancelling = await self._database.read(_watched)
         before, self._watched_at = self._watched_at, self._monotonic()
         if self._watched_at - before >= 2 * self._heartbeat + 1:
             self._leases.renew()
@@ -218,8 +221,8 @@ class Rounds:
             log.warning("a node fell silent", node=node_id, beats=self._leases.beats, released=len(released))
         for node_id in self._leases.quiet(SILENT_AFTER):
             await self._conductor.do(partial(nodes.mark_silent, node_id=node_id, beats=given[node_id]))
-        taken = await self._conductor.do(partial(upkeep.take_back, beats=self._leases.beats))
-        if taken:
+        take_back = partial(upkeep.take_back, beats=self._leases.beats)
+        if is_cancelling and (taken := await self._conductor.do(take_back)):
             log.warning("tasks of cancelled jobs were taken from nodes that kept them", tasks=taken)
 
     async def _mend(self) -> None:
@@ -255,8 +258,20 @@ class Rounds:
         """Take away some rows of jobs that nobody is shown any more, then give others as long as that took."""
         await self._conductor.in_office()
         began = self._monotonic()
-        nothing_left = await self._conductor.do(pruning.take_away)
-        await asyncio.sleep(self._heartbeat if nothing_left else self._monotonic() - began)
+        if await self._conductor.do(pruning.take_away):
+            await self._rest(self._hidden)
+        else:
+            await asyncio.sleep(self._monotonic() - began)
+
+    async def _rest(self, hint: Hint, *, is_busy: bool = False) -> None:
+        """Between two looks: a moment where something goes on, else until a hint comes, which may be soon."""
+        moment = min(OFTEN, self._heartbeat)
+        await hint.rest(moment, moment if is_busy else LOOK_EVERY)
+
+
+def _watched(conn: Connection) -> tuple[dict[int, int], bool]:
+    """The nodes whose heartbeats are awaited, and whether any job is being cancelled."""
+    return nodes.watched(conn), upkeep.is_cancelling(conn)
 
 
 def _hide_old(tx: Tx, keep: int, behind: Place) -> pruning.Hidden:

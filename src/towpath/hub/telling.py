@@ -1,7 +1,5 @@
 """Events on their way to those who are told: the hub that conducts numbers them, and writes them to the bus's log."""
 
-import asyncio
-from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -11,6 +9,7 @@ from sqlalchemy.engine import Connection
 from towpath.domain.events import Event, EventFilter
 from towpath.engine import events
 from towpath.hub.conductor import Conductor
+from towpath.hub.hints import Hint
 from towpath.hub.link import Link
 from towpath.store import events as rows
 from towpath.store.database import Database
@@ -18,8 +17,6 @@ from towpath.store.database import Database
 log = structlog.get_logger()
 
 LOGGED_AT_ONCE = 200
-LOOK_EVERY = 5.0
-"""Seconds until events are looked for that nobody has given a hint of."""
 
 
 class Telling:
@@ -29,25 +26,25 @@ class Telling:
         self._database = database
         self._conductor = conductor
         self._link = link
-        self._new, self._numbered = asyncio.Event(), asyncio.Event()
+        self._new, self._numbered = Hint(), Hint()
         self._is_logged = True
 
     def nudge(self) -> None:
         """There are events: look at once."""
-        self._new.set()
+        self._new.give()
 
     async def number(self) -> None:
         """Number what is new; whoever listens hears of it by the commit."""
         await self._conductor.in_office()
-        await _hint(self._new)
+        await self._new.rest()
         while not await self._conductor.do(events.number):
             pass
-        self._numbered.set()
+        self._numbered.give()
 
     async def write_log(self) -> None:
         """Write what was numbered to the log of the bus; where that is away, again later."""
         await self._conductor.in_office()
-        await _hint(self._numbered)
+        await self._numbered.rest()
         while batch := await self._database.read(_behind_log):
             for event in batch:
                 if not await self._link.log_event(event.kind, packed(event), str(event.number)):
@@ -83,10 +80,3 @@ def packed(event: Event) -> bytes:
 
 def _behind_log(conn: Connection) -> list[Event]:
     return rows.list_events(conn, EventFilter(), LOGGED_AT_ONCE, rows.cursor(conn, rows.LOG))
-
-
-async def _hint(event: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(LOOK_EVERY):
-            await event.wait()
-    event.clear()

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-import psycopg
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection, Engine
@@ -46,6 +45,8 @@ class Tx:
     wakes: set[str] = field(default_factory=set)
     news: bool = False
     """Events were written, or given their numbers: those who tell of them are to hear so once it is committed."""
+    due: bool = False
+    """There is something that the hub does unasked: the one that conducts is to hear so once it is committed."""
     counted: Counter[tuple[str, ...]] = field(default_factory=Counter)
     """What is to be measured once it is committed."""
     moved: Moved = field(default_factory=Counter)
@@ -61,8 +62,8 @@ class Call:
 
 
 class Database:
-    """The one way to the tables. `clock` gives microseconds since 1970; `on_wake` hears of sites with new work, and
-    all in `on_news` that there are events, each from a writer's thread."""
+    """The one way to the tables. `clock` gives microseconds since 1970; `on_wake` hears of sites with new work, if only
+    that the conductor has some, and all in `on_news` that there are events, each from a writer's thread."""
 
     def __init__(
         self, url: str, clock: Callable[[], int], opened: Callable[[str], Engine] = open_engine
@@ -103,7 +104,7 @@ class Database:
 
     def _wake(self, tx: Tx) -> None:
         try:
-            if tx.wakes:
+            if tx.wakes or tx.due:
                 self.on_wake(tx.wakes)
             for hear in list(self.on_news) if tx.news else ():
                 hear()
@@ -282,7 +283,7 @@ def _living(engine: Engine) -> Connection:
     connection = engine.connect()
     try:
         engine.dialect.do_ping(connection.connection.dbapi_connection)  # type: ignore[arg-type]
-    except psycopg.Error:
+    except engine.dialect.loaded_dbapi.Error:
         connection.invalidate()
     return connection
 

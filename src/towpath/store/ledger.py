@@ -127,6 +127,7 @@ class Ledger:
         self._tally(task, -1)
         self.touch(task)
         task.park(parking, self.tx.now)
+        self.tx.due = True
         self._tally(task, 1)
 
     def unpark(self, task_ids: Collection[int]) -> None:

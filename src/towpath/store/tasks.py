@@ -308,6 +308,7 @@ _DUE = (
     .order_by(tasks.c.not_before)
     .limit(sa.bindparam("most"))
 )
+_ANY_PARKED = sa.select(tasks.c.id).where(IS_PARKED).limit(1)
 _UNPARK = (
     sa.update(tasks)
     .where(tasks.c.id.in_(_IDS), IS_PARKED)
@@ -323,6 +324,11 @@ def parked_until(conn: Connection, now: int, most: int) -> list[tuple[int, int]]
     ahead, and has been set back since.
     """
     return [(row.id, row.job_id) for row in conn.execute(_DUE, {"now": now, "most": most})]
+
+
+def is_any_parked(conn: Connection) -> bool:
+    """Whether any task is parked."""
+    return conn.execute(_ANY_PARKED).first() is not None
 
 
 def unpark(conn: Connection, task_ids: Collection[int]) -> list[tuple[int, str, str, str, int]]:
