@@ -58,6 +58,7 @@ def wheel(tmp_path: Path, *more: str, env: Mapping[str, str]) -> Path:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 def test_pip_builds_the_web_ui_into_the_wheel_where_no_node_is_on_the_path(tmp_path: Path) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -72,6 +73,7 @@ def test_pip_builds_the_web_ui_into_the_wheel_where_no_node_is_on_the_path(tmp_p
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 def test_a_hub_that_was_installed_without_its_web_ui_leads_to_the_reference_of_its_api(
     tmp_path: Path, make_hub: MakeHub
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,13 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page, expect
 from tests.fixtures_hub import Hub, until
 
 PASSWORD: Final = "seven locks and a tunnel"
 OPERATOR: Final = "ana"
 PATIENCE: Final = 60_000
 """Milliseconds for which a page is waited for on a busy machine."""
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,15 @@ def set_password(here: Place, user: str = OPERATOR) -> None:
     """Give the operator, or another, a password through the API."""
     code = link_for(here, user).partition("#")[2]
     here.http.post("/api/auth/password/", json={"code": code, "password": PASSWORD}).raise_for_status()
+
+
+def choose(within: Page | Locator, label: str, value: str) -> None:
+    """Choose from a list that the hub searches: an option that is the value, or bears it in brackets."""
+    field = within.get_by_role("combobox", name=label, exact=True)
+    page = within if isinstance(within, Page) else within.page
+    field.click()
+    field.fill(value)
+    page.get_by_role("option", name=re.compile(rf"(^|\(){re.escape(value)}\)?$")).click()
 
 
 def pretty(document: object) -> str:

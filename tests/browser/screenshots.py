@@ -3,16 +3,21 @@
 With `--readme` the pictures of the README are made anew too.
 """
 
+import shutil
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from playwright.sync_api import Browser, Page
 from tests.browser.chromium import chromium
+from tests.browser.looks import settled
 from tests.browser.palette import keep
-from tests.browser.place import OPERATOR, PASSWORD, Place, fill, lose, page_of, place, set_password, sign_in
-from tests.fixtures_hub import Hub, until
+from tests.browser.place import Place, page_of, place, set_password, sign_in
+from tests.browser.stage import WORKFLOW, burst, operated, play, settle
+from tests.fixtures_hub import Hub
 
 TOP: Final = Path(__file__).parents[2]
 SHOTS: Final = TOP / "ui" / "shots"
@@ -21,17 +26,25 @@ README: Final = ("job-failed", "workflow-edit", "dashboard")
 """The pictures of the README, in light colours."""
 LARGEST: Final = 150_000
 """Bytes of each of them."""
+TWO_LOOKS: Final = 4500
+"""Milliseconds in which a screen has looked twice at what runs, so that it knows its rate."""
+DRAWN: Final = 300
+MOVES: Final = frozenset({"dashboard", "jobs", "job-running"})
+PHONE: Final = ("dashboard", "jobs", "job-failed", "alerts", "files", "directory", "sites", "workflow-edit")
+WIDE: Final = ("dashboard", "jobs", "job-failed", "directory", "workflow-edit")
 
 
 def main() -> int:
     """Make them all."""
-    SHOTS.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="towpath-shots-") as top:
-        hub = Hub(Path(top))
+    shutil.rmtree(SHOTS, ignore_errors=True)
+    SHOTS.mkdir(parents=True)
+    with room() as top:
+        hub = Hub(top)
+        settle(hub)
         try:
-            with place(hub) as here, chromium() as browser:
+            with place(hub) as bare, operated(bare) as here, chromium() as browser:
                 set_password(here)
-                work(here)
+                play(here)
                 for scheme in ("light", "dark"):
                     take(browser, here, scheme)
                 if "--readme" in sys.argv:
@@ -42,90 +55,96 @@ def main() -> int:
     return 0
 
 
-def work(here: Place) -> None:
-    """Jobs of every kind: some that went well, one with failed paths, one paused, one cancelled, one that runs."""
-    oslo = here.hub.site("oslo")
-    survey = fill(oslo / "survey" / "2026", 900, 20_000)
-    here.ended(here.submit("premigrate", survey))
-    here.ended(here.submit("migrate", fill(oslo / "cores", 120, 60_000)))
-    here.ended(here.submit("recall", survey))
-    lose(here, "cores/sample-00017")
-    here.ended(here.submit("recall", oslo / "cores"))
-    here.ended(here.submit("migrate", fill(oslo / "tide", 300, 9_000)))
-    here.http.post(
-        "/api/sites/oslo/pause/", json={"reason": "tape library down until 14:00"}
-    ).raise_for_status()
-    for verb, reason in (("pause", "let the others pass"), ("cancel", "wrong target")):
-        job = here.submit("premigrate", fill(oslo / verb, 50))
-        here.http.post(f"/api/jobs/{job}/{verb}/", json={"reason": reason}).raise_for_status()
-    here.submit("migrate", fill(oslo / "winter", 2000, 2_000))
-    here.http.post("/api/sites/oslo/resume/", json={}).raise_for_status()
-    job = here.submit("premigrate", fill(oslo / "spring", 6000, 2_000))
-    until(lambda: here.job(job)["state"] != "PENDING", "the last job runs")
+@contextmanager
+def room() -> Iterator[Path]:
+    """A directory that is removed, with a name that looks well in pictures where nobody has it yet."""
+    top = Path(tempfile.gettempdir()) / "fjord"
+    try:
+        top.mkdir(mode=0o755)
+    except FileExistsError:
+        top = Path(tempfile.mkdtemp(prefix="fjord-"))
+    try:
+        yield top
+    finally:
+        shutil.rmtree(top, ignore_errors=True)
 
 
-def take(browser: Browser, here: Place, scheme: str) -> None:
-    """Each screen once in these colours, and some of them as a phone shows them."""
-    page = page_of(browser, scheme)
-    page.goto(f"{here.url}/sign-in")
-    page.get_by_label("Name").wait_for()
-    shoot(page, f"sign-in-{scheme}")
-    sign_in(page, here)
-    failed = here.http.get("/api/jobs/", params={"state": "FAILURE"}).json()["results"]
-    number = failed[0]["id"] if failed else 1
-    task = here.http.get(f"/api/jobs/{number}/tasks/").json()["results"][-1]["id"]
-    oslo = here.hub.site("oslo")
-    screens = {
+def screens(here: Place) -> Mapping[str, str]:
+    """Name of each picture → the address of what it shows."""
+    jobs = here.http.get("/api/jobs/").raise_for_status().json()["results"]
+    failed = next(job["id"] for job in jobs if job["state"] == "FAILURE")
+    runs = next(job["id"] for job in jobs if job["workflow"] == WORKFLOW["name"])
+    task = here.http.get(f"/api/jobs/{failed}/tasks/", params={"state": "ERROR"}).json()["results"][0]["id"]
+    top = here.hub.root
+    return {
         "dashboard": "/",
         "jobs": "/jobs",
         "jobs-none": "/jobs?site=nowhere",
         "job": "/jobs/1?tab=paths",
-        "job-failed": f"/jobs/{number}",
-        "job-tasks": "/jobs/1?tab=tasks",
-        "job-line": "/jobs/1?tab=line",
+        "job-running": f"/jobs/{runs}",
+        "job-failed": f"/jobs/{failed}",
+        "job-tasks": f"/jobs/{failed}?tab=tasks",
+        "job-nodes": f"/jobs/{failed}?tab=nodes",
+        "job-line": f"/jobs/{failed}?tab=line",
+        "job-with": f"/jobs/{failed}?tab=with",
         "task": f"/tasks/{task}",
         "alerts": "/alerts",
         "alert-rules": "/alerts?tab=rules",
         "settings": "/settings",
         "webhooks": "/settings?tab=webhooks",
         "files": "/files",
-        "directory": f"/files/oslo?path={oslo}/survey/2026&look=sample-00007.dat",
-        "creator": f"/files/oslo?path={oslo}/survey/2026&run=send",
+        "directory": f"/files/oslo?path={top}/oslo/survey/2026&look=sample-00007.dat",
+        "creator": f"/files/oslo?path={top}/oslo/survey/2026&run=send",
         "workflows": "/workflows",
-        "workflow": "/workflows/send",
-        "workflow-edit": "/workflows/migrate/edit",
-        "workflow-code": "/workflows/migrate/edit?view=code",
+        "workflow": "/workflows/previews",
+        "workflow-fields": "/workflows/send?tab=fields",
+        "workflow-edit": "/workflows/previews/edit",
+        "workflow-code": "/workflows/previews/edit?view=code",
         "sites": "/sites",
         "site": "/sites/oslo",
         "targets": "/targets",
-        "target": "/targets/vault",
+        "target": "/targets/vault?prefix=oslo/",
         "profile": "/profile",
         "people": "/people",
+        "groups": "/people?tab=groups",
+        "spaces": "/people?tab=spaces",
         "audit": "/audit",
         "nothing": "/no",
     }
-    for name, path in screens.items():
-        page.goto(f"{here.url}{path}")
-        page.locator("h1").wait_for()
-        page.wait_for_timeout(1200)
+
+
+def take(browser: Browser, here: Place, scheme: str) -> None:
+    """Each screen once in these colours, and some of them as a phone and a large screen show them."""
+    shown = screens(here)
+    page = page_of(browser, scheme)
+    page.goto(f"{here.url}/sign-in")
+    page.get_by_label("Name").wait_for()
+    shoot(page, f"sign-in-{scheme}")
+    sign_in(page, here)
+    burst(here, scheme)
+    for name, path in shown.items():
+        visit(page, f"{here.url}{path}", name)
         shoot(page, f"{name}-{scheme}")
-    page.goto(f"{here.url}/")
-    page.get_by_role("heading", name="Dashboard").wait_for()
+    visit(page, f"{here.url}/", "")
     page.keyboard.press("Control+k")
-    page.get_by_placeholder("A screen, a command").fill("12")
+    page.get_by_placeholder("A screen, a command").fill("si")
+    page.wait_for_timeout(DRAWN)
     shoot(page, f"palette-{scheme}")
     page.context.close()
-    phone = page_of(browser, scheme, 390, 844)
-    phone.goto(f"{here.url}/sign-in")
-    phone.get_by_label("Name").fill(OPERATOR)
-    phone.get_by_role("textbox", name="Password").fill(PASSWORD)
-    phone.get_by_role("button", name="Sign in").click()
-    for name, path in (("dashboard", "/"), ("jobs", "/jobs"), ("job", "/jobs/1"), ("alerts", "/alerts")):
-        phone.get_by_role("heading", level=1).wait_for()
-        phone.goto(f"{here.url}{path}")
-        phone.wait_for_timeout(1200)
-        shoot(phone, f"phone-{name}-{scheme}")
-    phone.context.close()
+    for size, names, width, height in (("phone", PHONE, 390, 844), ("wide", WIDE, 2560, 1440)):
+        page = page_of(browser, scheme, width, height)
+        sign_in(page, here)
+        for name in names:
+            visit(page, f"{here.url}{shown[name]}", name)
+            shoot(page, f"{size}-{name}-{scheme}")
+        page.context.close()
+
+
+def visit(page: Page, address: str, name: str) -> None:
+    """Go there, and wait until all is drawn."""
+    page.goto(address)
+    settled(page)
+    page.wait_for_timeout(TWO_LOOKS if name in MOVES else DRAWN)
 
 
 def publish(browser: Browser) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.browser.looks import settled, violations, wider
+from tests.browser.looks import settled, unreadable, violations, wider
 from tests.browser.place import (
     PATIENCE,
     Place,
@@ -118,7 +118,7 @@ def test_no_dialog_has_a_fault_that_axe_finds_and_escape_closes_each(browser: Br
     page.context.close()
 
 
-def test_on_a_phone_no_screen_is_wider_than_the_glass_and_the_menu_leads_everywhere(
+def test_on_a_phone_no_screen_is_wider_than_the_glass_or_has_a_fault_and_the_menu_leads_everywhere(
     browser: Browser, eyes: Place
 ) -> None:
     page = page_of(browser, "light", *PHONE)
@@ -127,8 +127,13 @@ def test_on_a_phone_no_screen_is_wider_than_the_glass_and_the_menu_leads_everywh
     for path in SCREENS:
         page.goto(f"{eyes.url}{path}")
         settled(page)
-        found[path] = wider(page)
+        page.emulate_media(color_scheme="light")
+        found[path] = [*wider(page), *violations(page)]
+        page.emulate_media(color_scheme="dark")
+        page.locator("html[data-mantine-color-scheme=dark]").wait_for()
+        found[path] += unreadable(page)
     assert {path: some for path, some in found.items() if some} == {}, pretty(found)
+    page.emulate_media(color_scheme="light")
     page.goto(f"{eyes.url}/")
     page.get_by_role("button", name="Menu", exact=True).click()
     menu = page.get_by_role("navigation", name="Screens")

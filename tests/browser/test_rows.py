@@ -12,13 +12,11 @@ from tests.browser.place import PATIENCE, Place, faults_of, page_of, place, pret
 from tests.browser.stocked import LISTS, long_job, more_jobs, put
 from tests.fixtures_hub import MakeHub
 
-from towpath.store.tables import sites, workflows
+from towpath.store.tables import workflows
 
 expect.set_options(timeout=PATIENCE)
 FEW: Final = 3
 MANY: Final = 30_000
-WHOLE: Final = 3_000
-"""Rows of what comes in one answer: sites, workflows."""
 MOST: Final = 3_000
 """Elements that a page may hold, whatever it shows."""
 EMPTY: Final = {
@@ -102,8 +100,7 @@ def stock(here: Place, templates: tuple[int, int], data: Path, before: int, coun
     good, bad = templates
     with opened(here.database_url) as database, database.writing() as tx:
         for table in LISTS:
-            most = WHOLE if table in (sites, workflows) else MANY
-            put(tx, table, min(before, most), min(count, most))
+            put(tx, table, before, count)
         more_jobs(tx, good, count - before)
         long = long_job(tx, bad, count)
     for number in range(before, count):
@@ -133,5 +130,6 @@ def screens(here: Place, data: Path, long: int, count: int) -> dict[str, str]:
         "/targets": "stock-00002",
         "/workflows": "stock-00002",
         "/sites": "stock-00002",
+        "/sites/stock-00002": "No node has joined yet",
         "/files": "stock-00002",
     }

@@ -15,6 +15,7 @@ from tests.browser.place import (
     OPERATOR,
     PATIENCE,
     Place,
+    choose,
     faults_of,
     fill,
     lose,
@@ -103,7 +104,7 @@ def find_try_and_run(day: Day) -> int:
     expect(page.locator(f"[data-standing={STUB}]")).to_have_count(ALL)
     page.get_by_label("Choose all that were read").click()
     page.get_by_role("button", name=f"New job on {ALL} entries").click()
-    page.get_by_label("Workflow").select_option("fetch")
+    choose(page, "Workflow", "fetch")
     page.get_by_label("File that opens the gate").fill(str(day.gate))
     page.get_by_role("button", name="Dry run").click()
     foreseen = page.locator("[data-foreseen=true]")

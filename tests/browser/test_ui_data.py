@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.browser.looks import settled, violations
-from tests.browser.place import Place, faults_of, fill, page_of, pretty, sign_in
+from tests.browser.place import Place, choose, faults_of, fill, page_of, pretty, sign_in
 
 MANY = 3000
 TIDY = {
@@ -42,7 +42,7 @@ def test_a_job_is_tried_dry_and_run_on_files_that_were_chosen(browser: Browser, 
     for key in ("Home", "Space", "ArrowDown", "Shift+ArrowDown"):
         page.keyboard.press(key)
     page.get_by_role("button", name="New job on 3 entries").click()
-    page.get_by_label("Workflow").select_option("premigrate")
+    choose(page, "Workflow", "premigrate")
     page.get_by_role("button", name="Dry run").click()
     foreseen = page.locator("[data-foreseen=true]")
     expect(foreseen).to_contain_text("3 paths would be taken")

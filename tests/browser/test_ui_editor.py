@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.looks import violations
-from tests.browser.place import PATIENCE, Place, faults_of, fill, page_of, pretty, sign_in
+from tests.browser.place import PATIENCE, Place, choose, faults_of, fill, page_of, pretty, sign_in
 
 expect.set_options(timeout=PATIENCE)
 SORTED: Final[dict[str, Any]] = {
@@ -194,7 +194,7 @@ def test_the_rule_that_takes_a_path_lights_up_while_the_definition_changes(
     expect(page.get_by_role("status").filter(has_text="Rule 3 takes it.")).to_be_visible()
     expect(rule(page, 1)).to_contain_text("Leaves out what is like survey/**")
     # As it stands at a site: a node says that it is a directory.
-    page.get_by_label("Where").select_option("oslo")
+    choose(page, "Where", "oslo")
     page.get_by_label("Path to try").fill(str(data))
     expect(page.get_by_role("status").filter(has_text="Rule 2 takes it.")).to_be_visible()
     page.get_by_label("Path to try").fill(f"{data}/none")
@@ -212,7 +212,7 @@ def test_a_workflow_is_tried_dry_on_a_directory_from_its_page(browser: Browser, 
     expect(page.locator("[data-rule='0'][data-said=takes]")).to_be_visible()
     page.get_by_role("button", name="Dry run").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Site").select_option("oslo")
+    choose(dialog, "Site", "oslo")
     dialog.get_by_role("combobox", name="Directory").fill(str(data))
     dialog.get_by_role("button", name="Look").click()
     dialog.get_by_role("button", name="Dry run").click()

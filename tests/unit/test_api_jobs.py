@@ -93,6 +93,11 @@ def test_paths_come_in_pages_without_gap_or_repetition(api: Api) -> None:
     failed = list(pages_of(api, f"/api/jobs/{job}/paths/?outcome=failed&step=noop"))
     assert {page["count"] for page in failed} == {25}
     assert len([row for page in failed for row in page["results"]]) == 25
+    task = pages[0]["results"][0]["task"]
+    own = [row for page in pages for row in page["results"] if row["task"] == task]
+    alone = list(pages_of(api, f"/api/jobs/{job}/paths/?task={task}&page_size=100"))
+    assert [row for page in alone for row in page["results"]] == own
+    assert {page["count"] for page in alone} == {len(own)}
 
 
 def test_a_stream_has_every_row_however_many(api: Api) -> None:

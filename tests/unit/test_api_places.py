@@ -120,7 +120,7 @@ def test_a_site_shows_its_roots_and_nodes(api: Api) -> None:
     assert (site["health"], site["roots"], site["unguarded"]) == ("ok", {"data": ROOT}, True)
     assert [(node["name"], node["online"]) for node in site["nodes"]] == [(NODE, True)]
     assert site["nodes"][0]["queues"] == {"default": {"worker": 8, "discovery": 2}}
-    assert api.http.get("/api/sites/").json() == {"count": 1, "results": [site]}
+    assert api.http.get("/api/sites/").json() == {"count": 1, "next": None, "stats": None, "results": [site]}
     assert "did you mean 'oslo'?" in api.http.get("/api/sites/osla/").json()["detail"]
 
 

@@ -101,7 +101,8 @@ async def _change(hub: Hub, site: str, name: str, change: Callable[[Tx], None]) 
 @router.get("/", summary="List nodes")
 async def list_nodes(hub: Hub, site: str | None = None) -> Nodes:
     """All nodes by site and name, or those of one site."""
-    found = await hub.read(lambda conn: node_wishes.list_nodes(conn, site))
+    of = None if site is None else [site]
+    found = await hub.read(lambda conn: node_wishes.list_nodes(conn, of))
     return Nodes(count=len(found), results=[Node.of(node) for node in found])
 
 

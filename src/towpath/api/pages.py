@@ -82,6 +82,31 @@ Asked = Annotated[Paging, Depends(_paging)]
 
 
 @dataclass(frozen=True, slots=True)
+class Narrowed:
+    """Which part was asked for of a list that comes whole where no part is."""
+
+    search: str
+    page_size: int | None
+    cursor: str | None
+
+
+async def _narrowed(
+    search: Annotated[str, Query(max_length=200, description="Only those with these words.")] = "",
+    page_size: Annotated[
+        int | None, Query(ge=1, le=LARGEST_PAGE, description="Left out: all of them at once.")
+    ] = None,
+    cursor: Annotated[str | None, Query(description="Where a page's `next` goes on; opaque.")] = None,
+) -> Narrowed:
+    if page_size is None and cursor is not None:
+        raise Mistake("expected page_size beside cursor, found none")
+    return Narrowed(search, page_size, cursor)
+
+
+AskedPart = Annotated[Narrowed, Depends(_narrowed)]
+NEXT: Any = Field(default=None, description="The page behind this one, where pages were asked for.")
+
+
+@dataclass(frozen=True, slots=True)
 class Listing(Generic[View, Row]):
     """A list that can be read from any cursor on: the same for pages and for streams."""
 
@@ -94,7 +119,13 @@ class Listing(Generic[View, Row]):
 
 
 def _link(request: Request, drop: str, **put: str | int) -> str:
+    """The address of this request with another place in the list."""
     return str(request.url.remove_query_params(drop).include_query_params(**put))
+
+
+def link_behind(request: Request, cursor: str | None) -> str | None:
+    """The page behind a cursor, of the list that was asked for; None where nothing follows."""
+    return None if cursor is None else _link(request, "page", cursor=cursor)
 
 
 def page_of(

@@ -17,7 +17,8 @@ from towpath.api.jobs import job_of
 from towpath.api.pages import AS_LINES, Asked, Listing, Page, numbers_of, page_of, stream_of
 from towpath.api.routers import Router
 from towpath.domain.paths import ErrorClass, Outcome, as_base64, printable
-from towpath.engine import registry
+from towpath.domain.values import LARGEST
+from towpath.engine import site_views
 from towpath.store import views
 from towpath.store.paths import PENDING, PathView, iterate_paths
 
@@ -39,6 +40,7 @@ class Filter:
 
     outcome: str | None
     step: str | None
+    task: int | None = None
 
 
 class Path(BaseModel):
@@ -62,11 +64,7 @@ class Path(BaseModel):
 
 
 def _directories(conn: Connection) -> Directories:
-    return {
-        (site.name, root): os.fsencode(directory)
-        for site in registry.list_sites(conn)
-        for root, directory in site.roots.items()
-    }
+    return {place: os.fsencode(directory) for place, directory in site_views.list_roots(conn).items()}
 
 
 def absolute(directories: Directories, site: str, root: str, path: bytes) -> bytes:
@@ -105,7 +103,11 @@ def listing_of(job_id: int, wanted: Filter, directories: Directories) -> Listing
         numbers = numbers_of(cursor, 2)
         after = (numbers[0], numbers[1]) if numbers else BEGINNING
         return list(
-            islice(iterate_paths(conn, job_id, wanted.outcome, wanted.step, after), skip, skip + limit)
+            islice(
+                iterate_paths(conn, job_id, wanted.outcome, wanted.step, after, wanted.task),
+                skip,
+                skip + limit,
+            )
         )
 
     return Listing(read, lambda view: f"{view.task}.{view.index}", _shown(directories))
@@ -118,7 +120,9 @@ def find_listing(conn: Connection, job_id: int, wanted: Filter) -> Listing[PathV
 
 
 def _count(conn: Connection, job_id: int, wanted: Filter) -> int:
-    """From the counts kept with each step: nothing is counted."""
+    """From the counts kept with each step, or with the task: nothing is counted."""
+    if wanted.task is not None:
+        return _count_in(conn, job_id, wanted)
     total = 0
     for view in views.list_steps(conn, job_id):
         if wanted.step in (None, view.step):
@@ -126,6 +130,15 @@ def _count(conn: Connection, job_id: int, wanted: Filter) -> int:
             shown = {**ended, PENDING: view.reached - sum(ended.values())}
             total += view.reached if wanted.outcome is None else shown[wanted.outcome]
     return total
+
+
+def _count_in(conn: Connection, job_id: int, wanted: Filter) -> int:
+    task = views.find_task(conn, wanted.task or 0)
+    if task is None or task.job != job_id or wanted.step not in (None, task.step):
+        return 0
+    ended = {o.value: int(getattr(task, o.value)) for o in Outcome}
+    shown = {**ended, PENDING: task.paths - sum(ended.values())}
+    return task.paths if wanted.outcome is None else shown[wanted.outcome]
 
 
 @router.get(
@@ -141,9 +154,10 @@ async def list_paths(
     paging: Asked,
     outcome: OutcomeShown | None = None,
     step: Annotated[str | None, Query(description="Only the tasks of that step.")] = None,
+    task: Annotated[int | None, Query(ge=0, le=LARGEST, description="Only that task.")] = None,
 ) -> Page[Path] | Response:
     """One row for each path in each task that it reached; `format=jsonl` streams them all."""
-    wanted = Filter(None if outcome is None else str(outcome), step)
+    wanted = Filter(None if outcome is None else str(outcome), step, task)
     listing = await hub.database.read(lambda conn: find_listing(conn, job_id, wanted))
     if paging.lines:
         return await stream_of(hub.database, listing, paging)

@@ -1,23 +1,29 @@
 """Sites: their nodes, their health, and where they send data by default."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Literal, Self
 
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.engine import Connection
 
 from towpath.api.context import Caller, Hub
 from towpath.api.nodes import DrainAsked, Node
+from towpath.api.pages import NEXT, AskedPart, Narrowed, link_behind
 from towpath.api.routers import Router
 from towpath.api.times import at, maybe_at
 from towpath.api.wishes import QueuePause, QueueWish, Wished, wish_all
+from towpath.domain.errors import Mistake
 from towpath.domain.nodes import Health
 from towpath.domain.states import Wanted
-from towpath.engine import holds, node_wishes, registry
+from towpath.engine import holds, node_wishes, registry, site_views
 from towpath.engine.bulk import Which
-from towpath.engine.registry import SiteView
+from towpath.engine.site_views import SitePart, SiteView, Sought
 from towpath.store.holds import Hold
 
 router = Router(prefix="/api/sites", tags=["sites"])
+Order = Literal["name", "health"]
 
 
 class Paused(BaseModel):
@@ -75,10 +81,24 @@ class Site(BaseModel):
         )
 
 
-class Sites(BaseModel):
-    """All sites."""
+class SiteStats(BaseModel):
+    """How the sites with the words that were asked for stand."""
 
-    count: int
+    health: dict[Health, int] = Field(description="How many sites are so; those without nodes are left out.")
+    running: int = Field(description="Tasks that run there.")
+
+    @classmethod
+    def of(cls, stats: site_views.SiteStats) -> Self:
+        """The same as the API shows it."""
+        return cls(health=dict(stats.health), running=stats.running)
+
+
+class Sites(BaseModel):
+    """All sites, or a part of them."""
+
+    count: int = Field(description="How many have the words that were asked for.")
+    next: str | None = NEXT
+    stats: SiteStats | None = Field(default=None, description="Of all of them, where it was asked for.")
     results: list[Site]
 
 
@@ -94,11 +114,46 @@ async def _site(hub: Hub, name: str) -> Site:
     return Site.of(await hub.database.read(lambda conn: registry.get_site(conn, name)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was read for a list of sites."""
+
+    part: SitePart
+    stats: site_views.SiteStats | None
+
+
+def _sought(part: Narrowed, needy_first: bool) -> Sought:
+    if part.cursor is None:
+        return Sought(part.page_size, part.search, needy_first)
+    need, _, name = part.cursor.partition(".")
+    if not (need.isascii() and need.isdigit() and len(need) == 1 and name):
+        raise Mistake(f"expected a cursor that a page gave, found '{part.cursor}'")
+    return Sought(part.page_size, part.search, needy_first, (int(need), name))
+
+
 @router.get("/", summary="List sites")
-async def list_sites(hub: Hub) -> Sites:
-    """All sites by name, each with its nodes."""
-    found = [Site.of(site) for site in await hub.read(registry.list_sites)]
-    return Sites(count=len(found), results=found)
+async def list_sites(
+    request: Request,
+    hub: Hub,
+    part: AskedPart,
+    sort: Annotated[Order, Query(description="`health`: those that need somebody first.")] = "name",
+    stats: Annotated[bool, Query(description="Count how all of them stand, too.")] = False,
+) -> Sites:
+    """All sites, each with its nodes; `search` looks into names."""
+    sought = _sought(part, sort == "health")
+
+    def read(conn: Connection) -> _Found:
+        told = site_views.site_stats(conn, part.search) if stats else None
+        return _Found(site_views.find_sites(conn, sought), told)
+
+    found = await hub.read(read)
+    last = found.part.last
+    return Sites(
+        count=found.part.count,
+        next=None if last is None else link_behind(request, f"{last[0]}.{last[1]}"),
+        stats=SiteStats.of(found.stats) if found.stats else None,
+        results=[Site.of(site) for site in found.part.views],
+    )
 
 
 class NewSite(BaseModel):

@@ -3,10 +3,12 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Body, Response
+from fastapi import Body, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.engine import Connection
 
 from towpath.api.context import Caller, Hub
+from towpath.api.pages import NEXT, AskedPart, link_behind
 from towpath.api.problems import Fault
 from towpath.api.routers import Router
 from towpath.api.wishes import PauseAsked, WishAsked, Wished, wish_all
@@ -52,9 +54,10 @@ class Workflow(BaseModel):
 
 
 class Workflows(BaseModel):
-    """All workflows."""
+    """All workflows, or a part of them."""
 
-    count: int
+    count: int = Field(description="How many have the words that were asked for.")
+    next: str | None = NEXT
     results: list[Workflow]
 
 
@@ -70,10 +73,18 @@ def _body(view: WorkflowView) -> Workflow:
 
 
 @router.get("/", summary="List workflows")
-async def list_workflows(hub: Hub) -> Workflows:
-    """The current version of each, by name."""
-    found = [_body(view) for view in await hub.database.read(registry.list_workflows)]
-    return Workflows(count=len(found), results=found)
+async def list_workflows(request: Request, hub: Hub, part: AskedPart) -> Workflows:
+    """The current version of each, by name; `search` looks into names and labels."""
+    limit = None if part.page_size is None else part.page_size + 1
+
+    def read(conn: Connection) -> tuple[list[WorkflowView], int]:
+        found = registry.list_workflows(conn, part.search, part.cursor, limit)
+        return found, len(found) if limit is None else registry.count_workflows(conn, part.search)
+
+    views, count = await hub.database.read(read)
+    shown = views[: part.page_size]
+    following = link_behind(request, shown[-1].name) if len(views) > len(shown) else None
+    return Workflows(count=count, next=following, results=[_body(view) for view in shown])
 
 
 @router.post("/check/", summary="Check a definition without keeping it")

@@ -1,6 +1,6 @@
 """What people tell the hub of nodes: drain one, let it work again, change its slots; and how nodes stand."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,15 +51,15 @@ _VIEWS = (
 )
 
 
-def list_nodes(conn: Connection, site: str | None = None) -> list[NodeView]:
-    """All nodes, or those of a site, by name."""
-    query = _VIEWS if site is None else _VIEWS.where(nodes.c.site == site)
+def list_nodes(conn: Connection, of: Collection[str] | None = None) -> list[NodeView]:
+    """All nodes, or those of some sites, by name."""
+    query = _VIEWS if of is None else _VIEWS.where(nodes.c.site.in_(of))
     return [_view(row) for row in conn.execute(query)]
 
 
 def get_node(conn: Connection, site: str, name: str) -> NodeView:
     """The node of that name; raises `NotFound`."""
-    members = {node.name: node for node in list_nodes(conn, site)}
+    members = {node.name: node for node in list_nodes(conn, [site])}
     if name not in members:
         _check_site(conn, site)
         raise NotFound(f"site {site} has no node '{name}'{did_you_mean(name, members)}")
@@ -109,14 +109,14 @@ def undrain(tx: Tx, site: str, name: str) -> None:
 def drain_site(tx: Tx, site: str, by: str, why: str = "") -> None:
     """Have all nodes of a site drain; raises `NotFound`."""
     _check_site(tx.conn, site)
-    for node in list_nodes(tx.conn, site):
+    for node in list_nodes(tx.conn, [site]):
         drain(tx, site, node.name, by, why)
 
 
 def undrain_site(tx: Tx, site: str) -> None:
     """Let all nodes of a site work again; raises `NotFound`."""
     _check_site(tx.conn, site)
-    for node in list_nodes(tx.conn, site):
+    for node in list_nodes(tx.conn, [site]):
         if node.drain_at is not None:
             undrain(tx, site, node.name)
 

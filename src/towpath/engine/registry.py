@@ -1,17 +1,14 @@
 """What the hub knows beside jobs: sites and their nodes, buckets and targets, and the keys of its API."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from towpath.domain.errors import Conflict, Mistake, NotFound, did_you_mean
-from towpath.domain.nodes import Health, site_health
 from towpath.domain.rights import Role
 from towpath.domain.values import name_fault
-from towpath.engine import keys, node_wishes, people
+from towpath.engine import keys, people
 from towpath.engine.buckets import (
     BucketView,
     TargetView,
@@ -28,37 +25,40 @@ from towpath.engine.buckets import (
     target_tag,
     tell_target,
 )
-from towpath.engine.node_wishes import NodeView
+from towpath.engine.site_views import SiteView, get_site, list_sites
 from towpath.engine.workflows import (
     WorkflowView,
     check_workflow,
+    count_workflows,
     define_workflow,
     delete_workflow,
     find_workflow,
     get_workflow,
     list_workflows,
 )
-from towpath.store import holds
 from towpath.store.database import Tx
-from towpath.store.holds import Hold
 from towpath.store.tables import nodes, sites
 
 __all__ = [
     "BucketView",
+    "SiteView",
     "TargetView",
     "WorkflowView",
     "add_bucket",
     "add_target",
     "add_target_in",
     "check_workflow",
+    "count_workflows",
     "define_workflow",
     "delete_target",
     "delete_workflow",
     "find_target",
     "find_workflow",
+    "get_site",
     "get_target",
     "get_workflow",
     "list_buckets",
+    "list_sites",
     "list_targets",
     "list_workflows",
     "remove_bucket",
@@ -74,20 +74,6 @@ def _check_name(kind: str, name: str) -> None:
 
 
 # Sites and nodes ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class SiteView:
-    """A site as people see it."""
-
-    name: str
-    health: Health
-    roots: Mapping[str, str]
-    default_target: str | None
-    unguarded: bool
-    nodes: tuple[NodeView, ...]
-    holds: tuple[Hold, ...]
-    """The pauses of it, and of its queues, that stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,29 +127,6 @@ def list_nodes(conn: Connection) -> list[NodeName]:
 def list_site_names(conn: Connection) -> list[str]:
     """The names of all sites."""
     return list(conn.scalars(sa.select(sites.c.name).order_by(sites.c.name)))
-
-
-def list_sites(conn: Connection) -> list[SiteView]:
-    """All sites with their nodes, by name."""
-    members: dict[str, list[NodeView]] = {}
-    for view in node_wishes.list_nodes(conn):
-        members.setdefault(view.site, []).append(view)
-    rows = conn.execute(sa.select(sites).order_by(sites.c.name))
-    standing = holds.list_all(conn)
-    return [_site(row, tuple(members.get(row.name, ())), tuple(standing.get(row.name, ()))) for row in rows]
-
-
-def get_site(conn: Connection, name: str) -> SiteView:
-    """The site of that name; raises `NotFound`."""
-    known = {site.name: site for site in list_sites(conn)}
-    if name not in known:
-        raise NotFound(f"no site '{name}'{did_you_mean(name, known)}")
-    return known[name]
-
-
-def _site(row: Any, members: tuple[NodeView, ...], paused: tuple[Hold, ...]) -> SiteView:
-    health = site_health([node.state for node in members])
-    return SiteView(row.name, health, row.roots, row.default_target, row.unguarded, members, paused)
 
 
 def set_default_target(tx: Tx, site: str, target: str | None) -> None:

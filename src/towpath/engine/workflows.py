@@ -113,12 +113,30 @@ def check_workflow(conn: Connection, document: object) -> list[Problem]:
     return []
 
 
-def list_workflows(conn: Connection) -> list[WorkflowView]:
-    """The current version of each workflow, by name."""
+def list_workflows(
+    conn: Connection, words: str = "", behind: str | None = None, limit: int | None = None
+) -> list[WorkflowView]:
+    """The current version of each workflow with these words in its name or label, by name: of those behind a name, at
+    most so many."""
     w = workflows.c
-    known = catalogue(conn)
-    rows = conn.execute(sa.select(workflows).where(w.current).order_by(w.name))
+    query = sa.select(workflows).where(_fits(words)).order_by(w.name).limit(limit)
+    rows = conn.execute(query if behind is None else query.where(w.name > behind)).all()
+    known = catalogue(conn) if rows else Catalogue.of(BUILT_IN)
     return [_view(row, known) for row in rows]
+
+
+def count_workflows(conn: Connection, words: str = "") -> int:
+    """How many workflows have these words in their name or label."""
+    return conn.scalar(sa.select(sa.func.count()).select_from(workflows).where(_fits(words))) or 0
+
+
+def _fits(words: str) -> sa.ColumnElement[bool]:
+    w = workflows.c
+    if not words.strip():
+        return w.current
+    label = sa.func.coalesce(w.definition["label"].as_string(), "")
+    said = (w.name + " " + label).icontains(words.strip(), autoescape=True)
+    return sa.and_(w.current, said)
 
 
 def find_workflow(conn: Connection, name: str) -> WorkflowView | None:

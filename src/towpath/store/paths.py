@@ -50,32 +50,43 @@ class PathView:
 
 
 def iterate_paths(
-    conn: Connection, job_id: int, outcome: str | None, step: str | None, after: tuple[int, int] = (0, -1)
+    conn: Connection,
+    job_id: int,
+    outcome: str | None,
+    step: str | None,
+    after: tuple[int, int] = (0, -1),
+    task: int | None = None,
 ) -> Iterator[PathView]:
     """Every path of every task of a job with its outcome, behind (task id, index), streamed in flat memory.
 
-    A path appears once for each step that it reached. `outcome` and `step` narrow it; what failed, was skipped or
-    aborted is found by an index, not searched.
+    A path appears once for each step that it reached. `outcome`, `step` and `task` narrow it; what failed, was
+    skipped or aborted is found by an index, not searched.
     """
     task_id, index = after
-    while members := _next_tasks(conn, job_id, (outcome, step), task_id, including=index >= 0):
-        packed = batches.packed(conn, [task.batch_id for task in members if task.batch_id is not None])
-        for task in members:
-            skip_to = index + 1 if task.id == after[0] else 0
-            yield from _paths_of(conn, task, packed, outcome, skip_to)
+    while members := _next_tasks(conn, job_id, (outcome, step, task), task_id, including=index >= 0):
+        packed = batches.packed(conn, [member.batch_id for member in members if member.batch_id is not None])
+        for member in members:
+            skip_to = index + 1 if member.id == after[0] else 0
+            yield from _paths_of(conn, member, packed, outcome, skip_to)
         task_id, index = members[-1].id, -1
 
 
 def _next_tasks(
-    conn: Connection, job_id: int, wanted: tuple[str | None, str | None], after: int, including: bool
+    conn: Connection,
+    job_id: int,
+    wanted: tuple[str | None, str | None, int | None],
+    after: int,
+    including: bool,
 ) -> Sequence[Any]:
     t = tasks.c
-    outcome, step = wanted
+    outcome, step, task = wanted
     noted = (t.failed + t.skipped + t.aborted).label("noted")
     query = sa.select(t.id, t.batch_id, t.rule, t.position, t.step, t.site, t.state, t.mask, t.codes, noted)
     query = query.where(t.job_id == job_id, t.id >= after if including else t.id > after)
     if step is not None:
         query = query.where(t.step == step)
+    if task is not None:
+        query = query.where(t.id == task)
     if outcome in NOTED:
         with_it = sa.select(notes.c.task_id).where(notes.c.job_id == job_id, notes.c.outcome == outcome)
         query = query.where(t.id.in_(with_it))

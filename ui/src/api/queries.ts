@@ -17,6 +17,8 @@ export type JobsAsked = Omit<NonNullable<operations["list_jobs"]["parameters"]["
 export type Outcome = NonNullable<NonNullable<operations["list_paths"]["parameters"]["query"]>["outcome"]>;
 
 export const PAGE = 100;
+/** Sites that the dashboard looks at. */
+const SOME = 20;
 /** Milliseconds between two looks at what moves without telling. */
 export const PULSE = 2000;
 
@@ -96,15 +98,15 @@ export const tasksQuery = (id: number, state?: TaskState) =>
       ),
   });
 
-export const pathsQuery = (id: number, outcome?: Outcome, step?: string) =>
+export const pathsQuery = (id: number, outcome?: Outcome, task?: number) =>
   infiniteQueryOptions({
-    queryKey: ["job", id, "paths", outcome ?? "", step ?? ""],
+    queryKey: ["job", id, "paths", outcome ?? "", task ?? ""],
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last: PageOf<unknown>) => cursorOf(last.next),
     queryFn: ({ pageParam, signal }): Promise<PageOf<Path>> =>
       asked(
         hub.GET("/api/jobs/{job_id}/paths/", {
-          params: { path: { job_id: id }, query: { outcome, step, page_size: PAGE, cursor: pageParam } },
+          params: { path: { job_id: id }, query: { outcome, task, page_size: PAGE, cursor: pageParam } },
           signal,
         }),
       ),
@@ -116,15 +118,47 @@ export const taskQuery = (id: number) =>
     queryFn: ({ signal }) => asked(hub.GET("/api/tasks/{task_id}/", { params: { path: { task_id: id } }, signal })),
   });
 
-export const sitesQuery = queryOptions({
-  queryKey: ["sites"],
-  queryFn: ({ signal }) => asked(hub.GET("/api/sites/", { signal })),
+/** Sites with these words in their name, page behind page, those first that need somebody. */
+export const sitesQuery = (search = "") =>
+  infiniteQueryOptions({
+    queryKey: ["sites", { search }],
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last: Schemas["Sites"]) => cursorOf(last.next),
+    placeholderData: keepPreviousData,
+    queryFn: ({ pageParam, signal }) => asked(hub.GET("/api/sites/", { params: { query: { search, sort: "health", page_size: PAGE, cursor: pageParam } }, signal })),
+  });
+
+/** The first of all sites, and how all of them stand. */
+export const someSitesQuery = queryOptions({
+  queryKey: ["sites", { some: true }],
+  queryFn: ({ signal }) => asked(hub.GET("/api/sites/", { params: { query: { sort: "health", page_size: SOME, stats: true } }, signal })),
 });
 
-export const workflowsQuery = queryOptions({
-  queryKey: ["workflows"],
-  queryFn: ({ signal }) => asked(hub.GET("/api/workflows/", { signal })),
-});
+/** The first sites with these words in their name, by name: to choose from. */
+export const siteNamesQuery = (search = "") =>
+  queryOptions({
+    queryKey: ["sites", { named: search }],
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => asked(hub.GET("/api/sites/", { params: { query: { search, page_size: PAGE } }, signal })),
+  });
+
+/** Workflows with these words in their name or label, page behind page. */
+export const workflowsQuery = (search = "") =>
+  infiniteQueryOptions({
+    queryKey: ["workflows", { search }],
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last: Schemas["Workflows"]) => cursorOf(last.next),
+    placeholderData: keepPreviousData,
+    queryFn: ({ pageParam, signal }) => asked(hub.GET("/api/workflows/", { params: { query: { search, page_size: PAGE, cursor: pageParam } }, signal })),
+  });
+
+/** The first of them: to choose from. */
+export const workflowNamesQuery = (search = "") =>
+  queryOptions({
+    queryKey: ["workflows", { named: search }],
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => asked(hub.GET("/api/workflows/", { params: { query: { search, page_size: PAGE } }, signal })),
+  });
 
 export type SpanAsked = "hour" | "day";
 const DAY = 86_400_000;

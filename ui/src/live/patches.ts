@@ -5,6 +5,8 @@ import type { Job, Jobs } from "~/api/queries";
 import type { Event } from "./stream";
 
 const AT_ONCE = 100;
+/** What events tell of. The files of a site are none of it: a node would have to look at them again. */
+const TOLD: ReadonlySet<string> = new Set(["job", "jobs", "task", "sites", "alerts", "events", "throughput"]);
 /** Milliseconds for which events are gathered: a thousand jobs that end at once are few questions. */
 const GATHER = 300;
 
@@ -62,7 +64,7 @@ export function patching(client: QueryClient): (event: Event | "gap") => void {
   };
   return (event) => {
     if (event === "gap") {
-      void client.invalidateQueries();
+      void client.invalidateQueries({ predicate: (query) => TOLD.has(String(query.queryKey[0])) });
       return;
     }
     if (event.job !== null) jobs.add(event.job);

@@ -38,8 +38,8 @@ async function stay(tell: (heard: Heard) => void, signal: AbortSignal): Promise<
         const heard = heardOf(frame);
         if (heard) tell(heard);
       }, () => {
-        // What happened before the first number is unknown: everything may have changed.
-        if (last === undefined && attempt > 0) tell({ kind: "gap" });
+        // What happened before the first number is unknown: what was read until now may have changed.
+        if (last === undefined) tell({ kind: "gap" });
         attempt = 0;
         tell({ kind: "link", link: "live" });
       });

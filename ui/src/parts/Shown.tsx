@@ -42,8 +42,8 @@ export function PathText({ path, base64, clip = false }: { path?: string; base64
   const text = base64 ? printable(bytesOf(base64)) : (path ?? "");
   const [directory, name] = split(text);
   return (
-    <span className={`mono ${clip ? "clip" : ""}`} title={text} style={clip ? { display: "block" } : { overflowWrap: "anywhere" }}>
-      <span className="dim">{directory}</span>{name}
+    <span className={`mono ${clip ? "pathline" : ""}`} title={text} style={clip ? undefined : { overflowWrap: "anywhere" }}>
+      <span className="dim">{directory}</span><span>{name}</span>
     </span>
   );
 }

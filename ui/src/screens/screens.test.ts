@@ -44,6 +44,8 @@ describe("failed paths", () => {
     expect(grouped(paths, "").map((group) => [group.reason, group.paths.length])).toEqual([["denied", 2], ["gone", 1]]);
     expect(grouped(paths, "GONE").map((group) => group.reason)).toEqual(["gone"]);
     expect(grouped(paths, "/c")[0]?.paths.length).toBe(1);
+    const named = [path("/a", "no object 'a@1' there"), path("/b", "no object 'b@2' there"), path("/c", "denied: 'c'")];
+    expect(grouped(named, "").map((group) => [group.reason, group.paths.length])).toEqual([["no object '…' there", 2], ["denied: 'c'", 1]]);
   });
 });
 

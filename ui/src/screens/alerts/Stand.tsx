@@ -48,7 +48,7 @@ function Line({ alert }: { alert: Alert }) {
           : <p className={css.does}><strong>What to do</strong> {KINDS[alert.kind].does}</p>}
       </div>
       <div className={css.side}>
-        <span className="dim">since <Time at={alert.raised_at} /></span>
+        <span className="dim"><Time at={alert.raised_at} /></span>
         {runs && !alert.muted && <Opens size="compact-xs" label={`Mute ${KINDS[alert.kind].title}: ${ledTo(alert.thing).word}`} dialog={(close) => <MuteDialog kind={alert.kind} thing={alert.thing} close={close} />}>Mute</Opens>}
       </div>
     </li>

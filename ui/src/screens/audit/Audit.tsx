@@ -31,7 +31,7 @@ export function Audit({ search, choose }: Choosing) {
         <Filters key={JSON.stringify(search)} search={search} choose={choose} />
         {list.isPending ? <Waiting rows={10} /> : !list.data ? <Trouble error={list.error} again={() => void list.refetch()} />
           : deeds.length === 0 ? <Empty icon="audit" title={filtered ? "Nothing fits these filters" : "Nothing was done yet"} action={filtered && <Button size="xs" variant="default" onClick={() => choose({})}>Clear all filters</Button>}>{filtered ? "Other words or days may fit." : "Every change through the API stands here, for a year."}</Empty>
-          : <Virtual rows={deeds} height={40} label="What was done" heads={["When", "Who", "By", "What", "On what", "From", "Asked"]} layout={css.arow} cells={cells} more={list.hasNextPage ? () => void list.fetchNextPage() : undefined} busy={list.isFetchingNextPage} />}
+          : <Virtual rows={deeds} height={40} label="What was done" heads={["When", "Who", "By", "What", "On what", "From", "Asked"]} right={["Asked"]} layout={css.arow} cells={cells} more={list.hasNextPage ? () => void list.fetchNextPage() : undefined} busy={list.isFetchingNextPage} />}
       </Panel>
       {open && <Details deed={open} close={() => setOpen(undefined)} />}
     </Page>

@@ -2,10 +2,10 @@
 import { Group, SimpleGrid, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { PULSE, sitesQuery, someJobsQuery, throughputQuery, type Job, type Jobs, type Site } from "~/api/queries";
+import { PULSE, someJobsQuery, someSitesQuery, throughputQuery, type Job, type Jobs, type Site } from "~/api/queries";
 import type { JobState } from "~/api/states";
 import { standingQuery } from "~/api/telling";
-import { brief, byteRate, bytes, count, plural, rate } from "~/format/numbers";
+import { brief, byteRate, bytes, count, plural } from "~/format/numbers";
 import { useRate } from "~/live/rates";
 import { Bar } from "~/parts/Bar";
 import { Page, Panel } from "~/parts/Page";
@@ -16,6 +16,7 @@ import { endedOf, partsOf } from "../jobs/progress";
 import { useMay } from "~/shell/rights";
 import css from "./Dashboard.module.css";
 import { attention, sumOf } from "./standing";
+import { rateText } from "./series";
 import { Throughput } from "./Throughput";
 
 const live = (state: JobState) => ({ ...someJobsQuery({ state, page_size: 20 }), refetchInterval: PULSE });
@@ -26,13 +27,13 @@ export function Dashboard() {
   const failed = useQuery(someJobsQuery({ state: "FAILURE", page_size: 8 }));
   const paused = useQuery(someJobsQuery({ state: "PAUSED", page_size: 8 }));
   const pending = useQuery(live("PENDING"));
-  const sites = useQuery({ ...sitesQuery, refetchInterval: 10_000 });
+  const sites = useQuery({ ...someSitesQuery, refetchInterval: 10_000 });
   const alerts = useQuery({ ...standingQuery, enabled: useMay("read") }).data?.results.filter((alert) => !alert.muted) ?? [];
   if (all.error && !all.data) return <Page title="Dashboard"><Trouble error={all.error} again={() => void all.refetch()} /></Page>;
   const running = started.data?.results ?? [];
   return (
     <Page title="Dashboard">
-      <Figures all={all.data} running={running} at={started.dataUpdatedAt} sites={sites.data?.results} />
+      <Figures all={all.data} running={running} at={started.dataUpdatedAt} slots={sites.data?.stats?.running} />
       <div className={css.columns}>
         <div className={css.column}>
           <Panel title="Running" actions={<Link to="/jobs" search={{ state: "STARTED" }}>All that run</Link>}>
@@ -48,7 +49,7 @@ export function Dashboard() {
             {failed.isPending || sites.isPending ? <Waiting rows={3} /> : <Attention lines={attention(failed.data?.results ?? [], paused.data?.results ?? [], pending.data?.results ?? [], running, sites.data?.results ?? [], alerts)} />}
           </Panel>
           <Panel title="Sites" actions={<Link to="/sites" search={{}}>All sites</Link>}>
-            {sites.isPending ? <Waiting rows={3} /> : sites.error && !sites.data ? <Trouble error={sites.error} /> : <Sites sites={sites.data.results} />}
+            {sites.isPending ? <Waiting rows={3} /> : sites.error && !sites.data ? <Trouble error={sites.error} /> : <Sites sites={sites.data.results} all={sites.data.count} />}
           </Panel>
         </div>
       </div>
@@ -56,17 +57,16 @@ export function Dashboard() {
   );
 }
 
-function Figures({ all, running, at, sites }: { all: Jobs | undefined; running: readonly Job[]; at: number; sites: readonly Site[] | undefined }) {
+function Figures({ all, running, at, slots }: { all: Jobs | undefined; running: readonly Job[]; at: number; slots: number | undefined }) {
   const paths = useRate(sumOf(running, (job) => endedOf(job.totals)), at);
   const moved = useRate(sumOf(running, (job) => job.bytes_done), at);
   const state = all?.stats?.state;
   const day = useQuery(throughputQuery("day")).data;
-  const slots = (sites ?? []).flatMap((site) => site.nodes).reduce((sum, node) => sum + node.running, 0);
   return (
     <SimpleGrid cols={{ base: 2, md: 4 }} spacing="md">
-      <Figure name="Running jobs" value={state ? brief(state.STARTED ?? 0) : "–"} note={`${plural(slots, "task")} on nodes now`} />
+      <Figure name="Running jobs" value={state ? brief(state.STARTED ?? 0) : "–"} note={slots === undefined ? "…" : `${plural(slots, "task")} on nodes now`} />
       <Figure name="Waiting jobs" value={state ? brief(state.PENDING ?? 0) : "–"} note={`${brief(state?.PAUSED ?? 0)} paused`} />
-      <Figure name="Throughput now" value={running.length && moved !== undefined ? byteRate(moved) : running.length ? "…" : byteRate(0)} note={`${rate(running.length ? (paths ?? 0) : 0)} paths`} />
+      <Figure name="Throughput now" value={running.length && moved !== undefined ? byteRate(moved) : running.length ? "…" : byteRate(0)} note={rateText("done", running.length ? (paths ?? 0) : 0)} />
       <Figure name="Last 24 hours" value={day ? bytes(day.bytes) : "–"} note={day ? `${plural(day.done, "path")}${day.failed ? `, ${count(day.failed)} failed` : ""}` : "…"} />
     </SimpleGrid>
   );
@@ -114,7 +114,7 @@ function Latest({ jobs }: { jobs: readonly Job[] }) {
             <tr key={job.id}>
               <td><Link to="/jobs/$job" params={{ job: String(job.id) }} search={{}}>{job.id}</Link></td>
               <td><StateBadge state={job.state} /></td><td>{job.workflow}</td><td>{job.site}</td>
-              <td className="num">{brief(job.totals.discovered)}</td><td><Time at={job.created_at} /></td>
+              <td className="num">{job.totals.discovered ? brief(job.totals.discovered) : <span className="dim">–</span>}</td><td><Time at={job.created_at} /></td>
             </tr>
           ))}
         </tbody>
@@ -143,22 +143,22 @@ function Attention({ lines }: { lines: ReturnType<typeof attention> }) {
 /** Sites that are listed; those that need somebody come first. */
 const SITES = 12;
 
-function Sites({ sites }: { sites: readonly Site[] }) {
+function Sites({ sites, all }: { sites: readonly Site[]; all: number }) {
   if (sites.length === 0) return <Empty icon="site" title="No site yet">A site is a place with files. <Link to="/sites" search={{}}>Add one</Link>, then join its first machine with a token.</Empty>;
-  const first = sites.length > SITES ? [...sites].sort((one, other) => Number(one.health === "ok") - Number(other.health === "ok")).slice(0, SITES) : sites;
+  const first = sites.slice(0, SITES);
   return (
     <ul className={css.list}>
       {first.map((site) => {
         const online = site.nodes.filter((node) => node.online).length;
         return (
           <li key={site.name} className={css.line}>
-            <StateMark state={site.health === "ok" ? "SUCCESS" : site.health === "warning" ? "ERROR" : "FAILURE"} size={16} />
-            <span style={{ flex: 1 }}><Link to="/sites/$site" params={{ site: site.name }}>{site.name}</Link><Text size="sm" c="dimmed">{online} of {plural(site.nodes.length, "node")} online, {plural(site.nodes.reduce((sum, node) => sum + node.running, 0), "task")} running{site.paused.length > 0 && ", paused"}</Text></span>
+            <StateMark state={site.nodes.length === 0 ? "PENDING" : site.health === "ok" ? "SUCCESS" : site.health === "warning" ? "ERROR" : "FAILURE"} size={16} />
+            <span style={{ flex: 1 }}><Link to="/sites/$site" params={{ site: site.name }}>{site.name}</Link><Text size="sm" c="dimmed">{site.nodes.length === 0 ? "no node yet" : `${online} of ${plural(site.nodes.length, "node")} online, ${plural(site.nodes.reduce((sum, node) => sum + node.running, 0), "task")} running`}{site.paused.length > 0 && ", paused"}</Text></span>
             <Link to="/jobs" search={{ site: site.name }}>Jobs</Link>
           </li>
         );
       })}
-      {first.length < sites.length && <li><Link to="/sites" search={{}}>All {count(sites.length)} sites</Link></li>}
+      {first.length < all && <li><Link to="/sites" search={{}}>All {count(all)} sites</Link></li>}
     </ul>
   );
 }

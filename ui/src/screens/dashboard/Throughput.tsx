@@ -11,6 +11,9 @@ import { Trouble, Waiting } from "~/parts/Standing";
 import { rateText, seriesOf, summary, type Line, type Measure, type Series, type Throughput as Told } from "./series";
 import css from "./Throughput.module.css";
 
+/** Round numbers as they are said: `800 kB/s`. */
+const axis = (text: string): string => text.replace(".0", "");
+
 const clock = (at: number): string => minute(new Date(at));
 
 export function Throughput() {
@@ -54,7 +57,7 @@ function Chart({ series, measure, said, over, look }: { series: Series; measure:
   const label = (value: number): string => (measure === "bytes" ? byteRate(value) : rate(value));
   return (
     <div className={css.chart}>
-      <div className={css.scale} aria-hidden="true"><span>{label(series.most)}</span><span>{label(series.most / 2)}</span><span>0</span></div>
+      <div className={css.scale} aria-hidden="true"><span>{axis(label(series.most))}</span><span>{axis(label(series.most / 2))}</span><span>0</span></div>
       <svg className={css.plot} viewBox={`0 0 ${steps} 100`} preserveAspectRatio="none" role="img" aria-label={said} onMouseLeave={() => look(undefined)}>
         <path className={css.rule} d={`M0 0H${steps}M0 50H${steps}`} vectorEffect="non-scaling-stroke" />
         {series.lines.map((line, number) => <path key={line.site} className={css[line.site === "" ? "rest" : `s${number}`]} d={barsOf(series, number)} />)}

@@ -1,15 +1,17 @@
 /** The job creator: a workflow, what it asks, what it would do, and the run. */
-import { Alert, Button, Checkbox, Drawer, Group, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Button, Checkbox, Drawer, Group, NativeSelect, Select, Stack, Text, TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useMemo, useRef, useState, type FormEvent } from "react";
 import { asked, hub } from "~/api/client";
-import { sitesQuery, workflowsQuery, type File, type Workflow } from "~/api/queries";
+import { workflowNamesQuery, workflowQuery, type File, type Workflow } from "~/api/queries";
 import { count, plural } from "~/format/numbers";
 import { FileMark } from "~/parts/FileMark";
 import { Icon } from "~/parts/Icon";
 import { LinkButton } from "~/parts/LinkButton";
 import { PathText } from "~/parts/Shown";
+import { SiteSelect, TYPED } from "~/parts/SiteSelect";
 import { Empty, tellDone, Trouble, Waiting } from "~/parts/Standing";
 import { fieldsOf, type Field } from "../workflows/definition";
 import { blank, faultsOf, fresh, given, keyed, PLAIN, submissionOf, type Manner, type Submission, type Values } from "./creator";
@@ -27,9 +29,13 @@ interface Making {
 }
 
 export default function Creator({ site, files, workflow, close, choose }: Making) {
-  const list = useQuery(workflowsQuery);
-  const offered = useMemo(() => list.data?.results.filter((one) => one.visible && one.enabled) ?? [], [list.data]);
-  const found = offered.find((one) => one.name === workflow);
+  const [words, setWords] = useState("");
+  const [typed] = useDebouncedValue(words, TYPED);
+  const chosen = useQuery({ ...workflowQuery(workflow), enabled: workflow !== "", retry: false });
+  const found = chosen.data && runs(chosen.data) ? chosen.data : undefined;
+  const list = useQuery(workflowNamesQuery(found && typed === labelOf(found) ? "" : typed));
+  const offered = useMemo(() => list.data?.results.filter(runs) ?? [], [list.data]);
+  const choices = found && !offered.some((one) => one.name === found.name) ? [found, ...offered] : offered;
   return (
     <Drawer.Root opened onClose={close} position="right" size="46rem">
       <Drawer.Overlay />
@@ -39,12 +45,12 @@ export default function Creator({ site, files, workflow, close, choose }: Making
           <Stack>
             <Paths files={files} />
             {list.isPending ? <Waiting rows={4} /> : !list.data ? <Trouble error={list.error} again={() => void list.refetch()} />
-              : offered.length === 0 ? <Empty icon="workflow" title="No workflow may be run" action={<LinkButton to="/workflows" mt="sm">To the workflows</LinkButton>}>None is enabled and visible.</Empty>
+              : choices.length === 0 && typed === "" && list.data.next === null ? <Empty icon="workflow" title="No workflow may be run" action={<LinkButton to="/workflows" mt="sm">To the workflows</LinkButton>}>None is enabled and visible.</Empty>
               : (
                 <>
-                  <NativeSelect label="Workflow" value={found?.name ?? ""} onChange={(event) => choose(event.currentTarget.value)} data-autofocus
-                    data={[{ value: "", label: "Choose one", disabled: true }, ...offered.map((one) => ({ value: one.name, label: one.label && one.label !== one.name ? `${one.label} (${one.name})` : one.name }))]} />
-                  {workflow && !found && <Alert color="red" variant="light" title={`No workflow ${workflow} may be run`}>It is not there, not enabled, or not visible. Choose another.</Alert>}
+                  <Select label="Workflow" placeholder="Choose one" searchable allowDeselect={false} value={found?.name ?? null} searchValue={words} onSearchChange={setWords} onChange={(name) => name && choose(name)} data-autofocus
+                    nothingFoundMessage="No workflow fits" data={choices.map((one) => ({ value: one.name, label: labelOf(one) }))} />
+                  {workflow && !found && !chosen.isPending && <Alert color="red" variant="light" title={`No workflow ${workflow} may be run`}>It is not there, not enabled, or not visible. Choose another.</Alert>}
                   {found && <Order key={found.name} site={site} files={files} workflow={found} />}
                 </>
               )}
@@ -54,6 +60,9 @@ export default function Creator({ site, files, workflow, close, choose }: Making
     </Drawer.Root>
   );
 }
+
+const runs = (one: Workflow): boolean => one.visible && one.enabled;
+const labelOf = (one: Workflow): string => (one.label && one.label !== one.name ? `${one.label} (${one.name})` : one.name);
 
 function Paths({ files }: { files: readonly File[] }) {
   return (
@@ -140,14 +149,12 @@ function Form({ fields, values, put, faults }: Asking) {
 }
 
 function Input({ field, value, put, fault }: { field: Field; value: string | boolean; put: (value: string | boolean) => void; fault: string | undefined }) {
-  const sites = useQuery(sitesQuery).data?.results.map((site) => site.name) ?? [];
   const label = field.label ? field.label.slice(0, 1).toUpperCase() + field.label.slice(1) : field.name;
   const shared = { label, size: "sm", required: field.required, error: fault, description: field.label ? <span className="mono">{field.name}</span> : undefined } as const;
   if (field.type === "bool") return <Checkbox label={<>{label} <span className="mono dim">{field.name}</span></>} checked={value === true} onChange={(event) => put(event.currentTarget.checked)} />;
-  if (field.type === "choice" || field.type === "enum") {
-    const choices = field.type === "enum" ? sites : field.choices;
-    return <NativeSelect {...shared} value={String(value)} onChange={(event) => put(event.currentTarget.value)} data={[...(field.default === null ? [{ value: "", label: field.required ? "Choose one" : "As it comes" }] : []), ...choices]} />;
-  }
+  const blank = field.required ? "Choose one" : "As it comes";
+  if (field.type === "enum") return <SiteSelect {...shared} placeholder={blank} clearable={!field.required} value={String(value)} choose={(site) => put(site ?? "")} />;
+  if (field.type === "choice") return <NativeSelect {...shared} value={String(value)} onChange={(event) => put(event.currentTarget.value)} data={[...(field.default === null ? [{ value: "", label: blank }] : []), ...field.choices]} />;
   return <TextInput {...shared} value={String(value)} inputMode={field.type === "int" ? "numeric" : undefined} onChange={(event) => put(event.currentTarget.value)} />;
 }
 

@@ -32,11 +32,10 @@ interface Shown {
 }
 
 export function Files({ site, search, choose }: Shown) {
-  const { sites, spaces, error, again } = useHere();
-  const here = sites?.find((one) => one.name === site);
+  const { here, spaces, error, again } = useHere(site);
   const above = <><Link to="/files" search={{}}>Files</Link> / {site}</>;
   const path = search.path ?? (here && firstOf(here, spaces ?? []));
-  if (!sites || !spaces) return <Page title={site} above={above}><div className="panel">{error ? <Trouble error={error} again={again} /> : <Waiting />}</div></Page>;
+  if (here === undefined || !spaces) return <Page title={site} above={above}><div className="panel">{error ? <Trouble error={error} again={again} /> : <Waiting />}</div></Page>;
   if (!here || !path) {
     return (
       <Page title={site} above={above}>

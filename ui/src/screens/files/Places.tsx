@@ -1,31 +1,36 @@
 /** Where files are: the sites with their roots and spaces. */
 import { TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { Link } from "@tanstack/react-router";
-import { useMemo, useState } from "react";
+import { useState } from "react";
 import type { Space } from "~/api/queries";
 import { plural } from "~/format/numbers";
 import { Icon } from "~/parts/Icon";
 import { Page, Panel } from "~/parts/Page";
 import { PathText } from "~/parts/Shown";
+import { TYPED } from "~/parts/SiteSelect";
 import { Empty, Trouble, Waiting } from "~/parts/Standing";
 import { Virtual } from "../job/Virtual";
 import { useMay } from "~/shell/rights";
 import { HealthMark } from "./Health";
-import { useHere, type Here } from "./here";
+import { usePlaces, type Here } from "./here";
 import css from "./Files.module.css";
-import { fitting, placesOf, type Spot } from "./spots";
+import { placesOf, type Spot } from "./spots";
 
 /** From here on a panel for each site is too much: places become lines. */
-const MANY = 200;
+const MANY = 60;
 
 export function Places({ run }: { run: string | undefined }) {
-  const { sites, spaces, error, again } = useHere();
+  const [words, setWords] = useState("");
+  const [typed] = useDebouncedValue(words.trim(), TYPED);
+  const { sites, count, spaces, error, again, more, busy } = usePlaces(typed);
+  const searched = words !== "" || typed !== "";
   return (
-    <Page title="Files" beside={sites && <span className="dim">{plural(sites.length, "site")}</span>}>
+    <Page title="Files" beside={sites && <span className="dim">{plural(count, "site")}</span>}>
       {run !== undefined && <p className={css.hint}><Icon name="workflow" size={16} />Choose where <strong>{run}</strong> is to run.</p>}
       {!sites || !spaces ? <div className="panel">{error ? <Trouble error={error} again={again} /> : <Waiting />}</div>
-        : sites.length === 0 ? <div className="panel"><NoSites /></div>
-        : sites.length + spaces.length > MANY ? <Lines spots={placesOf(sites, spaces)} run={run} />
+        : count === 0 && !searched ? <div className="panel"><NoSites /></div>
+        : searched || count + spaces.length > MANY ? <Lines spots={placesOf(sites, spaces, typed)} run={run} words={words} say={setWords} more={more} busy={busy} />
         : <div className="grid">{sites.map((site) => <Card key={site.name} site={site} spaces={spaces.filter((space) => space.site === site.name)} run={run} />)}</div>}
     </Page>
   );
@@ -41,9 +46,16 @@ function NoSites() {
   );
 }
 
-function Lines({ spots, run }: { spots: readonly Spot[]; run: string | undefined }) {
-  const [words, setWords] = useState("");
-  const shown = useMemo(() => fitting(spots, words), [spots, words]);
+interface Listed {
+  spots: readonly Spot[];
+  run: string | undefined;
+  words: string;
+  say: (words: string) => void;
+  more: (() => void) | undefined;
+  busy: boolean;
+}
+
+function Lines({ spots, run, words, say, more, busy }: Listed) {
   const cells = (spot: Spot) => [
     <Link key="n" to="/files/$site" params={{ site: spot.site }} search={run === undefined ? { path: spot.path } : { path: spot.path, run }}>{spot.name}</Link>,
     <span key="k" className="dim">{spot.kind}</span>, spot.site, <PathText key="p" path={spot.path} clip />,
@@ -51,11 +63,11 @@ function Lines({ spots, run }: { spots: readonly Spot[]; run: string | undefined
   return (
     <section className={`panel ${css.middle}`} aria-label="Places">
       <header className={css.tools}>
-        <TextInput size="xs" className={css.find} aria-label="Find a place" placeholder="Find by name, site or directory" leftSection={<Icon name="search" size={14} />} value={words} onChange={(event) => setWords(event.currentTarget.value)} />
-        <span className="dim" role="status">{plural(shown.length, "place")}</span>
+        <TextInput size="xs" className={css.find} aria-label="Find a place" placeholder="Find a space or a site" leftSection={<Icon name="search" size={14} />} value={words} onChange={(event) => say(event.currentTarget.value)} />
+        <span className="dim" role="status">{plural(spots.length, "place")}{more && " so far"}</span>
       </header>
-      {shown.length === 0 ? <Empty icon="search" title="No place fits">Other words may fit.</Empty>
-        : <Virtual rows={shown} height={40} label="Places" heads={["Place", "Kind", "Site", "Directory"]} layout={css.spot} cells={cells} more={undefined} busy={false} />}
+      {spots.length === 0 ? <Empty icon="search" title="No place fits">Other words may fit.</Empty>
+        : <Virtual rows={spots} height={40} label="Places" heads={["Place", "Kind", "Site", "Directory"]} layout={css.spot} cells={cells} more={more} busy={busy} />}
     </section>
   );
 }

@@ -1,17 +1,12 @@
 import { expect, test } from "vitest";
-import { few, fitting, placesOf } from "./spots";
+import { few, placesOf } from "./spots";
 
 const SITES = [{ name: "bergen", roots: { data: "/b" } }, { name: "oslo", roots: { data: "/o" } }];
 const SPACES = [{ name: "genomes", site: "oslo", path: "/o/genomes" }, { name: "lost", site: "rome", path: "/r" }];
 
-test("places go by site, spaces before roots, and those of no site that is seen are left out", () => {
-  expect(placesOf(SITES, SPACES).map((spot) => `${spot.site} ${spot.kind} ${spot.name}`)).toEqual(["bergen root data", "oslo space genomes", "oslo root data"]);
-});
-
-test("a place fits where all words stand in its name, site or directory", () => {
-  const spots = placesOf(SITES, SPACES);
-  expect(fitting(spots, "OSLO gen").map((spot) => spot.name)).toEqual(["genomes"]);
-  expect(fitting(spots, " ")).toBe(spots);
+test("places are the spaces with the words, then the roots of the sites that were found", () => {
+  expect(placesOf(SITES, SPACES).map((spot) => `${spot.site} ${spot.kind} ${spot.name}`)).toEqual(["oslo space genomes", "rome space lost", "bergen root data", "oslo root data"]);
+  expect(placesOf([], SPACES, " OSLO ").map((spot) => spot.name)).toEqual(["genomes"]);
 });
 
 test("of many, the one that is meant is always among the few", () => {

@@ -8,18 +8,14 @@ export interface Spot {
   path: string;
 }
 
-/** By site; in each, spaces before roots. */
-export function placesOf(sites: readonly Pick<Site, "name" | "roots">[], spaces: readonly Pick<Space, "name" | "site" | "path">[]): Spot[] {
-  const of = new Map<string, Spot[]>(sites.map((site) => [site.name, []]));
-  for (const { name, site, path } of spaces) of.get(site)?.push({ site, name, kind: "space", path });
-  for (const site of sites) for (const [name, path] of Object.entries(site.roots)) of.get(site.name)?.push({ site: site.name, name, kind: "root", path });
-  return [...of.values()].flat();
-}
-
-/** Those with all these words in their name, site or directory. */
-export function fitting(spots: readonly Spot[], words: string): readonly Spot[] {
-  const parts = words.toLowerCase().split(/\s+/).filter(Boolean);
-  return parts.length === 0 ? spots : spots.filter((spot) => parts.every((part) => `${spot.name} ${spot.site} ${spot.path}`.toLowerCase().includes(part)));
+/** Spaces with these words in their name, site or directory; behind them the roots of sites, which were found by the words already. */
+export function placesOf(sites: readonly Pick<Site, "name" | "roots">[], spaces: readonly Pick<Space, "name" | "site" | "path">[], words = ""): Spot[] {
+  const said = words.trim().toLowerCase();
+  const fit = spaces.filter(({ name, site, path }) => `${name} ${site} ${path}`.toLowerCase().includes(said));
+  return [
+    ...fit.map(({ name, site, path }): Spot => ({ site, name, kind: "space", path })),
+    ...sites.flatMap((site) => Object.entries(site.roots).map(([name, path]): Spot => ({ site: site.name, name, kind: "root", path }))),
+  ];
 }
 
 /** At most so many: the one that is meant, and the first of the others. */

@@ -4,15 +4,15 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { jobQuery, PULSE, stepsQuery, wishesQuery, type Job as JobShown, type Step } from "~/api/queries";
 import { isOver, meaningOf, JOB_STATES } from "~/api/states";
-import { bytes, byteRate, count, plural, rate, share } from "~/format/numbers";
-import { duration, remaining } from "~/format/times";
+import { bytes, byteRate, count, plural, share } from "~/format/numbers";
+import { clock, duration, remaining } from "~/format/times";
 import { useRate } from "~/live/rates";
 import { Bar } from "~/parts/Bar";
-import { Icon } from "~/parts/Icon";
 import { Page, Panel } from "~/parts/Page";
 import { Span, Time } from "~/parts/Shown";
 import { Trouble, Waiting } from "~/parts/Standing";
-import { StateBadge } from "~/parts/State";
+import { StateBadge, StateMark } from "~/parts/State";
+import { rateText } from "../dashboard/series";
 import { AskButtons } from "../jobs/Ask";
 import { endedOf, partsOf } from "../jobs/progress";
 import { Chain } from "./Chain";
@@ -65,7 +65,7 @@ function Sentence({ job }: { job: JobShown }) {
   const wish = job.wish_by && !isOver(job.state) && job.wanted !== "run" ? `${job.wanted === "pause" ? "Paused" : "Cancelled"} by ${job.wish_by}${job.wish_why ? `: ${job.wish_why}` : ""}` : undefined;
   const said = job.waiting ?? (job.noop ? "It found nothing to do." : meaningOf(job.state));
   return (
-    <Alert variant="default" role="status" className={css.sentence} icon={<Icon name="clock" />} data-sentence>
+    <Alert variant="default" role="status" className={css.sentence} icon={<StateMark state={job.state} size={18} />} data-sentence>
       {wish && wish !== said && <Text fw={550}>{wish}</Text>}
       <Text>{said}</Text>
       {job.resume_at && <Text size="sm" c="dimmed">It is resumed by itself <Time at={job.resume_at} />.</Text>}
@@ -89,7 +89,7 @@ function Progress({ job, at }: { job: JobShown; at: number }) {
         <Fact name="Failed" value={count(job.totals.failed)} bad={job.totals.failed > 0} note={job.totals.unknown + job.totals.not_run ? `${plural(job.totals.unknown + job.totals.not_run, "path")} unknown or not run` : undefined} />
         <Fact name="Skipped" value={count(job.totals.skipped + job.totals.aborted)} />
         <Fact name="Bytes" value={bytes(job.bytes_done)} note={over ? `of ${bytes(job.bytes_found)} found` : moved === undefined ? "" : byteRate(moved)} />
-        <Fact name={over ? "Took" : "Runs for"} value={<Span from={job.started_at} to={job.ended_at} />} note={over || paths === undefined ? undefined : `${rate(paths)} paths`} />
+        <Fact name={over ? "Took" : "Runs for"} value={<Span from={job.started_at} to={job.ended_at} />} note={over || paths === undefined ? undefined : rateText("done", paths)} />
       </SimpleGrid>
     </Panel>
   );
@@ -109,7 +109,7 @@ function TimeLine({ job }: { job: JobShown }) {
     ...(wishes.data?.results ?? []).map((wish) => ({ at: wish.at, text: `${wish.by} ${WISHED[wish.wanted]} it${wish.why ? `: ${wish.why}` : ""}` })),
     ...(job.ended_at ? [{ at: job.ended_at, text: `Ended: ${meaningOf(job.state)}` }] : []),
   ].sort((one, other) => one.at.localeCompare(other.at));
-  return <ol className={css.line}>{lines.map((line, index) => <li key={index}><span>{line.text}</span><span className="dim"><Time at={line.at} /></span></li>)}</ol>;
+  return <ol className={css.line}>{lines.map((line, index) => <li key={index}><span>{line.text}</span><span className="dim nowrap"><Time at={line.at} /> · {clock(new Date(line.at))}</span></li>)}</ol>;
 }
 
 function RanWith({ job }: { job: JobShown }) {
@@ -120,7 +120,7 @@ function RanWith({ job }: { job: JobShown }) {
       <dt>Space</dt><dd>{job.space ?? "none"}</dd>
       <dt>Discovery</dt><dd>{job.discovery ?? "none: the paths as they were given"}</dd>
       <dt>Priority</dt><dd>{job.priority}{job.max_tasks === null ? "" : `, at most ${plural(job.max_tasks, "task")} at once`}</dd>
-      {Object.entries(job.fields).map(([name, value]) => <Group component="div" key={name} style={{ display: "contents" }}><dt>{name}</dt><dd className="mono">{JSON.stringify(value)}</dd></Group>)}
+      {Object.entries(job.fields).map(([name, value]) => <Group component="div" key={name} style={{ display: "contents" }}><dt>{name}</dt><dd className="mono">{value === true ? "yes" : value === false ? "no" : value === "" || value === null ? <span className="dim">nothing</span> : typeof value === "string" ? value : JSON.stringify(value)}</dd></Group>)}
       {job.retry_of !== null && <><dt>Retry of</dt><dd><Link to="/jobs/$job" params={{ job: String(job.retry_of) }} search={{}}>job {job.retry_of}</Link></dd></>}
     </dl>
   );

@@ -26,14 +26,17 @@ export function Tasks({ job, state, choose }: { job: Job; state: TaskState | und
       </div>
       {list.isPending ? <Waiting /> : !list.data ? <Trouble error={list.error} again={() => void list.refetch()} />
         : tasks.length === 0 ? <Empty icon="jobs" title="No task here">{state ? "None is in that state." : "Tasks are made as paths are found."}</Empty>
-        : <Virtual rows={tasks} height={42} label="Tasks" heads={["Task", "State", "Step", "Site", "Node", "Paths", "Failed", "Bytes", "Took"]} layout={css.trow} cells={cellsOf} more={list.hasNextPage ? () => void list.fetchNextPage() : undefined} busy={list.isFetchingNextPage} />}
+        : <Virtual rows={tasks} height={42} label="Tasks" heads={["Task", "State", "Step", "Site", "Node", "Paths", "Failed", "Bytes", "Took"]} right={["Paths", "Failed", "Bytes", "Took"]} layout={css.trow} cells={cellsOf} more={list.hasNextPage ? () => void list.fetchNextPage() : undefined} busy={list.isFetchingNextPage} />}
     </>
   );
 }
 
+/** A walk finds paths for others: it has none of its own. */
+const isWalk = (task: Task): boolean => task.position < 0;
+
 const cellsOf = (task: Task) => [
   <Link key="i" to="/tasks/$task" params={{ task: String(task.id) }}>{task.id}</Link>,
-  <StateBadge key="s" state={task.state} />, task.step, task.site, task.node ?? "–", count(task.paths),
-  <span key="f" style={{ color: task.failed ? "var(--tow-bad)" : undefined }}>{count(task.failed)}</span>,
-  <Bytes key="b" of={task.bytes} />, <Span key="t" from={task.started_at} to={task.ended_at} />,
+  <StateBadge key="s" state={task.state} />, task.step, task.site, task.node ?? "–", isWalk(task) ? <span key="p" className="dim">–</span> : count(task.paths),
+  isWalk(task) ? <span key="f" className="dim">–</span> : <span key="f" style={{ color: task.failed ? "var(--tow-bad)" : undefined }}>{count(task.failed)}</span>,
+  isWalk(task) ? <span key="b" className="dim">–</span> : <Bytes key="b" of={task.bytes} />, <Span key="t" from={task.started_at} to={task.ended_at} />,
 ];

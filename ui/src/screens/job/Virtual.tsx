@@ -8,13 +8,17 @@ interface Long<T> {
   height: number;
   label: string;
   heads: readonly string[];
+  /** Heads of columns whose content stands at their right edge. */
+  right?: readonly string[];
   layout: string | undefined;
   cells: (row: T) => readonly ReactNode[];
   more: (() => void) | undefined;
   busy: boolean;
 }
 
-export function Virtual<T>({ rows, height, label, heads, layout, cells, more, busy }: Long<T>) {
+const ASKS: readonly string[] = ["Actions"];
+
+export function Virtual<T>({ rows, height, label, heads, right = ASKS, layout, cells, more, busy }: Long<T>) {
   const frame = useRef<HTMLDivElement>(null);
   const list = useVirtualizer({ count: rows.length, getScrollElement: () => frame.current, estimateSize: () => height, overscan: 12 });
   const shown = list.getVirtualItems();
@@ -22,15 +26,16 @@ export function Virtual<T>({ rows, height, label, heads, layout, cells, more, bu
   useEffect(() => {
     if (more && !busy && lowest >= rows.length - 25) more();
   }, [more, busy, lowest, rows.length]);
+  const side = (index: number): string => (right.includes(heads[index] ?? "") ? " num" : "");
   return (
-    <div ref={frame} className={css.virtual} role="table" aria-label={label} tabIndex={0} style={{ height: `min(${34 + rows.length * height + 12}px, 70dvh)` }}>
-      <div role="rowgroup" className={css.head}><div role="row" className={`${layout} ${css.head}`}>{heads.map((head) => <span role="columnheader" key={head}>{head}</span>)}</div></div>
+    <div ref={frame} className={css.virtual} role="table" aria-label={label} tabIndex={0}>
+      <div role="rowgroup" className={css.head}><div role="row" className={`${layout} ${css.head}`}>{heads.map((head, index) => <span role="columnheader" className={side(index)} key={head}>{head}</span>)}</div></div>
       <div role="rowgroup" style={{ height: list.getTotalSize(), position: "relative" }}>
         {shown.map((item) => {
           const row = rows[item.index];
           return row !== undefined && (
-            <div role="row" key={item.key} className={`${layout} ${css.at}`} style={{ transform: `translateY(${item.start}px)` }}>
-              {cells(row).map((cell, index) => <span role="cell" className="clip" key={index}>{cell}</span>)}
+            <div role="row" key={item.key} className={`${layout} ${css.at}`} data-last={item.index === rows.length - 1 || undefined} style={{ transform: `translateY(${item.start}px)` }}>
+              {cells(row).map((cell, index) => <span role="cell" className={`clip${side(index)}`} key={index}>{cell}</span>)}
             </div>
           );
         })}

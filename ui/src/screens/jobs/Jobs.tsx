@@ -117,10 +117,10 @@ function Table({ jobs, search, more, fetching }: Rows) {
         <div role="rowgroup" className={css.headrow} style={{ height: 38 }}>
           {picked.length > 0 ? <Picked jobs={picked} clear={chosen.clear} all={jobs.length} /> : <Heads choose={chosen.all} />}
         </div>
-        <div role="rowgroup" className={css.body} style={{ height: rows.getTotalSize(), position: "relative", minWidth: "67rem" }}>
+        <div role="rowgroup" className={css.body} style={{ height: rows.getTotalSize(), position: "relative", minWidth: "68rem" }}>
           {shown.map((row) => {
             const job = jobs[row.index];
-            return job && <Row key={job.id} job={job} index={row.index} top={row.start} chosen={chosen.ids.has(job.id)} toggle={chosen.toggle} />;
+            return job && <Row key={job.id} job={job} index={row.index} last={row.index === jobs.length - 1} top={row.start} chosen={chosen.ids.has(job.id)} toggle={chosen.toggle} />;
           })}
         </div>
       </div>
@@ -166,15 +166,17 @@ function Picked({ jobs, clear, all }: { jobs: readonly Job[]; clear: () => void;
 interface One {
   job: Job;
   index: number;
+  last: boolean;
   top: number;
   chosen: boolean;
   toggle: (at: number, range: boolean) => void;
 }
 
-function Row({ job, index, top, chosen, toggle }: One) {
+function Row({ job, index, last, top, chosen, toggle }: One) {
   const ended = endedOf(job.totals);
+  const nothing = job.totals.discovered === 0;
   return (
-    <div role="row" className={css.row} aria-rowindex={index + 2} data-chosen={chosen} style={{ transform: `translateY(${top}px)` }} data-job={job.id}>
+    <div role="row" className={css.row} aria-rowindex={index + 2} data-chosen={chosen} data-last={last || undefined} style={{ transform: `translateY(${top}px)` }} data-job={job.id}>
       <span role="cell"><Checkbox size="xs" aria-label={`Choose job ${job.id}`} checked={chosen} onChange={() => undefined} onClick={(event) => toggle(index, event.shiftKey)} /></span>
       <span role="cell"><Link to="/jobs/$job" params={{ job: String(job.id) }} search={{}}>{job.id}</Link></span>
       <span role="cell"><StateBadge state={job.state} /></span>
@@ -183,9 +185,9 @@ function Row({ job, index, top, chosen, toggle }: One) {
       <span role="cell" className="clip" title={job.owner}>{job.owner}</span>
       <span role="cell" className={css.progress}>
         <Bar parts={partsOf(job.totals)} all={job.totals.discovered} label={`Paths of job ${job.id}`} />
-        <span className="nowrap">{job.totals.failed > 0 && <span style={{ color: "var(--tow-bad)" }}>{brief(job.totals.failed)} failed · </span>}{isOver(job.state) ? brief(job.totals.discovered) : `${brief(ended)} / ${brief(job.totals.discovered)}`}</span>
+        <span className="nowrap">{job.totals.failed > 0 && <span style={{ color: "var(--tow-bad)" }}>{brief(job.totals.failed)} failed · </span>}{nothing ? <span className="dim">{isOver(job.state) ? "none" : "none yet"}</span> : isOver(job.state) ? brief(job.totals.discovered) : `${brief(ended)} / ${brief(job.totals.discovered)}`}</span>
       </span>
-      <span role="cell" className="num"><Bytes of={job.bytes_done} /></span>
+      <span role="cell" className="num">{nothing ? <span className="dim">–</span> : <Bytes of={job.bytes_done} />}</span>
       <span role="cell"><Time at={job.created_at} /></span>
       <span role="cell" className="num"><Span from={job.started_at} to={job.ended_at} /></span>
     </div>

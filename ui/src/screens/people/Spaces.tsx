@@ -3,12 +3,12 @@ import { Select, TextInput } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { asked, hub } from "~/api/client";
-import { spacesQuery, targetsQuery, type Space } from "~/api/places";
-import { sitesQuery } from "~/api/queries";
+import { siteQuery, spacesQuery, targetsQuery, type Space } from "~/api/places";
 import { plural } from "~/format/numbers";
 import { Asking, Opens } from "~/parts/Asking";
 import { Icon } from "~/parts/Icon";
 import { PathText } from "~/parts/Shown";
+import { SiteSelect } from "~/parts/SiteSelect";
 import { Empty, tellDone, Trouble, Waiting } from "~/parts/Standing";
 import { Virtual } from "../job/Virtual";
 import css from "./People.module.css";
@@ -50,19 +50,18 @@ function Remove({ space }: { space: Space }) {
 }
 
 function NewSpaceDialog({ close }: { close: () => void }) {
-  const sites = useQuery(sitesQuery);
   const targets = useQuery(targetsQuery);
   const [name, setName] = useState("");
   const [site, setSite] = useState<string | null>(null);
   const [path, setPath] = useState("");
   const [target, setTarget] = useState<string | null>(null);
   const settled = useSettled();
-  const roots = Object.values(sites.data?.results.find((one) => one.name === site)?.roots ?? {});
+  const roots = Object.values(useQuery({ ...siteQuery(site ?? ""), enabled: site !== null }).data?.roots ?? {});
   return (
     <Asking title="Add a space" verb="Add the space" ready={name.trim() !== "" && site !== null && path !== ""} close={close}
       ask={() => asked(hub.POST("/api/spaces/", { body: { name: name.trim(), site: site ?? "", path, default_target: target } as Space }))} done={(space) => (settled(`Space ${space.name} of ${space.site} was added.`), close())}>
       <TextInput label="Name" placeholder="genomes" required data-autofocus value={name} onChange={(event) => setName(event.currentTarget.value)} />
-      <Select label="Site" required searchable limit={100} data={(sites.data?.results ?? []).map((one) => one.name)} value={site} onChange={setSite} />
+      <SiteSelect label="Site" required value={site} choose={setSite} />
       <TextInput label="Directory" description={roots.length ? `Absolute, beneath ${roots.join(" or ")}` : "Absolute, beneath a root of the site"} required value={path} onChange={(event) => setPath(event.currentTarget.value)} />
       <Select label="Default target" description="Left empty: what the site says" clearable clearButtonProps={{ "aria-label": "As the site" }} data={(targets.data?.results ?? []).map((one) => one.name)} value={target} onChange={setTarget} />
     </Asking>

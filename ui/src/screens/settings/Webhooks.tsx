@@ -1,15 +1,17 @@
 /** Webhooks: where events are sent, of which, and what became of each; the secret of a new one is shown once. */
 import { Button, Group, TagsInput, TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { asked, hub, type Schemas } from "~/api/client";
-import { workflowsQuery } from "~/api/queries";
+import { workflowNamesQuery } from "~/api/queries";
 import { webhooksQuery, type Webhook } from "~/api/telling";
 import { count, plural } from "~/format/numbers";
 import { Asking, Opens } from "~/parts/Asking";
 import { Icon } from "~/parts/Icon";
 import { Once } from "~/parts/Once";
 import { Time } from "~/parts/Shown";
+import { TYPED } from "~/parts/SiteSelect";
 import { Empty, tellDone, tellTrouble, Trouble, Waiting } from "~/parts/Standing";
 import { Tag } from "~/parts/Tag";
 import { Trying } from "~/parts/Trying";
@@ -100,7 +102,8 @@ function NewWebhookDialog({ close, made }: { close: () => void; made: (one: Sche
   const [url, setUrl] = useState("");
   const [events, setEvents] = useState<string[]>(["job.ended"]);
   const [workflow, setWorkflow] = useState("");
-  const workflows = useQuery(workflowsQuery);
+  const [typed] = useDebouncedValue(workflow, TYPED);
+  const workflows = useQuery(workflowNamesQuery(typed));
   const client = useQueryClient();
   return (
     <Asking title="Add a webhook" verb="Add the webhook" ready={/^https?:\/\/./.test(url.trim())} close={close} about="The hub sends events there from now on, each until it is taken. Its secret is shown once, next."

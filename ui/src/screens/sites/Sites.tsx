@@ -1,6 +1,7 @@
 /** All sites: how each one is, and who paused what there. */
 import { TextInput } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useDebouncedValue } from "@mantine/hooks";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { PULSE, sitesQuery, type Site } from "~/api/queries";
@@ -11,6 +12,7 @@ import { Bar } from "~/parts/Bar";
 import { Icon } from "~/parts/Icon";
 import { Page } from "~/parts/Page";
 import { Time } from "~/parts/Shown";
+import { TYPED } from "~/parts/SiteSelect";
 import { Empty, Trouble, Waiting } from "~/parts/Standing";
 import { Tag } from "~/parts/Tag";
 import { useMay } from "~/shell/rights";
@@ -18,23 +20,26 @@ import { Virtual } from "../job/Virtual";
 import { NewSiteDialog } from "./changes";
 import { heldOf, unknown } from "./held";
 import css from "./Sites.module.css";
-import { found, healthOf, onlineOf, pauseOf, queuesOf, runningOf } from "./standing";
+import { healthOf, onlineOf, pauseOf, queuesOf, runningOf } from "./standing";
 
 /** From here on a card each is too much: they become lines. */
 const MANY = 60;
 
 export function Sites({ words, choose }: { words: string; choose: (words: string) => void }) {
-  const sites = useQuery({ ...sitesQuery, refetchInterval: 2 * PULSE });
+  const [typed] = useDebouncedValue(words.trim(), TYPED);
+  // The more of them are shown, the rarer they are looked at: as many questions in the same time.
+  const sites = useInfiniteQuery({ ...sitesQuery(typed), refetchInterval: (query) => 2 * PULSE * Math.max(1, query.state.data?.pages.length ?? 1) });
   const counted = useQuery({ ...countedQuery, refetchInterval: 30_000 }).data?.results;
-  const shown = useMemo(() => found(sites.data?.results ?? [], words), [sites.data, words]);
-  const all = sites.data?.results.length ?? 0;
+  const shown = useMemo(() => sites.data?.pages.flatMap((page) => page.results) ?? [], [sites.data]);
+  const all = sites.data?.pages[0]?.count ?? 0;
+  const searched = words !== "" || typed !== "";
   return (
     <Page title="Sites" beside={sites.data && <span className="dim">{count(all)}</span>} actions={<AddSite />}>
-      {all > 6 && <TextInput size="xs" w={260} aria-label="Sites by name" placeholder="Name of a site" leftSection={<Icon name="search" size={14} />} value={words} onChange={(event) => choose(event.currentTarget.value)} />}
+      {(all > 6 || searched) && <TextInput size="xs" w={260} aria-label="Sites by name" placeholder="Name of a site" leftSection={<Icon name="search" size={14} />} value={words} onChange={(event) => choose(event.currentTarget.value)} />}
       {sites.isPending ? <div className="panel"><Waiting rows={8} /></div> : !sites.data ? <div className="panel"><Trouble error={sites.error} again={() => void sites.refetch()} /></div>
-        : all === 0 ? <div className="panel"><NoSites /></div>
+        : all === 0 && !searched ? <div className="panel"><NoSites /></div>
         : shown.length === 0 ? <div className="panel"><Empty icon="search" title="No site of that name">Other words may fit.</Empty></div>
-        : shown.length > MANY ? <div className="panel"><Virtual rows={shown} height={42} label="Sites" heads={["Site", "Health", "Nodes online", "Running", "Paused"]} layout={css.srow} cells={cellsOf} more={undefined} busy={false} /></div>
+        : shown.length > MANY ? <div className="panel"><Virtual rows={shown} height={42} label="Sites" heads={["Site", "Health", "Nodes online", "Running", "Paused"]} layout={css.srow} cells={cellsOf} more={sites.hasNextPage ? () => void sites.fetchNextPage() : undefined} busy={sites.isFetchingNextPage} /></div>
         : <div className={css.cards}>{shown.map((site) => <Card key={site.name} site={site} counted={counted} />)}</div>}
     </Page>
   );
@@ -72,7 +77,7 @@ function Card({ site, counted }: { site: Site; counted: readonly SpaceCounted[] 
       <ul className={css.queues}>
         {queues.map((queue) => (
           <li key={queue.queue}>
-            <span className="clip">{queue.queue}</span>
+            <span className="clip"><span className="dim">Queue</span> {queue.queue}</span>
             <span className="dim nowrap">{queue.paused ? `paused by ${queue.paused.by}` : [...queue.slots].map(([name, slots]) => `${slots} ${name}`).join(", ") || "nobody serves it"}</span>
           </li>
         ))}

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Node, Paused } from "~/api/places";
 import type { Site } from "~/api/queries";
-import { found, healthOf, joinLine, ordered, queuesOf, slotsOf } from "./standing";
+import { healthOf, joinLine, ordered, queuesOf, slotsOf } from "./standing";
 
 const node = (more: Partial<Node>): Node => ({ name: "n", site: "oslo", online: true, state: "online", running: 0, queues: {}, started_with: {}, ...more }) as Node;
 const site = (more: Partial<Site>): Site => ({ name: "oslo", health: "ok", nodes: [], paused: [], ...more }) as Site;
@@ -24,11 +24,6 @@ describe("a site", () => {
   test("without a node is no fault: it waits for its first", () => {
     expect(healthOf(site({ health: "critical" })).tone).toBe("still");
     expect(healthOf(site({ health: "critical", nodes: [node({})] })).tone).toBe("bad");
-  });
-  test("is found by a part of its name, those in need first", () => {
-    const sites = [site({ name: "oslo" }), site({ name: "Rome", health: "warning" }), site({ name: "tromso", health: "critical" })];
-    expect(found(sites, "").map((one) => one.name)).toEqual(["tromso", "Rome", "oslo"]);
-    expect(found(sites, " RO").map((one) => one.name)).toEqual(["tromso", "Rome"]);
   });
 });
 

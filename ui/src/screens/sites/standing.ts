@@ -70,12 +70,5 @@ export function slotsOf(node: Node): Slots[] {
   });
 }
 
-/** Sites whose name has the words, those in need first. */
-export function found(sites: readonly Site[], words: string): Site[] {
-  const rank: Record<Site["health"], number> = { critical: 0, warning: 1, ok: 2 };
-  const said = words.trim().toLowerCase();
-  return sites.filter((site) => site.name.toLowerCase().includes(said)).sort((one, other) => rank[one.health] - rank[other.health] || one.name.localeCompare(other.name));
-}
-
 /** The line to paste on the machine that is to join. */
 export const joinLine = (token: string): string => `towpath worker --root data=DIR --join ${token}`;

@@ -1,16 +1,16 @@
 /** One target: where it lies, whether it works as a node sees it, and what stands there. */
-import { Button, Select, Text, TextInput } from "@mantine/core";
+import { Button, Text, TextInput } from "@mantine/core";
 import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useMemo, useState, type FormEvent } from "react";
 import { asked, hub, type Schemas } from "~/api/client";
 import { objectsQuery, targetQuery, type Target as TargetShown } from "~/api/places";
-import { sitesQuery } from "~/api/queries";
 import { plural } from "~/format/numbers";
 import { Opens } from "~/parts/Asking";
 import { Icon } from "~/parts/Icon";
 import { Page, Panel } from "~/parts/Page";
 import { Bytes, Time } from "~/parts/Shown";
+import { SiteSelect } from "~/parts/SiteSelect";
 import { Empty, Trouble, Waiting } from "~/parts/Standing";
 import { Tag } from "~/parts/Tag";
 import { useMay } from "~/shell/rights";
@@ -62,8 +62,7 @@ function About({ target }: { target: TargetShown }) {
 }
 
 function SiteChoice({ site, set, label }: { site: string | undefined; set: (site: string | undefined) => void; label: string }) {
-  const sites = useQuery(sitesQuery);
-  return <Select size="xs" w={170} clearable searchable aria-label={label} placeholder="From any site" value={site ?? null} data={[...new Set([...(sites.data?.results ?? []).map((one) => one.name), ...(site ? [site] : [])])]} onChange={(value) => set(value ?? undefined)} clearButtonProps={{ "aria-label": "Any site" }} />;
+  return <SiteSelect size="xs" w={170} clearable aria-label={label} placeholder="From any site" value={site} choose={(value) => set(value ?? undefined)} clearButtonProps={{ "aria-label": "Any site" }} />;
 }
 
 /** A look at it from a node, finding by finding, as the node says them. */
@@ -122,7 +121,7 @@ function Browse({ name, search, choose }: Shown) {
       </form>
       {list.isPending ? <Waiting /> : !list.data ? <Trouble error={list.error} again={() => void list.refetch()} />
         : objects.length === 0 ? <Empty icon="target" title="Nothing stands there">{prefix ? "No key begins so." : "Run a workflow that sends data here, and it is shown."}</Empty>
-        : <Virtual rows={objects} height={36} label="Objects" heads={["Key", "Size", "Changed"]} layout={css.orow} cells={objectCells} more={list.hasNextPage ? () => void list.fetchNextPage() : undefined} busy={list.isFetchingNextPage} />}
+        : <Virtual rows={objects} height={36} label="Objects" heads={["Key", "Size", "Changed"]} right={["Size"]} layout={css.orow} cells={objectCells} more={list.hasNextPage ? () => void list.fetchNextPage() : undefined} busy={list.isFetchingNextPage} />}
     </Panel>
   );
 }

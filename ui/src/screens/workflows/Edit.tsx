@@ -5,7 +5,7 @@ import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tansta
 import { Link, useBlocker, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useMemo, useRef, useState } from "react";
 import { asked, hub, Problem, type Fault } from "~/api/client";
-import { workflowQuery, workflowsQuery, type Workflow } from "~/api/queries";
+import { workflowNamesQuery, workflowQuery, type Workflow } from "~/api/queries";
 import { plural } from "~/format/numbers";
 import { Icon } from "~/parts/Icon";
 import { Page } from "~/parts/Page";
@@ -90,8 +90,9 @@ function Editor({ workflow, start, view, look }: { workflow?: Workflow; start: s
     });
   }, [reading, faults, settled]);
   const which = useWhich(reading.value, tried);
-  const known = useQuery(workflowsQuery).data?.results;
   const { name } = objectOf(now.value);
+  const { name: meant } = objectOf(reading.value);
+  const kin = useQuery({ ...workflowNamesQuery(typeof meant === "string" ? meant : ""), enabled: typeof meant === "string" && meant !== "" }).data?.results;
   const asking = settled !== text || (reading.value !== undefined && (check.isPending || check.isPlaceholderData));
   const changed = text !== start;
   const { save, kept } = useSave(workflow);
@@ -108,7 +109,7 @@ function Editor({ workflow, start, view, look }: { workflow?: Workflow; start: s
         {view === "code" && <SegmentedControl size="sm" aria-label="Language" value={language} onChange={(to) => written.turn(to as Language)} data={[{ value: "yaml", label: "YAML" }, { value: "json", label: "JSON" }]} disabled={now.value === undefined} />}
         {view === "form" && <Button size="xs" variant="default" leftSection={<Icon name="retry" size={14} />} disabled={!written.undo} onClick={written.undo}>Undo</Button>}
         <Verdict asking={asking} marks={marks} readable={reading.value !== undefined} />
-        <Button disabled={!valid || (workflow !== undefined && !changed)} loading={save.isPending} leftSection={<Icon name="check" size={15} />} onClick={() => save.mutate({ value: reading.value, force: save.error instanceof Problem && save.error.status === 412 })}>{save.error instanceof Problem && save.error.status === 412 ? "Save over it" : savedAs(workflow, known?.find((one) => one.name === name))}</Button>
+        <Button disabled={!valid || (workflow !== undefined && !changed)} loading={save.isPending} leftSection={<Icon name="check" size={15} />} onClick={() => save.mutate({ value: reading.value, force: save.error instanceof Problem && save.error.status === 412 })}>{save.error instanceof Problem && save.error.status === 412 ? "Save over it" : savedAs(workflow, kin?.find((one) => one.name === name))}</Button>
       </div>
       <div className={css.editor}>
         {view === "code" ? <section className={`panel ${css.code}`} aria-label="Code"><Suspense fallback={<Waiting rows={14} />}><Code text={text} language={language} marks={marks} say={written.say} goal={goal} /></Suspense></section>

@@ -7,7 +7,7 @@ import type { Fault } from "~/api/client";
 import { definitionSchemaQuery } from "~/api/queries";
 import { Icon } from "~/parts/Icon";
 import { Empty, Trouble, Waiting } from "~/parts/Standing";
-import { fieldsOf, listOf, objectOf, type Definition } from "./definition";
+import { fieldsOf, foundBy, listOf, objectOf, type Definition } from "./definition";
 import { Editing, useEditing, useSame, type EditingNow } from "./Editing";
 import { followed, insert, move, placeOf, put, remove, textOf, valueOf, type At, type Change } from "./edits";
 import { exactly, outward, told, within } from "./faults";
@@ -130,7 +130,7 @@ function About({ definition, named }: { definition: Definition; named: boolean }
         <TextInput {...of("name")} label="Name" classNames={{ input: "mono" }} value={textOf(definition.name)} onChange={(event) => change(put(["name"], event.currentTarget.value))} description={named ? "Another name makes another workflow of it" : "As people and scripts call it"} />
         <TextInput {...of("label")} label="Label" value={textOf(definition.label)} onChange={(event) => said("label", event.currentTarget.value)} description="What it does, in a few words" />
         <NativeSelect {...of("discovery")} label="Paths are found by" description="What looks beneath the paths of a job" value={discovery} onChange={(event) => change(put(["discovery"], event.currentTarget.value || null))}
-          data={[...new Set([...discoveries, ...(discovery ? [discovery] : [])])].map((name) => ({ value: name, label: { recursive: "a walk (recursive)", listing: "a target's list (listing)" }[name] ?? name })).concat({ value: "", label: "nothing: they are taken as given" })} />
+          data={[...new Set([...discoveries, ...(discovery ? [discovery] : [])])].map((name) => ({ value: name, label: foundBy(name) })).concat({ value: "", label: "nothing: they are taken as given" })} />
         <TextInput {...of("stop_on_error_rate")} label="Stops once so many fail" description="A share of its newest paths" placeholder="never; 5 %" value={textOf(definition.stop_on_error_rate)} onChange={(event) => said("stop_on_error_rate", valueOf(event.currentTarget.value))} />
         <div className={css.flags}>
           <Checkbox data-place="enabled" label="Enabled: it may be run" checked={definition.enabled !== false} onChange={(event) => change(put(["enabled"], event.currentTarget.checked ? undefined : false))} error={told(within(faults, "enabled"))} />

@@ -11,7 +11,7 @@ import { Handle, Moves, useDragging } from "./Ordering";
 
 const FIELDS: At = ["fields"];
 const KNOWN = ["name", "label", "type", "default", "required", "choices"];
-const TYPES = [{ value: "string", label: "text" }, { value: "int", label: "a whole number" }, { value: "bool", label: "yes or no" }, { value: "choice", label: "a choice" }, { value: "enum", label: "a site" }];
+const TYPES = [{ value: "string", label: "text" }, { value: "int", label: "a number" }, { value: "bool", label: "yes or no" }, { value: "choice", label: "a choice" }, { value: "enum", label: "a site" }];
 
 export const FormField = memo(OneField, alike);
 

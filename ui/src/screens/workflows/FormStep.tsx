@@ -2,7 +2,7 @@
 import { Autocomplete, NativeSelect, Select, TagsInput, UnstyledButton, VisuallyHidden } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { targetsQuery } from "~/api/places";
-import { sitesQuery } from "~/api/queries";
+import { siteNamesQuery } from "~/api/queries";
 import { plural } from "~/format/numbers";
 import { Icon } from "~/parts/Icon";
 import type { Definition } from "./definition";
@@ -73,7 +73,7 @@ function Taken({ at, argument, value }: { at: At; argument: Argument; value: unk
   const place = placeOf(at);
   const shared = { size: "xs", label: argument.name, description: argument.about, error: told(within(faults, place)), "data-place": place, classNames: { root: css.argument, label: "mono" } } as const;
   const handed = suited(fields, argument);
-  const named: Readonly<Record<string, string[]>> = { endpoint: useQuery(targetsQuery).data?.results.map((one) => one.name) ?? [], site: useQuery(sitesQuery).data?.results.map((one) => one.name) ?? [] };
+  const named: Readonly<Record<string, string[]>> = { endpoint: useQuery(targetsQuery).data?.results.map((one) => one.name) ?? [], site: useQuery(siteNamesQuery()).data?.results.map((one) => one.name) ?? [] };
   if (argument.type === "boolean" || argument.choices.length > 0) {
     const choices = argument.type === "boolean" ? ["true", "false"] : argument.choices;
     const now = value === undefined || value === null ? "" : textOf(value);

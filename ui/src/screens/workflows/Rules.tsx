@@ -1,13 +1,13 @@
 /** The rules of a workflow, each with the chain that what it takes goes down. */
 import { Icon } from "~/parts/Icon";
-import { takes, type Rule, type Use } from "./definition";
+import { foundBy, takes, type Rule, type Use } from "./definition";
 import { reason, type Sorted } from "./trying";
 import css from "./Workflows.module.css";
 
 export function Rules({ rules, discovery, sorted }: { rules: readonly Rule[]; discovery: unknown; sorted: Sorted | undefined }) {
   return (
     <div>
-      <p className={css.found}>{typeof discovery === "string" ? <>Its paths are found by <strong>{discovery}</strong>. The first rule that fits a path takes it.</> : "It takes the paths that it is given, as they are. The first rule that fits a path takes it."}</p>
+      <p className={css.found}>{typeof discovery === "string" ? <>Its paths are found by <strong>{foundBy(discovery)}</strong>. The first rule that fits a path takes it.</> : "It takes the paths that it is given, as they are. The first rule that fits a path takes it."}</p>
       <ol className={css.rules}>{rules.map((rule, at) => <One key={at} rule={rule} at={at} sorted={sorted} />)}</ol>
     </div>
   );

@@ -1,27 +1,30 @@
 /** A workflow tried out on a directory: what it would do there, before anything is done. */
-import { Autocomplete, Button, Drawer, NativeSelect, Stack } from "@mantine/core";
+import { Autocomplete, Button, Drawer, Stack } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
 import { asked, hub } from "~/api/client";
-import { sitesQuery, spacesQuery, type Workflow } from "~/api/queries";
+import { siteQuery } from "~/api/places";
+import { siteNamesQuery, spacesQuery, type Workflow } from "~/api/queries";
 import { base64Of } from "~/format/paths";
 import { unspelled } from "~/format/spelling";
 import { FileMark } from "~/parts/FileMark";
 import { Icon } from "~/parts/Icon";
 import { PathText } from "~/parts/Shown";
+import { SiteSelect } from "~/parts/SiteSelect";
 import { Trouble, Waiting } from "~/parts/Standing";
 import { Order } from "../files/Creator";
 import files from "../files/Files.module.css";
 import css from "./Form.module.css";
 
 export default function Trial({ workflow, close }: { workflow: Workflow; close: () => void }) {
-  const sites = useQuery(sitesQuery).data?.results ?? [];
+  const first = useQuery(siteNamesQuery()).data?.results[0]?.name ?? "";
   const spaces = useQuery(spacesQuery).data?.results ?? [];
   const [chosen, setSite] = useState("");
-  const site = chosen || (sites[0]?.name ?? "");
+  const site = chosen || first;
+  const roots = useQuery({ ...siteQuery(site), enabled: site !== "" }).data?.roots ?? {};
   const [path, setPath] = useState("");
   const [at, setAt] = useState<{ site: string; path: string }>();
-  const known = [...spaces.filter((space) => space.site === site).map((space) => space.path), ...Object.values(sites.find((one) => one.name === site)?.roots ?? {})];
+  const known = [...spaces.filter((space) => space.site === site).map((space) => space.path), ...Object.values(roots)];
   const look = (event: FormEvent): void => {
     event.preventDefault();
     if (site && path.startsWith("/")) setAt({ site, path });
@@ -34,7 +37,7 @@ export default function Trial({ workflow, close }: { workflow: Workflow; close: 
         <Drawer.Body>
           <Stack>
             <form className={css.where} onSubmit={look}>
-              <NativeSelect label="Site" value={site} data={sites.map((one) => one.name)} onChange={(event) => (setSite(event.currentTarget.value), setAt(undefined))} />
+              <SiteSelect label="Site" value={site} choose={(name) => (setSite(name ?? ""), setAt(undefined))} allowDeselect={false} />
               <Autocomplete label="Directory" className={css.long} classNames={{ input: "mono" }} placeholder={known[0] ?? "/"} value={path} onChange={setPath} data={[...new Set(known)]} spellCheck={false} error={path !== "" && !path.startsWith("/") && "Expected a path from / on"} data-autofocus />
               <Button type="submit" variant="default" leftSection={<Icon name="search" size={15} />} disabled={!site || !path.startsWith("/")}>Look</Button>
             </form>

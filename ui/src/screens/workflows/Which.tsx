@@ -4,8 +4,8 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { Problem } from "~/api/client";
-import { sitesQuery } from "~/api/queries";
 import { Icon } from "~/parts/Icon";
+import { SiteSelect } from "~/parts/SiteSelect";
 import { told } from "~/parts/Standing";
 import { objectOf } from "./definition";
 import { amiss, reason, taking, whichQuery, type Sorted, type Tried } from "./trying";
@@ -31,14 +31,13 @@ interface Trying {
 const TYPES = [{ value: "file", label: "file" }, { value: "directory", label: "directory" }, { value: "symlink", label: "symlink" }, { value: "other", label: "other" }];
 
 export function Which({ tried, put, sorted, error, go }: Trying) {
-  const sites = useQuery(sitesQuery).data?.results.map((site) => site.name) ?? [];
   return (
     <section className="panel" aria-label="Which rule takes this path?">
       <header><Title order={2}>Which rule takes this path?</Title></header>
       <div className={css.which}>
         <TextInput size="sm" aria-label="Path to try" classNames={{ input: "mono" }} placeholder={tried.site ? "/mnt/oslo/survey/a.dat" : "survey/a.dat"} value={tried.path} onChange={(event) => put({ path: event.currentTarget.value })} error={tried.path && amiss(tried)} leftSection={<Icon name="search" size={15} />} spellCheck={false} autoComplete="off" />
         <div className={css.how}>
-          <NativeSelect size="xs" label="Where" value={tried.site} onChange={(event) => put({ site: event.currentTarget.value })} data={[{ value: "", label: "any root" }, ...sites.map((site) => ({ value: site, label: `at ${site}` }))]} />
+          <SiteSelect size="xs" label="Where" placeholder="any root" clearable clearButtonProps={{ "aria-label": "Any root" }} value={tried.site} choose={(site) => put({ site: site ?? "" })} />
           <NativeSelect size="xs" label="Type" value={tried.type || (tried.site ? "" : "file")} onChange={(event) => put({ type: event.currentTarget.value as Tried["type"] })} data={[...(tried.site ? [{ value: "", label: "as it is there" }] : []), ...TYPES]} />
           <TextInput size="xs" label="State" placeholder="processed" value={tried.state} onChange={(event) => put({ state: event.currentTarget.value })} />
         </div>

@@ -88,7 +88,7 @@ function Delete({ workflow, close }: { workflow: Shown; close: () => void }) {
     onSuccess: async () => {
       tellDone(`Workflow ${workflow.name} was deleted.`);
       await navigate({ to: "/workflows", search: {} });
-      await client.invalidateQueries({ queryKey: ["workflows"], exact: true });
+      await client.invalidateQueries({ queryKey: ["workflows", {}] });
     },
     onError: tellTrouble,
   });
@@ -111,8 +111,8 @@ function Fields({ fields }: { fields: readonly Field[] }) {
         <tbody>{fields.map((field) => (
           <tr key={field.name}>
             <td className="mono nowrap">{field.name}</td><td>{field.label}</td>
-            <td>{{ string: "text", int: "a whole number", bool: "yes or no", choice: field.choices.join(", "), enum: "a site" }[field.type]}</td>
-            <td className={css.default}>{field.required ? <strong>required</strong> : field.default === null ? <span className="dim">as it comes</span> : <span className="mono">{String(field.default)}</span>}</td>
+            <td>{{ string: "text", int: "a number", bool: "yes or no", choice: field.choices.join(", "), enum: "a site" }[field.type]}</td>
+            <td className={css.default}>{field.required ? <strong>required</strong> : field.default === null ? <span className="dim">as it comes</span> : field.type === "bool" ? (field.default ? "yes" : "no") : field.default === "" ? <span className="dim">nothing</span> : <span className="mono">{String(field.default)}</span>}</td>
           </tr>
         ))}</tbody>
       </table>

@@ -67,3 +67,8 @@ export function takes(rule: Pick<Rule, "type" | "state">): string {
   if (rule.state === "all") return what;
   return rule.state === "default" ? `${what} that no other rule takes` : `${rule.state} ${what}`;
 }
+
+const FOUND_BY: Readonly<Record<string, string>> = { recursive: "a walk (recursive)", listing: "a target's list (listing)" };
+
+/** What finds the paths, for people. */
+export const foundBy = (discovery: string): string => FOUND_BY[discovery] ?? discovery;
