@@ -6,6 +6,7 @@ from typing import TypeVar
 from sqlalchemy.engine import Connection, Engine
 
 from towpath.store.engines import for_single_statements
+from towpath.store.prepared import Preparing
 
 T = TypeVar("T")
 
@@ -21,7 +22,7 @@ class Glances:
     def look(self, work: Callable[[Connection], T]) -> T:
         """Run a reader of one statement."""
         if self._kept is None:
-            self._kept = for_single_statements(self._engine.connect())
+            self._kept = for_single_statements(Preparing(self._engine))
         try:
             with self._kept.begin():
                 return work(self._kept)
