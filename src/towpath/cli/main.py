@@ -87,7 +87,8 @@ def command_line(first: str = "") -> typer.Typer:
         no_args_is_help=True,
     )
     app.callback()(_towpath)
-    for name in [first] if first in COMMANDS else COMMANDS:
+    # Who asks for the version needs no command, who asks for help all of them.
+    for name in [first] if first in COMMANDS else [] if first == "--version" else COMMANDS:
         module, _, what = COMMANDS[name].partition(":")
         found = getattr(import_module(f"towpath.cli.{module}"), what)
         if isinstance(found, typer.Typer):
