@@ -132,3 +132,8 @@ def test_a_test_says_what_became_of_it(cli: Cli, api: Api) -> None:
         stop.set()
         thread.join()
     assert cli.json("alert", "destination", "notices", "ops")[0]["says"] == "test"
+
+
+def test_a_job_of_a_number_that_no_database_keeps_is_refused(api: Api) -> None:
+    assert api.http.get("/api/alerts/", params={"job": 2**53 - 1}).json()["count"] == 0
+    assert api.http.get("/api/alerts/", params={"job": 145301186891336122368}).status_code == 422

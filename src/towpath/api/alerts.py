@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
 from towpath.api.context import Caller, Hub
-from towpath.api.forms import Flag, Moment, Number, Share
+from towpath.api.forms import MOST_EXACT, Flag, Moment, Number, Share
 from towpath.api.pages import AS_LINES, Asked, Listing, Page, answer_with, numbers_of
 from towpath.api.routers import Router
 from towpath.api.times import at, maybe_at, microseconds
@@ -176,7 +176,7 @@ async def list_alerts(  # noqa: PLR0913, PLR0917  each is a parameter of the que
     kind: Annotated[AlertKind | None, Query(description="Only those.")] = None,
     severity: Annotated[Severity | None, Query(description="Only those.")] = None,
     site: Annotated[str | None, Query(description="Only those of a site.")] = None,
-    job: Annotated[int | None, Query(ge=0, description="Only those of a job.")] = None,
+    job: Annotated[int | None, Query(ge=0, le=MOST_EXACT, description="Only those of a job.")] = None,
 ) -> Page[Alert] | Response:
     """The newest first; of more than 10,000 `count` says 10,000."""
     is_open = None if state == "all" else state == "open"
