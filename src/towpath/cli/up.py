@@ -259,13 +259,14 @@ def _greet(home: Home, remembered: Remembered) -> None:
 
 def _attend(supervisor: subprocess.Popen[bytes]) -> int:
     """Stay until the supervisor has ended; Ctrl-C or SIGTERM stops it in good order."""
-    say("Ctrl-C stops it")
 
     def forward(_number: int, _frame: object) -> None:
         supervisor.terminate()
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, forward)
+    # Said only now: whoever reads it may press it at once.
+    say("Ctrl-C stops it")
     return Exit.OK if supervisor.wait() == 0 else Exit.BUG
 
 
