@@ -80,7 +80,7 @@ format: $(READY) ## Lay the code out
 docs: $(READY) ## Write the documents that are made from the code
 	@$(BIN)/python -m docs.generate
 
-bench: $(READY) $(PEERS) ## Every figure of docs/figures.md that takes less than minutes, each with its peer beside it
+bench: $(READY) $(PEERS) ui ## Every figure of docs/figures.md that takes less than minutes, each with its peer beside it
 	@$(BIN)/python -m bench
 
 bench-long: $(READY) $(PEERS) ## Its other figures: a million paths cancelled, ten million tasks listed

@@ -21,6 +21,7 @@ from bench import (
     listeners,
     lists,
     memory,
+    pages,
     poisoned,
     premigrate,
     recall,
@@ -51,6 +52,7 @@ SHORT: dict[str, Measure] = {
     "recall": _of(recall),
     "copy": _of(copies),
     "browse": _of(browse),
+    "pages": _of(pages),
 }
 LONG: dict[str, Measure] = {
     "wishes": _of(wishes),
