@@ -1,10 +1,14 @@
 /** Numbers, bytes and rates for people: powers of a thousand, as `ls --si` and the command line of Towpath have them. */
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB", "EB"] as const;
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
+const parts = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 3 });
 const short = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
 
 /** `1,234,567`. */
 export const count = (value: number): string => whole.format(value);
+
+/** `0.1`, `1,234`: a number that somebody has set, with the parts that it has. */
+export const exact = (value: number): string => parts.format(value);
 
 /** `1.2M` from a hundred thousand on: where there is room for little. */
 export const brief = (value: number): string => (Math.abs(value) < 100_000 ? whole.format(value) : short.format(value));

@@ -8,6 +8,7 @@ const level: Setting = { ...keep, name: "log_level", value: "INFO", default: "IN
 describe("settings", () => {
   test("are named and told in words, and nought as what it means", () => {
     expect([titleOf("keep_events_days"), valueOf(keep, 1), valueOf(keep, 30), valueOf(keep, 0), valueOf(level, "DEBUG")]).toEqual(["Keep events days", "1 day", "30 days", "For ever", "DEBUG"]);
+    expect([valueOf({ description: "", unit: "hours" }, 0.5), boundsOf({ ...keep, least: 0.1, unit: "hours" })]).toEqual(["0.5 hours", "0.1 to 100,000 hours"]);
     expect([boundsOf(keep), boundsOf(level)]).toEqual(["0 to 100,000 days", "DEBUG, INFO"]);
   });
   test("take what lies within their bounds", () => {

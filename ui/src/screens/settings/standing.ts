@@ -1,6 +1,6 @@
 /** What is said of settings and webhooks: values in words, and a turn that somebody else took first. */
 import type { Setting, Webhook } from "~/api/telling";
-import { count } from "~/format/numbers";
+import { exact } from "~/format/numbers";
 
 /** `keep_events_days` as people say it. */
 export const titleOf = (name: string): string => {
@@ -13,12 +13,12 @@ export function valueOf(setting: Pick<Setting, "description" | "unit">, value: S
   if (typeof value === "string") return value;
   const none = /\b0: ([^.;,]+)/.exec(setting.description)?.[1];
   if (value === 0 && none) return titleOf(none);
-  return [count(value), value === 1 ? setting.unit.replace(/s$/, "") : setting.unit].filter(Boolean).join(" ");
+  return [exact(value), value === 1 ? setting.unit.replace(/s$/, "") : setting.unit].filter(Boolean).join(" ");
 }
 
 /** What may be put there: `0 to 100,000 days`, or words. */
 export const boundsOf = (setting: Setting): string =>
-  setting.words ? setting.words.join(", ") : `${count(setting.least ?? 0)} to ${count(setting.most ?? 0)} ${setting.unit}`;
+  setting.words ? setting.words.join(", ") : `${exact(setting.least ?? 0)} to ${exact(setting.most ?? 0)} ${setting.unit}`;
 
 /** Whether a value may be put there. */
 export function fits(setting: Setting, value: number | string): boolean {
