@@ -8,6 +8,7 @@ import struct
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from tests.fixtures_nats import Bus, bare, until
@@ -383,6 +384,18 @@ async def test_a_node_that_is_shut_out_is_cut_off_and_comes_back_when_let_in_aga
         await until(lambda: not link.is_connected, "the node is cut off")
         assert await hub.is_reachable(30)
         bus.let_in(("oslo", "n1"), ("rome", "n1"))
+        assert await patiently(lambda: link.request("hello", b"", 30)) == b"oslo n1 hello "
+
+
+async def test_a_link_lasts_though_the_library_cancels_what_it_waits_for(bus: Bus) -> None:
+    bus.let_in(("oslo", "n1"))
+    async with serving(bus.hub, echo), NodeLink(bus.node("oslo", "n1"), "oslo", "n1") as link:
+        await link.request("hello", b"", 30)
+        client: Any = link._line.client
+        # As the library leaves it where its own task is cancelled while it waits for the end of a lost connection.
+        client._transport._io_writer._protocol._closed.cancel()
+        bus.kill()
+        bus.start()
         assert await patiently(lambda: link.request("hello", b"", 30)) == b"oslo n1 hello "
 
 

@@ -146,7 +146,14 @@ class Line:
     async def _keep(self) -> None:
         wait = SHORTEST_WAIT
         while not self._closed:
-            lived = await self._live()
+            try:
+                lived = await self._live()
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                # Nobody has asked for an end: a task of the library that was cancelled has cancelled what we wait for.
+                lived = 0.0
             wait = SHORTEST_WAIT if lived > LONGEST_WAIT else min(2 * wait, LONGEST_WAIT)
             await asyncio.sleep(wait * _random.uniform(0.5, 1.0))
 
