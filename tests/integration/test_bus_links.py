@@ -15,6 +15,7 @@ from tests.fixtures_nats import Bus, bare, until
 
 from towpath.bus import tether
 from towpath.bus.connection import WAITING_PER_NODE, BusAway, Handler, HubLink, NodeLink, Refused
+from towpath.bus.line import SignInClient
 from towpath.bus.server import find_server
 from towpath.bus.settings import BusSettings
 from towpath.wire import Malformed
@@ -347,6 +348,33 @@ async def test_a_node_has_said_all_when_a_server_says_why_it_lets_nobody_in() ->
     assert signed_in.startswith(b"CONNECT ")
     assert signed_in.endswith(b"}\r\nPING\r\n")
     assert more == b""
+
+
+async def test_no_ping_is_lost_that_comes_after_a_sign_in_that_had_to_be_begun_again() -> None:
+    met: list[None] = []
+    pings: list[bytes] = []
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.append(None)
+        writer.write(b'INFO {"server_id":"S","version":"2.10.0","max_payload":1048576}\r\n')
+        while line := await reader.readline():
+            if line == b"PING\r\n":
+                pings.append(line)
+                writer.write(b"PONG\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(meet, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    client: Any = SignInClient()
+    async with server:
+        await client.connect(f"nats://127.0.0.1:{port}")
+        # As an attempt leaves it that ended between the sign-in and the ping; then the one that comes about.
+        client._connect_command()
+        client._connect_command()
+        client._transport.write(b"PING\r\n")
+        await client.flush(30)
+        await client.close()
+    assert len(pings) == 2
 
 
 async def test_what_the_server_said_is_the_reason_though_later_attempts_are_cut_off_without_a_word() -> None:

@@ -64,11 +64,13 @@ class SignInClient(Client):
     def _connect_command(self) -> bytes:
         transport = self._transport
         assert transport is not None
+        # Left behind where an attempt before this one ended before its ping: it would take a later one away.
+        vars(transport).pop("write", None)
         write = transport.write
 
         def write_but_no_ping(payload: bytes) -> None:
             if payload == PING_PROTO:
-                transport.write = write  # type: ignore[method-assign]
+                del transport.write
             else:
                 write(payload)
 
