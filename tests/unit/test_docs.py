@@ -1,7 +1,10 @@
 """The documents that are made from the code say what it says."""
 
 import itertools
+import json
+import os
 import re
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from docs.states import said
 from docs.steps import example
 
 from towpath.api.directories import NewDirectory
+from towpath.api.events import Event
 from towpath.api.providers import NewProvider
 from towpath.cli.main import command_line
 from towpath.domain import advice
@@ -134,8 +138,55 @@ def test_the_settings_in_the_page_on_steps_are_settings(tmp_path: Path) -> None:
     assert settings.mail is not None
 
 
+def blocks(page: str, kind: str) -> list[str]:
+    """The examples of a page in one language."""
+    return re.findall(rf"```{kind}\n(.*?)```", (HERE / page).read_text(), re.DOTALL)
+
+
+def test_the_workflow_in_the_page_on_errors_is_one() -> None:
+    [text] = blocks("errors.md", "json")
+    definition = parse_definition(json.loads(text), INSTALLED)
+    assert [use.name for rule in definition.rules for use in rule.action] == ["migrate"]
+
+
+def test_the_step_in_the_page_on_reports_is_one() -> None:
+    [text] = blocks("reports.md", "json")
+    rule = {"type": "all", "state": "all", "action": [{"name": "noop"}, json.loads(text)]}
+    assert parse_definition({"name": "trial", "filter_rules": [rule]}, INSTALLED).enabled
+
+
+def test_the_event_in_the_page_on_events_is_what_the_api_gives() -> None:
+    [text] = blocks("events.md", "json")
+    shown = json.loads(text)
+    assert set(shown) == set(Event.model_fields)
+    assert Event.model_validate(shown).number == shown["number"]
+
+
+def test_the_script_in_the_page_on_steps_takes_names_of_any_kind(tmp_path: Path) -> None:
+    [script] = blocks("steps.md", "bash")
+    (tmp_path / "script").write_text(script)
+    (tmp_path / "thumbnail").write_text('#!/bin/bash\nprintf "of %q\\n" "$1"\n[[ $1 != *bad* ]]\n')
+    for program in tmp_path.iterdir():
+        program.chmod(0o755)
+    names = [b"/a\nb", b"/ -x \xff", b"/bad", b"/c\\d"]
+    run = subprocess.run(
+        [tmp_path / "script"],
+        input=b"".join(name + b"\0" for name in names),
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        check=True,
+    )
+    assert run.stdout.splitlines() == [
+        b"0 processed",
+        b"1 processed",
+        b"2 failed no thumbnail",
+        b"3 processed",
+    ]
+    assert run.stderr.count(b"of ") == len(names)
+
+
 def test_every_provider_that_the_page_on_signing_in_shows_is_one_that_can_be_set() -> None:
-    examples = re.findall(r"```json\n(.*?)```", (HERE / "sign-in.md").read_text(), re.DOTALL)
+    examples = blocks("sign-in.md", "json")
     assert len(examples) == 5
     for text in examples:
         if "people_base" in text:

@@ -138,9 +138,10 @@ def _begin(tx: Tx, row: Any) -> bool:
     if mute:
         why = f"site {mute[0]}: no node of it has said yet which roots it has; start one, and begin again"
         return _end(tx, row, SweepState.BLOCKED, why)
-    using = sorted(set(_users(tx.conn, row.target)) & set(roots))
+    # Where no site is known to have used it, all look: the database that knew may have been lost.
+    using = sorted(set(_users(tx.conn, row.target)) & set(roots)) or sorted(roots)
     if not using:
-        return _end(tx, row, SweepState.BLOCKED, "no site has ever used this target")
+        return _end(tx, row, SweepState.BLOCKED, "there are no sites")
     if row.collects and (older := _unfinished(tx.conn, row)) is not None:
         _set(tx, row, why=f"it waits for {older}, which was there before and may hold what refers to objects")
         return False
