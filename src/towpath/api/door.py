@@ -46,7 +46,7 @@ SCHEMES: Mapping[str, Mapping[str, str]] = {
 READING = (
     "list_jobs show_job list_steps list_wishes list_paths list_tasks show_task list_workflows show_workflow"
     " export_workflow list_versions show_version diff_versions show_schema which_rule"
-    " list_sites show_site list_nodes show_node list_limits show_limit list_errors list_buckets show_bucket"
+    " list_sites show_site list_queues list_nodes show_node list_limits show_limit list_errors list_buckets show_bucket"
     " list_targets show_target list_objects list_orphans show_orphan list_sweeps show_sweep"
     " list_spaces show_space list_usage show_usage download_report list_files list_history list_events stream_events"
     " show_metrics show_throughput list_alerts show_alert list_alert_rules show_alert_rule list_mutes"

@@ -1,5 +1,6 @@
 """Sites: their nodes, their health, and where they send data by default."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, Self
@@ -14,10 +15,11 @@ from towpath.api.pages import NEXT, AskedPart, Narrowed, link_behind
 from towpath.api.routers import Router
 from towpath.api.times import at, maybe_at
 from towpath.api.wishes import QueuePause, QueueWish, Wished, wish_all
+from towpath.domain.alerts import Severity
 from towpath.domain.errors import Mistake
 from towpath.domain.nodes import Health
 from towpath.domain.states import Wanted
-from towpath.engine import holds, node_wishes, registry, site_views
+from towpath.engine import alerts, holds, node_wishes, registry, site_views
 from towpath.engine.bulk import Which
 from towpath.engine.site_views import SitePart, SiteView, Sought
 from towpath.store.holds import Hold
@@ -66,9 +68,13 @@ class Site(BaseModel):
     paused: list[Paused] = Field(
         description="Nothing is granted here, or on these queues, until it is resumed."
     )
+    alerts: dict[Severity, int] = Field(
+        description="How many alerts of it stand that are not muted, by severity; what there is none of is left out.",
+        examples=[{"warning": 1}],
+    )
 
     @classmethod
-    def of(cls, site: SiteView) -> Self:
+    def of(cls, site: SiteView, alerts: Mapping[Severity, int]) -> Self:
         """The site as the API shows it."""
         return cls(
             name=site.name,
@@ -78,6 +84,7 @@ class Site(BaseModel):
             unguarded=site.unguarded,
             nodes=[Node.of(node) for node in site.nodes],
             paused=[Paused.of(hold) for hold in site.holds],
+            alerts=dict(alerts),
         )
 
 
@@ -111,7 +118,13 @@ class SiteChange(BaseModel):
 
 
 async def _site(hub: Hub, name: str) -> Site:
-    return Site.of(await hub.database.read(lambda conn: registry.get_site(conn, name)))
+    now = hub.context.clock()
+
+    def read(conn: Connection) -> Site:
+        found = registry.get_site(conn, name)
+        return Site.of(found, alerts.count_by_site(conn, [name], now).get(name, {}))
+
+    return await hub.database.read(read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +133,8 @@ class _Found:
 
     part: SitePart
     stats: site_views.SiteStats | None
+    alerts: Mapping[str, Mapping[Severity, int]]
+    """Those that stand and are not muted, by site."""
 
 
 def _sought(part: Narrowed, needy_first: bool) -> Sought:
@@ -140,11 +155,12 @@ async def list_sites(
     stats: Annotated[bool, Query(description="Count how all of them stand, too.")] = False,
 ) -> Sites:
     """All sites, each with its nodes; `search` looks into names."""
-    sought = _sought(part, sort == "health")
+    sought, now = _sought(part, sort == "health"), hub.context.clock()
 
     def read(conn: Connection) -> _Found:
         told = site_views.site_stats(conn, part.search) if stats else None
-        return _Found(site_views.find_sites(conn, sought), told)
+        shown = site_views.find_sites(conn, sought)
+        return _Found(shown, told, alerts.count_by_site(conn, [site.name for site in shown.views], now))
 
     found = await hub.read(read)
     last = found.part.last
@@ -152,7 +168,7 @@ async def list_sites(
         count=found.part.count,
         next=None if last is None else link_behind(request, f"{last[0]}.{last[1]}"),
         stats=SiteStats.of(found.stats) if found.stats else None,
-        results=[Site.of(site) for site in found.part.views],
+        results=[Site.of(site, found.alerts.get(site.name, {})) for site in found.part.views],
     )
 
 

@@ -22,6 +22,7 @@ from towpath.cli.output import (
     rows_of,
     styled,
 )
+from towpath.cli.queues import queues
 from towpath.cli.rebuild import rebuild
 from towpath.cli.run import Wait, run
 from towpath.cli.until import Until
@@ -143,6 +144,7 @@ def adopt(
     return run("adopt", paths, name, field=fields, wait_for_it=wait_for_it, as_json=as_json)
 
 
+app.command("queues")(queues)
 app.command("rebuild")(rebuild)
 app.command("token")(join_tokens.token)
 app.command("tokens")(join_tokens.tokens)
@@ -172,6 +174,9 @@ def _print_site(document: bytes) -> None:
         what = f"queue {hold.queue} paused" if hold.queue else "paused"
         why = f": {hold.why}" if hold.why else ""
         out.print(f"  {what} by {hold.by} since {moment(hold.at)} UTC{until}{why}", soft_wrap=True)
+    if site.alerts:
+        said = ", ".join(f"{number} {severity}" for severity, number in site.alerts.items())
+        out.print(f"  alerts: {said}; see: towpath alert list --site {site.name}", soft_wrap=True)
     for node in site.nodes:
         out.print("  node", node.name, styled(node.state), _about(node), soft_wrap=True)
 

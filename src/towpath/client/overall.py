@@ -3,13 +3,13 @@
 from datetime import datetime
 
 from towpath.client.plans import Ask, Plan
-from towpath.client.shapes import Health, SpaceCounted, Throughput
+from towpath.client.shapes import Health, Queue, SpaceCounted, Throughput
 from towpath.client.twofold import once
 from towpath.client.verbs import Verbs, all_of, given, read
 
 
 class Overall(Verbs):
-    """Whether it works, what it got done, what lies in its spaces; and every operation by its path."""
+    """Whether it works, what it got done, what waits, what lies in its spaces; and every operation by its path."""
 
     @once
     def health(self) -> Plan[Health]:
@@ -29,6 +29,11 @@ class Overall(Verbs):
         moments = {"since": since and since.isoformat(), "until": until and until.isoformat()}
         query = given(site=site, step=step, **moments)
         return read(Ask("GET", "/api/throughput/", query), self._retries, Throughput)
+
+    @once
+    def queues(self, *, site: str | None = None) -> Plan[list[Queue]]:
+        """What waits and runs on each queue, of all sites or one; those on which most waits come first."""
+        return all_of("/api/queues/", given(site=site), self._retries, Queue)
 
     @once
     def usage(self) -> Plan[list[SpaceCounted]]:

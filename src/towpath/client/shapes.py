@@ -200,6 +200,32 @@ class Site(msgspec.Struct, frozen=True):
     unguarded: bool
     nodes: list[Node]
     paused: list[Paused] = []
+    alerts: dict[str, int] = {}
+    """Severity → how many alerts of it stand that are not muted."""
+
+
+class QueueFunction(msgspec.Struct, frozen=True):
+    """What is done on a queue by one function of nodes."""
+
+    waiting: int
+    running: int
+    slots: int
+
+
+class Queue(msgspec.Struct, frozen=True):
+    """A queue of a site on which something waits or runs."""
+
+    site: str
+    queue: str
+    waiting: int
+    """Tasks that may be granted."""
+    running: int
+    slots: int
+    """Of nodes that are heard."""
+    oldest_at: datetime | None
+    """When the oldest task was made that waits."""
+    paused: bool
+    functions: dict[str, QueueFunction] = {}
 
 
 class File(msgspec.Struct, frozen=True):

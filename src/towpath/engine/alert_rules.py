@@ -109,11 +109,8 @@ def mute(tx: Tx, meant: Mute, why: str, until: int | None, by: str) -> MuteView:
     return MuteView(int(number), meant.kind, meant.thing, why, until, by, tx.now)
 
 
-_MUTES = (
-    sa.select(alert_mutes)
-    .where(sa.or_(alert_mutes.c.until.is_(None), alert_mutes.c.until > sa.bindparam("now")))
-    .order_by(alert_mutes.c.id)
-)
+_HOLDS = sa.or_(alert_mutes.c.until.is_(None), alert_mutes.c.until > sa.bindparam("now"))
+_MUTES = sa.select(alert_mutes).where(_HOLDS).order_by(alert_mutes.c.id)
 
 
 def list_mutes(conn: Connection, now: int) -> list[MuteView]:
@@ -131,6 +128,12 @@ def muting(mutes: Sequence[MuteView], kind: str, thing: str) -> MuteView | None:
     """The mute that covers an alert: the one that holds longest."""
     found = [one for one in mutes if one.meant.covers(kind, thing)]
     return max(found, key=lambda one: (one.until is None, one.until or 0), default=None)
+
+
+def is_muted(kind: sa.ColumnElement[str], thing: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether a mute covers alerts, as `Mute.covers` says it; to be run with `now`."""
+    covers = (alert_mutes.c.kind.in_(["", kind]), alert_mutes.c.thing.in_(["", thing]))
+    return sa.exists().where(_HOLDS, *covers)
 
 
 def forget_mutes(tx: Tx) -> None:

@@ -1,6 +1,6 @@
 """Alerts: raised once, kept while their cause is found, and cleared once it is gone for good."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ KEPT = 90 * 86_400 * 1_000_000
 """Microseconds for which alerts are kept that were cleared."""
 AT_ONCE = 1_000
 MOST_COUNTED = 10_000
+MOST_NAMED = 500
+"""Sites that a statement names; of more, the alerts of all are counted."""
 
 Row = Any
 """A row of `alerts`."""
@@ -177,6 +179,14 @@ def forget(tx: Tx) -> bool:
 # What people see ----------------------------------------------------------------------------------------------
 
 
+# A partial index finds what stands, however many alerts are kept.
+_LOUD = (
+    sa.select(alerts.c.site, alerts.c.severity, sa.func.count().label("number"))
+    .where(IS_OPEN, ~alert_rules.is_muted(alerts.c.kind, alerts.c.thing))
+    .group_by(alerts.c.site, alerts.c.severity)
+)
+
+
 def list_alerts(
     conn: Connection, wanted: AlertFilter, now: int, limit: int, behind: int | None = None, skip: int = 0
 ) -> list[AlertView]:
@@ -193,6 +203,17 @@ def count_alerts(conn: Connection, wanted: AlertFilter) -> int:
     """How many are wanted, counted as far as `MOST_COUNTED`."""
     some = sa.select(sa.literal(1)).select_from(alerts).where(*_tests(wanted)).limit(MOST_COUNTED)
     return int(conn.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one())
+
+
+def count_by_site(conn: Connection, of: Collection[str], now: int) -> dict[str, dict[Severity, int]]:
+    """How many alerts of each of these sites stand of which people are told, by severity, the gravest first; a site
+    without any is left out."""
+    query = _LOUD if len(of) > MOST_NAMED else _LOUD.where(alerts.c.site.in_(of))
+    found: dict[str, dict[Severity, int]] = {}
+    rows = conn.execute(query, {"now": now}).all()
+    for row in sorted(rows, key=lambda row: -Severity(row.severity).rank):
+        found.setdefault(row.site, {})[Severity(row.severity)] = row.number
+    return found
 
 
 def get_alert(conn: Connection, alert_id: int, now: int) -> AlertView:

@@ -316,6 +316,27 @@ def test_nobody_is_told_of_what_is_muted_until_the_mute_ends(hub: Hub, oslo: Nod
         hub.tell(lambda tx: alert_rules.unmute(tx, again.id))
 
 
+def test_a_site_counts_what_stands_and_is_not_muted(hub: Hub, oslo: Node, bergen: Node) -> None:
+    def counted() -> dict[str, dict[Severity, int]]:
+        with hub.database.reading() as conn:
+            return alerts.count_by_site(conn, ["oslo", "bergen"], hub.clock())
+
+    hub.node("oslo", "n2")
+    assert counted() == {}
+    hub.silence("n1")
+    hub.pass_time(6 * MINUTE)
+    look(hub)
+    assert counted() == {"oslo": {Severity.WARNING: 1}, "bergen": {Severity.CRITICAL: 1}}
+    for meant in (Mute("site.offline", ""), Mute("", "node/oslo/n1"), Mute("", "site/oslo")):
+        hub.tell(partial(alert_rules.mute, meant=meant, why="known", until=hub.clock.at + MINUTE, by="ana"))
+    assert counted() == {}
+    hub.pass_time(2 * MINUTE)
+    assert sorted(counted()) == ["bergen", "oslo"]
+    bergen.hello()
+    calm(hub)
+    assert list(counted()) == ["oslo"]
+
+
 def test_a_mute_has_a_reason_and_an_end_that_is_to_come(hub: Hub) -> None:
     with pytest.raises(Mistake, match="why: expected a reason"):
         hub.tell(lambda tx: alert_rules.mute(tx, Mute("", ""), "  ", None, "ana"))
