@@ -6,7 +6,7 @@ import typer
 
 from towpath.cli.hubs import open_hub
 from towpath.cli.output import Column, Format, Json, Jsonl, Limit, Rows, moment, print_list, rows_of
-from towpath.client.shapes import Queue
+from towpath.client.measured import Queue
 from towpath.client.verbs import given
 
 QUEUES = Rows(

@@ -19,7 +19,7 @@ from towpath.cli.output import (
     size,
 )
 from towpath.cli.until import asked_moment
-from towpath.client.shapes import SiteThroughput, Throughput
+from towpath.client.measured import SiteThroughput, Throughput
 from towpath.client.verbs import given
 
 Moment = Annotated[str | None, typer.Option(metavar="TIME", help="2026-11-24T14:00; an hour ago, and now.")]

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
+from towpath.client.measured import Queue, Throughput
 from towpath.client.plans import Ask, Plan
-from towpath.client.shapes import Health, Queue, SpaceCounted, Throughput
+from towpath.client.shapes import Health, SpaceCounted
 from towpath.client.twofold import once
 from towpath.client.verbs import Verbs, all_of, given, read
 

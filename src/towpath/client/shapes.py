@@ -204,30 +204,6 @@ class Site(msgspec.Struct, frozen=True):
     """Severity → how many alerts of it stand that are not muted."""
 
 
-class QueueFunction(msgspec.Struct, frozen=True):
-    """What is done on a queue by one function of nodes."""
-
-    waiting: int
-    running: int
-    slots: int
-
-
-class Queue(msgspec.Struct, frozen=True):
-    """A queue of a site on which something waits or runs."""
-
-    site: str
-    queue: str
-    waiting: int
-    """Tasks that may be granted."""
-    running: int
-    slots: int
-    """Of nodes that are heard."""
-    oldest_at: datetime | None
-    """When the oldest task was made that waits."""
-    paused: bool
-    functions: dict[str, QueueFunction] = {}
-
-
 class File(msgspec.Struct, frozen=True):
     """A path of a site, as a node sees it now."""
 
@@ -360,39 +336,6 @@ class Health(msgspec.Struct, frozen=True):
     database: str
     bus: str
     version: str
-
-
-class Point(msgspec.Struct, frozen=True):
-    """What was done in one step of a time."""
-
-    at: datetime
-    done: int
-    failed: int
-    bytes: int
-
-
-class SiteThroughput(msgspec.Struct, frozen=True):
-    """What the jobs of a site got done; `site` is None for all that have no line of their own."""
-
-    site: str | None
-    done: int
-    failed: int
-    bytes: int
-    points: list[Point]
-    """The steps in which there was anything."""
-
-
-class Throughput(msgspec.Struct, frozen=True):
-    """What jobs got done in a time: paths and bytes."""
-
-    since: datetime
-    until: datetime
-    step: int
-    """Seconds."""
-    done: int
-    failed: int
-    bytes: int
-    results: list[SiteThroughput]
 
 
 class Usage(msgspec.Struct, frozen=True):
