@@ -1,11 +1,7 @@
 """The page on errors: the table of the domain, and what a workflow may say otherwise."""
 
-import ast
-import inspect
-from dataclasses import fields
-
 from towpath.domain.error_table import MEANS, rows
-from towpath.domain.patience import Patience
+from towpath.domain.patience import about_patience
 
 OPENING = """\
 # Errors
@@ -77,20 +73,7 @@ def page() -> str:
 
 
 def _patience() -> list[str]:
-    meanings = _said_of_patience()
-    return [f"| `{f.name}` | {f.default} | {meanings[f.name]} |" for f in fields(Patience)]
-
-
-def _said_of_patience() -> dict[str, str]:
-    """Name of each field → the docstring that follows it in the source; a field without one has the one before."""
-    body = ast.parse(inspect.getsource(Patience)).body[0]
-    assert isinstance(body, ast.ClassDef)
-    found: dict[str, str] = {}
-    for line, below in zip(body.body, body.body[1:], strict=False):
-        match line, below:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                found[name] = text
-    return found
+    return [f"| `{name}` | {usual} | {about} |" for name, (usual, about) in about_patience().items()]
 
 
 def _rows() -> list[str]:

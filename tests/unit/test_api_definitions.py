@@ -123,6 +123,15 @@ def test_the_schema_takes_what_the_hub_takes_and_refuses_what_it_refuses(api: Ap
         check.validate(to_document(definition))
     check.validate(FIELDS_FILE)
     rule: dict[str, Any] = {"type": "all", "state": "all", "action": [{"name": "noop"}]}
+    bears = {
+        "on_error": {"EBUSY": "permanent", "599": "no_space", "transient": "permanent"},
+        "patience": {"tries": 9},
+    }
+    listing = {"discovery": "listing", "discovery_options": {"prefix": "a/", "endpoint": "tape"}}
+    for right in (bears, listing, {"discovery_options": {"skip_missing": True}}, {"discovery": None}):
+        document = {"name": "a", "filter_rules": [rule], **right}
+        check.validate(document)
+        parse_definition(document, INSTALLED)
     for wrong in (
         {"filter_rules": [rule]},
         {"name": "a b", "filter_rules": [rule]},
@@ -131,6 +140,17 @@ def test_the_schema_takes_what_the_hub_takes_and_refuses_what_it_refuses(api: Ap
         {"name": "a", "filter_rules": [rule | {"action": [{"name": "migrat"}]}]},
         {"name": "a", "filter_rules": [rule | {"action": [{"name": "migrate", "stub_size": -1}]}]},
         {"name": "a", "filter_rules": [rule], "colour": "red"},
+        {"name": "a", "filter_rules": [rule], "on_error": {"EBUSI!": "permanent"}},
+        {"name": "a", "filter_rules": [rule], "on_error": {"EBUSY": "forgive"}},
+        {"name": "a", "filter_rules": [rule], "patience": {"tries": 0}},
+        {"name": "a", "filter_rules": [rule], "patience": {"first": 86_401}},
+        {"name": "a", "filter_rules": [rule], "discovery_options": {"prefix": "x"}},
+        {
+            "name": "a",
+            "filter_rules": [rule],
+            "discovery": "listing",
+            "discovery_options": {"skip_missing": True},
+        },
     ):
         assert not check.is_valid(wrong), wrong
         with pytest.raises(ValueError, match="workflow"):

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
-from towpath.domain.catalogue import Argument, Catalogue, StepSpec
+from towpath.domain.catalogue import Argument, Catalogue, DiscoverySpec, StepSpec
+from towpath.domain.error_table import KNOWN, MEANS
 from towpath.domain.fields import TYPES
 from towpath.domain.paths import ErrorClass
-from towpath.domain.patience import Patience
+from towpath.domain.patience import KEYS, about_patience, bounds_of
 from towpath.domain.rules import RULE_TYPES
 from towpath.domain.values import NAME
-from towpath.domain.workflow import FOREIGN, FOREIGN_DISCOVERIES
+from towpath.domain.workflow import FOREIGN, FOREIGN_DISCOVERIES, USUAL_DISCOVERY
 
 Schema = dict[str, object]
 
@@ -17,7 +18,8 @@ DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 NAMED: Final[Schema] = {"type": "string", "pattern": f"^(?:{NAME.pattern})$"}
 TEXTS: Final[Schema] = {"type": "array", "items": {"type": "string"}}
 REFERENCE: Final[Schema] = {"type": "string", "pattern": r"^\*"}
-PLACE: Final[Schema] = {"anyOf": [NAMED, REFERENCE, {"type": "null"}]}
+NULL: Final[Schema] = {"type": "null"}
+PLACE: Final[Schema] = {"anyOf": [NAMED, REFERENCE, NULL]}
 TYPE_OF: Final[Mapping[str, str]] = {"bool": "boolean", "int": "integer", "string": "string"}
 
 
@@ -46,7 +48,11 @@ def definition_schema(catalogue: Catalogue) -> Schema:
         "$defs": {
             "rule": _rule(),
             "step": {"anyOf": [*(_step(spec) for spec in specs), _foreign()]},
+            "on_error": _on_error(),
+            "patience": _patience(),
+            **{f"discovery_{name}": _discovery(spec) for name, spec in catalogue.discoveries.items()},
         },
+        "allOf": [_options_fit(name) for name in catalogue.discoveries],
     }
 
 
@@ -93,18 +99,18 @@ def _step(spec: StepSpec) -> Schema:
             "site": PLACE,
             "queue": PLACE,
             **_bearing(),
-            **{argument.name: _argument(argument) for argument in spec.arguments},
+            **{argument.name: _argument(argument, NULL) for argument in spec.arguments},
         },
     }
 
 
-def _argument(argument: Argument) -> Schema:
+def _argument(argument: Argument, *others: Schema) -> Schema:
     value: Schema = {"type": TYPE_OF[argument.type]}
     if argument.choices:
         value["enum"] = list(argument.choices)
     if argument.minimum is not None:
         value["minimum"] = argument.minimum
-    said: Schema = {"description": argument.about, "anyOf": [value, REFERENCE, {"type": "null"}]}
+    said: Schema = {"description": argument.about, "anyOf": [value, REFERENCE, *others]}
     return said if argument.default is None else {**said, "default": argument.default}
 
 
@@ -118,14 +124,50 @@ def _foreign() -> Schema:
 
 
 def _bearing() -> Mapping[str, object]:
+    return {key: {"$ref": f"#/$defs/{key}"} for key in KEYS}
+
+
+def _on_error() -> Schema:
+    """The names of the table, which an editor may offer, and any other errno or status that is an error."""
+    named = {"enum": [*ErrorClass, *KNOWN]}
     return {
-        "on_error": {
-            "type": ["object", "null"],
-            "additionalProperties": {"enum": [one.value for one in ErrorClass]},
-        },
-        "patience": {
-            "type": ["object", "null"],
-            "additionalProperties": False,
-            "properties": {name: {"type": "integer", "minimum": 0} for name in Patience.__dataclass_fields__},
+        "description": "the class that an error has here, by its name or as a whole class: it decides what becomes of"
+        " a path that meets it",
+        "type": ["object", "null"],
+        "propertyNames": {"anyOf": [named, {"pattern": "^E[A-Z0-9]+$"}, {"pattern": "^[45][0-9][0-9]$"}]},
+        "additionalProperties": {
+            "oneOf": [{"const": one.value, "description": means} for one, means in MEANS.items()]
         },
     }
+
+
+def _patience() -> Schema:
+    said: Schema = {}
+    for name, (usual, about) in about_patience().items():
+        least, most = bounds_of(name)
+        bounds = {"minimum": least} if most is None else {"minimum": least, "maximum": most}
+        said[name] = {"description": about, "type": "integer", **bounds, "default": usual}
+    return {
+        "description": "how long is waited for what may pass",
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "properties": said,
+    }
+
+
+def _discovery(spec: DiscoverySpec) -> Schema:
+    return {
+        "title": spec.name,
+        "description": spec.about,
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "properties": {option.name: _argument(option) for option in spec.options},
+    }
+
+
+def _options_fit(name: str) -> Schema:
+    """The options are those of the discovery; where none is named, of the one that is taken."""
+    named: Schema = {"properties": {"discovery": {"const": name}}}
+    if name != USUAL_DISCOVERY:
+        named["required"] = ["discovery"]
+    return {"if": named, "then": {"properties": {"discovery_options": {"$ref": f"#/$defs/discovery_{name}"}}}}

@@ -22,25 +22,25 @@ LONGEST_WAIT = DAY
 APART_AT_MOST = 300 * SECOND
 
 
+def _said(usual: int, about: str) -> int:
+    return field(default=usual, metadata={"about": about})
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long a step waits for what may pass. All but `tries` are whole seconds, 0 to a day."""
 
-    tries: int = 5
-    """How often a path is tried, in all, before an error that may pass fails it."""
-    first: int = 1
-    """Seconds: the first wait is at most this, each later one at most twice the one before it."""
-    longest: int = 300
-    """Seconds: no wait is longer."""
-    space_first: int = 30
-    """Seconds after which a place that was full is tried again at first."""
-    space_longest: int = 300
-    """A full place is tried again at least so often, without end."""
-
-    archive_first: int = 300
-    """Seconds after which an object that is brought back from an archive is looked at again at first."""
-    archive_longest: int = 3600
-    """It is looked at again at least so often, without end."""
+    tries: int = _said(5, "How often a path is tried, in all, before an error that may pass fails it.")
+    first: int = _said(
+        1, "Seconds: the first wait is at most this, each later one at most twice the one before it."
+    )
+    longest: int = _said(300, "Seconds: no wait is longer.")
+    space_first: int = _said(30, "Seconds after which a place that was full is tried again at first.")
+    space_longest: int = _said(300, "A full place is tried again at least so often, without end.")
+    archive_first: int = _said(
+        300, "Seconds after which an object that is brought back from an archive is looked at again at first."
+    )
+    archive_longest: int = _said(3600, "It is looked at again at least so often, without end.")
 
     def back_off(self, tries: int, spread: float) -> int:
         """Microseconds to wait after so many tries: exponential, with full jitter (`spread`, 0 up to 1)."""
@@ -122,6 +122,16 @@ _BOUNDS: Mapping[str, int] = asdict(Patience())
 _MAY_SPEAK_OF = NAMES | set(ErrorClass)
 
 
+def about_patience() -> dict[str, tuple[int, str]]:
+    """Name of each field of `Patience` → what holds where nothing is said, and what it means."""
+    return {one.name: (getattr(Patience(), one.name), one.metadata["about"]) for one in fields(Patience)}
+
+
+def bounds_of(key: str) -> tuple[int, int | None]:
+    """The least and the most that a field of `Patience` may be; None: as much as one likes."""
+    return (1, None) if key == "tries" else (0, DAY)
+
+
 def read_bearing(entries: Entries) -> Bearing:
     """What `entries` says of errors; what is wrong with it is noted."""
     return Bearing(_read_on_error(entries), _read_patience(entries))
@@ -149,11 +159,11 @@ def _read_patience(entries: Entries) -> dict[str, int]:
     said = entries.inner("patience", [f.name for f in fields(Patience)])
     found: dict[str, int] = {}
     for key, value in said.found.items():
-        least = 1 if key == "tries" else 0
+        least, most = bounds_of(key)
         if problem := fault("int", value, minimum=least):
             said.reading.wrong(said.at(key), problem)
-        elif isinstance(value, int) and key != "tries" and value > DAY:
-            said.reading.wrong(said.at(key), f"expected at most {DAY} seconds, found {value}")
+        elif isinstance(value, int) and most is not None and value > most:
+            said.reading.wrong(said.at(key), f"expected at most {most} seconds, found {value}")
         elif isinstance(value, int):
             found[key] = value
     return found

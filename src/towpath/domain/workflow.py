@@ -34,6 +34,8 @@ BESIDE = frozenset({"name", *PLACE_KEYS, *KEYS})
 FOREIGN = "dynamo."
 """The prefix of the field's names for steps; those that are not known here import as disabled."""
 
+USUAL_DISCOVERY = "recursive"
+"""What finds the paths where nobody says otherwise."""
 FOREIGN_DISCOVERIES = frozenset({"snapdiff", "bidirectional_snapdiff"})
 """Discoveries that files of the field name; where they are not known here, the workflow imports as disabled."""
 
@@ -207,7 +209,7 @@ def _read_discovery(scope: "_Scope", top: Entries) -> tuple[str | None, dict[str
         if options:
             reading.warn("discovery_options", "not used: the workflow has no discovery")
         return None, options
-    name = top.string("discovery", "recursive")
+    name = top.string("discovery", USUAL_DISCOVERY)
     spec = catalogue.discoveries.get(name)
     if spec is None:
         if name not in FOREIGN_DISCOVERIES:
