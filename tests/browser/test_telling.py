@@ -38,7 +38,9 @@ def test_an_alert_says_what_to_do_counts_in_the_menu_and_is_muted_with_a_reason(
     sign_in(page, here)
     menu = page.get_by_role("navigation", name="Screens")
     expect(menu.locator("[data-standing]")).to_be_visible()
-    menu.get_by_role("link", name="Alerts").click()
+    menu.get_by_role("link", name="Sites").click()
+    page.locator("[data-site=oslo] [data-alerts]").click()
+    expect(page).to_have_url(re.compile("/alerts[?]site=oslo$"))
     line = page.locator("[data-kind='job.failed']").first
     expect(line).to_contain_text("What to do")
     expect(line.get_by_role("link", name=re.compile("^Job [0-9]+$"))).to_be_visible()

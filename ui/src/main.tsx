@@ -13,7 +13,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { Problem } from "./api/client";
 import { Trouble, Waiting } from "./parts/Standing";
-import { NotThere } from "./shell/NotThere";
+import { NothingThere } from "./shell/NotThere";
 import { routeTree } from "./routeTree.gen";
 import { resolver, theme } from "./theme";
 
@@ -48,7 +48,7 @@ const router = createRouter({
   scrollRestoration: true,
   defaultErrorComponent: ({ error, reset }) => <Trouble error={error} again={reset} />,
   defaultPendingComponent: () => <Waiting />,
-  defaultNotFoundComponent: NotThere,
+  defaultNotFoundComponent: NothingThere,
 });
 
 declare module "@tanstack/react-router" {

@@ -8,6 +8,8 @@ export type JoinToken = Schemas["JoinToken"];
 export type Target = Schemas["Target"];
 export type Bucket = Schemas["Bucket"];
 export type Objects = Schemas["Objects"];
+export type Queue = Schemas["Queue"];
+export type Queues = Schemas["Queues"];
 export type Space = Schemas["Space"];
 export type SpaceCounted = Schemas["SpaceCounted"];
 
@@ -18,6 +20,14 @@ export const siteQuery = (name: string) =>
   queryOptions({
     queryKey: ["sites", name],
     queryFn: ({ signal }) => asked(hub.GET("/api/sites/{name}/", { params: { path: { name } }, signal })),
+  });
+
+/** The queues with something to do, of all sites or of one, those on which most waits first: so many of them, or all. */
+export const queuesQuery = (site?: string, most?: number) =>
+  queryOptions({
+    queryKey: ["sites", { queues: site ?? "", most }],
+    refetchInterval: 5_000,
+    queryFn: ({ signal }) => asked(hub.GET("/api/queues/", { params: { query: { site, page_size: most } }, signal })),
   });
 
 export const tokensQuery = (site: string) =>

@@ -15,6 +15,7 @@ import { StateBadge, StateMark } from "~/parts/State";
 import { endedOf, partsOf } from "../jobs/progress";
 import { useMay } from "~/shell/rights";
 import css from "./Dashboard.module.css";
+import { Queues } from "./Queues";
 import { attention, sumOf } from "./standing";
 import { rateText } from "./series";
 import { Throughput } from "./Throughput";
@@ -39,6 +40,7 @@ export function Dashboard() {
           <Panel title="Running" actions={<Link to="/jobs" search={{ state: "STARTED" }}>All that run</Link>}>
             {started.isPending ? <Waiting rows={3} /> : <Running jobs={running} at={started.dataUpdatedAt} empty={all.data?.count === 0} />}
           </Panel>
+          <Queues />
           <Throughput />
           <Panel title="Latest jobs" actions={<Link to="/jobs" search={{}}>All jobs</Link>}>
             {all.isPending ? <Waiting rows={6} /> : <Latest jobs={all.data?.results.slice(0, 8) ?? []} />}

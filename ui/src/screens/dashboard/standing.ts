@@ -1,4 +1,5 @@
 /** What the dashboard derives from jobs and sites. */
+import type { Queues } from "~/api/places";
 import type { Job, Site } from "~/api/queries";
 import type { JobState, TaskState } from "~/api/states";
 import type { Alert, AlertKind } from "~/api/telling";
@@ -37,5 +38,9 @@ function failure(job: Job): string {
   const said = [failed && `${plural(failed, "path")} failed`, unknown && `${count(unknown)} unknown`, rest && `${count(rest)} not run`].filter(Boolean);
   return `At ${job.site}: ${said.join(", ") || "a task ended without outcomes"}.`;
 }
+
+/** How much waits in all, plainly. */
+export const depthText = ({ waiting, running }: Pick<Queues, "waiting" | "running">): string =>
+  waiting > 0 ? `${plural(waiting, "task")} ${waiting === 1 ? "waits" : "wait"}` : running > 0 ? "Nothing waits" : "Nothing waits, nothing runs";
 
 export const sumOf = (jobs: readonly Job[], value: (job: Job) => number): number => jobs.reduce((sum, job) => sum + value(job), 0);

@@ -1,5 +1,5 @@
 /** One site: its queues and nodes as they are now, and what can be asked of them. */
-import { Alert, Button, Group, Select, Text, VisuallyHidden } from "@mantine/core";
+import { Alert, Button, Group, Select, Text } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { asked, hub } from "~/api/client";
@@ -14,11 +14,13 @@ import { Time } from "~/parts/Shown";
 import { Empty, tellTrouble, Trouble, Waiting } from "~/parts/Standing";
 import { Tag } from "~/parts/Tag";
 import { useMay } from "~/shell/rights";
-import { DrainDialog, PauseDialog, ResumeDialog, useSettled } from "./changes";
+import { AlertsTag } from "./AlertsTag";
+import { DrainDialog, useSettled } from "./changes";
 import { JoinButton, Tokens } from "./Join";
 import { Nodes } from "./Nodes";
+import { PauseButton, Queues } from "./Queues";
 import css from "./Sites.module.css";
-import { healthOf, onlineOf, pauseOf, queuesOf, runningOf } from "./standing";
+import { healthOf, onlineOf, pauseOf, runningOf } from "./standing";
 
 export function Site({ name }: { name: string }) {
   const site = useQuery({ ...siteQuery(name), refetchInterval: PULSE });
@@ -29,13 +31,13 @@ export function Site({ name }: { name: string }) {
   const shown = site.data;
   return (
     <Page title={name} above={above} actions={<Actions site={shown} />}
-      beside={<><Tag {...healthOf(shown)} /><Text c="dimmed">{onlineOf(shown)} of {plural(shown.nodes.length, "node")} online, {plural(runningOf(shown), "task")} running</Text></>}>
+      beside={<><Tag {...healthOf(shown)} /><AlertsTag site={shown} /><Text c="dimmed">{onlineOf(shown)} of {plural(shown.nodes.length, "node")} online, {plural(runningOf(shown), "task")} running</Text></>}>
       {pauseOf(shown) && <PausedAlert paused={pauseOf(shown)} site={name} />}
       <Panel title="Nodes">
         {shown.nodes.length === 0 ? <NoNodes site={name} /> : <Nodes nodes={shown.nodes} />}
       </Panel>
       <div className={css.columns}>
-        <Panel title="Queues"><Queues site={shown} /></Panel>
+        <Queues site={shown} />
         <Panel title="About it" padded><About site={shown} /></Panel>
       </div>
       {administers && <Tokens site={name} />}
@@ -62,12 +64,6 @@ function Actions({ site }: { site: SiteShown }) {
   );
 }
 
-export function PauseButton({ site, queue, paused, size = "sm" }: { site: string; queue: string; paused: boolean; size?: "compact-xs" | "sm" }) {
-  const label = queue ? `${paused ? "Resume" : "Pause"} queue ${queue}` : undefined;
-  if (paused) return <Opens size={size} label={label} icon={<Icon name="play" size={15} />} dialog={(close) => <ResumeDialog site={site} queue={queue} close={close} />}>Resume</Opens>;
-  return <Opens size={size} label={label} icon={<Icon name="pause" size={15} />} dialog={(close) => <PauseDialog site={site} queue={queue} close={close} />}>Pause</Opens>;
-}
-
 function PausedAlert({ paused, site }: { paused: Paused | undefined; site: string }) {
   if (!paused) return null;
   return (
@@ -81,30 +77,6 @@ function PausedAlert({ paused, site }: { paused: Paused | undefined; site: strin
 function NoNodes({ site }: { site: string }) {
   const may = useMay("administer");
   return <Empty icon="site" title="No node has joined yet" action={may && <JoinButton site={site} variant="filled" />}>A node is one worker on one machine. {may ? "Make a token, and paste the line that comes with it at the machine." : "An administrator makes the token with which one joins."}</Empty>;
-}
-
-function Queues({ site }: { site: SiteShown }) {
-  const runs = useMay("run");
-  const queues = queuesOf(site);
-  if (queues.length === 0) return <Empty icon="jobs" title="No queue yet">Nodes say which queues they serve, with how many slots.</Empty>;
-  return (
-    <div className="scroll">
-      <table className="plain">
-        <thead><tr><th>Queue</th><th>Slots</th><th>Nodes</th><th>Paused</th>{runs && <th><VisuallyHidden>Actions</VisuallyHidden></th>}</tr></thead>
-        <tbody>
-          {queues.map((queue) => (
-            <tr key={queue.queue} data-queue={queue.queue}>
-              <td><strong>{queue.queue}</strong></td>
-              <td>{[...queue.slots].map(([name, slots]) => `${slots} ${name}`).join(", ") || <span className="dim">none: nobody serves it</span>}</td>
-              <td>{queue.nodes}</td>
-              <td>{queue.paused ? <>by {queue.paused.by}{queue.paused.why && `: ${queue.paused.why}`}, <Time at={queue.paused.at} /></> : <span className="dim">no</span>}</td>
-              {runs && <td className="num"><PauseButton site={site.name} queue={queue.queue} paused={queue.paused !== undefined} size="compact-xs" /></td>}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
 }
 
 function About({ site }: { site: SiteShown }) {

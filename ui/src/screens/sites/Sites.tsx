@@ -17,6 +17,7 @@ import { Empty, Trouble, Waiting } from "~/parts/Standing";
 import { Tag } from "~/parts/Tag";
 import { useMay } from "~/shell/rights";
 import { Virtual } from "../job/Virtual";
+import { AlertsTag } from "./AlertsTag";
 import { NewSiteDialog } from "./changes";
 import { heldOf, unknown } from "./held";
 import css from "./Sites.module.css";
@@ -39,7 +40,7 @@ export function Sites({ words, choose }: { words: string; choose: (words: string
       {sites.isPending ? <div className="panel"><Waiting rows={8} /></div> : !sites.data ? <div className="panel"><Trouble error={sites.error} again={() => void sites.refetch()} /></div>
         : all === 0 && !searched ? <div className="panel"><NoSites /></div>
         : shown.length === 0 ? <div className="panel"><Empty icon="search" title="No site of that name">Other words may fit.</Empty></div>
-        : shown.length > MANY ? <div className="panel"><Virtual rows={shown} height={42} label="Sites" heads={["Site", "Health", "Nodes online", "Running", "Paused"]} layout={css.srow} cells={cellsOf} more={sites.hasNextPage ? () => void sites.fetchNextPage() : undefined} busy={sites.isFetchingNextPage} /></div>
+        : shown.length > MANY ? <div className="panel"><Virtual rows={shown} height={42} label="Sites" heads={["Site", "Health", "Alerts", "Nodes online", "Running", "Paused"]} layout={css.srow} cells={cellsOf} more={sites.hasNextPage ? () => void sites.fetchNextPage() : undefined} busy={sites.isFetchingNextPage} /></div>
         : <div className={css.cards}>{shown.map((site) => <Card key={site.name} site={site} counted={counted} />)}</div>}
     </Page>
   );
@@ -67,7 +68,7 @@ function Card({ site, counted }: { site: Site; counted: readonly SpaceCounted[] 
   const queues = queuesOf(site);
   return (
     <article className={`panel ${css.card}`} aria-label={`Site ${site.name}`} data-site={site.name}>
-      <header><h2 className={`${css.name} clip`}><Link to="/sites/$site" params={{ site: site.name }}>{site.name}</Link></h2><Tag {...health} /></header>
+      <header><h2 className={`${css.name} clip`}><Link to="/sites/$site" params={{ site: site.name }}>{site.name}</Link></h2><AlertsTag site={site} /><Tag {...health} /></header>
       <div className={css.figures}>
         <div><strong>{onlineOf(site)}<span> / {site.nodes.length}</span></strong><span>nodes online</span></div>
         <div><strong>{count(runningOf(site))}</strong><span>tasks running</span></div>
@@ -103,6 +104,6 @@ function HeldThere({ site, counted }: { site: string; counted: readonly SpaceCou
 }
 
 const cellsOf = (site: Site) => [
-  <Link key="n" to="/sites/$site" params={{ site: site.name }}>{site.name}</Link>, <Tag key="h" {...healthOf(site)} />, `${onlineOf(site)} of ${site.nodes.length}`, count(runningOf(site)),
+  <Link key="n" to="/sites/$site" params={{ site: site.name }}>{site.name}</Link>, <Tag key="h" {...healthOf(site)} />, <AlertsTag key="a" site={site} />, `${onlineOf(site)} of ${site.nodes.length}`, count(runningOf(site)),
   site.paused.map((paused) => `${paused.queue || "all"} by ${paused.by}${paused.why && `: ${paused.why}`}`).join("; "),
 ];

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import type { Node, Paused } from "~/api/places";
+import type { Node, Paused, Queue } from "~/api/places";
 import type { Site } from "~/api/queries";
-import { healthOf, joinLine, ordered, queuesOf, slotsOf } from "./standing";
+import { alertsOf, healthOf, joinLine, markOf, ordered, queuesOf, slotsOf } from "./standing";
 
 const node = (more: Partial<Node>): Node => ({ name: "n", site: "oslo", online: true, state: "online", running: 0, queues: {}, started_with: {}, ...more }) as Node;
-const site = (more: Partial<Site>): Site => ({ name: "oslo", health: "ok", nodes: [], paused: [], ...more }) as Site;
+const site = (more: Partial<Site>): Site => ({ name: "oslo", health: "ok", nodes: [], paused: [], alerts: {}, ...more }) as Site;
 const pause = (queue: string): Paused => ({ queue, by: "ana", why: "", at: "", resume_at: null, now: false });
 
 describe("a site", () => {
@@ -20,6 +20,20 @@ describe("a site", () => {
       ["night", [], 0, undefined],
       ["tape", [], 0, "ana"],
     ]);
+  });
+  test("has a queue on which something waits, though nobody serves it", () => {
+    const waits = { queue: "tape", waiting: 3, running: 0, slots: 0, paused: false } as Queue;
+    const [tape] = queuesOf(site({}), [waits]);
+    expect([tape?.queue, tape?.told?.waiting, tape?.nodes]).toEqual(["tape", 3, 0]);
+    expect(markOf(waits)?.word).toBe("Not served");
+    expect(markOf({ ...waits, paused: true })?.word).toBe("Paused");
+    expect(markOf({ ...waits, waiting: 0 })).toBeUndefined();
+    expect(markOf({ ...waits, slots: 2 })).toBeUndefined();
+  });
+  test("says how many of its alerts stand, in the tone of the gravest", () => {
+    expect(alertsOf({ alerts: {} })).toBeUndefined();
+    expect(alertsOf({ alerts: { info: 2 } })).toEqual({ word: "2 alerts", tone: "busy", title: "2 info" });
+    expect(alertsOf({ alerts: { warning: 1, critical: 1 } })).toEqual({ word: "2 alerts", tone: "bad", title: "1 critical, 1 warning" });
   });
   test("without a node is no fault: it waits for its first", () => {
     expect(healthOf(site({ health: "critical" })).tone).toBe("still");

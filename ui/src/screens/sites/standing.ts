@@ -1,7 +1,9 @@
 /** How a site stands, from its nodes and what was paused there. */
-import type { Node, Paused } from "~/api/places";
+import type { Node, Paused, Queue as Told } from "~/api/places";
 import type { Site } from "~/api/queries";
+import { plural } from "~/format/numbers";
 import type { Tone } from "~/parts/Tag";
+import { severityOf, SEVERITIES } from "../alerts/standing";
 
 export interface Queue {
   queue: string;
@@ -10,6 +12,8 @@ export interface Queue {
   /** Nodes that are heard and serve it. */
   nodes: number;
   paused: Paused | undefined;
+  /** What waits and runs on it; undefined where nothing does. */
+  told: Told | undefined;
 }
 
 export const HEALTH: Readonly<Record<Site["health"], { word: string; tone: Tone; title: string }>> = {
@@ -30,16 +34,31 @@ export function healthOf(site: Site): { word: string; tone: Tone; title: string 
   return site.nodes.length ? HEALTH[site.health] : { word: "No node yet", tone: "still", title: "No node has joined it" };
 }
 
-/** The queues of a site by name: those that nodes serve, and those that are paused though nobody serves them. */
-export function queuesOf(site: Site): Queue[] {
-  const names = new Set([...site.nodes.flatMap((node) => Object.keys(node.queues)), ...site.paused.map((paused) => paused.queue)]);
+/** The queues of a site by name: those that nodes serve, and those that are paused, or on which something waits, though nobody serves them. */
+export function queuesOf(site: Site, told: readonly Told[] = []): Queue[] {
+  const names = new Set([...site.nodes.flatMap((node) => Object.keys(node.queues)), ...site.paused.map((paused) => paused.queue), ...told.map((one) => one.queue)]);
   names.delete("");
   return [...names].sort().map((queue) => {
     const heard = site.nodes.filter((node) => node.online && Object.values(node.queues[queue] ?? {}).some((slots) => slots > 0));
     const slots = new Map<string, number>();
     for (const node of heard) for (const [name, own] of Object.entries(node.queues[queue] ?? {})) slots.set(name, (slots.get(name) ?? 0) + own);
-    return { queue, slots, nodes: heard.length, paused: site.paused.find((paused) => paused.queue === queue) };
+    return { queue, slots, nodes: heard.length, paused: site.paused.find((paused) => paused.queue === queue), told: told.find((one) => one.queue === queue) };
   });
+}
+
+/** What keeps the tasks of a queue from being granted, where something does. */
+export function markOf(queue: Pick<Told, "paused" | "slots" | "waiting">): { word: string; tone: Tone; title: string } | undefined {
+  if (queue.paused) return { word: "Paused", tone: "warn", title: "Somebody paused it, or its site" };
+  return queue.slots === 0 && queue.waiting > 0 ? { word: "Not served", tone: "warn", title: "No node that is heard serves it" } : undefined;
+}
+
+/** How many alerts of a site stand, with the tone of the gravest; undefined where none does. */
+export function alertsOf({ alerts }: Pick<Site, "alerts">): { word: string; tone: Tone; title: string } | undefined {
+  const stand = [...SEVERITIES].reverse().filter((severity) => (alerts[severity] ?? 0) > 0);
+  const gravest = stand[0];
+  if (!gravest) return undefined;
+  const all = stand.reduce((sum, severity) => sum + (alerts[severity] ?? 0), 0);
+  return { word: plural(all, "alert"), tone: severityOf(gravest).tone, title: stand.map((severity) => `${alerts[severity] ?? 0} ${severity}`).join(", ") };
 }
 
 /** The pause of the whole site, where one stands. */
