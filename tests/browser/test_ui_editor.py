@@ -157,6 +157,41 @@ def test_what_the_hub_finds_wrong_stands_beside_what_it_is_about(browser: Browse
     page.context.close()
 
 
+def test_how_errors_are_borne_and_what_a_discovery_takes_is_said_in_the_form(
+    browser: Browser, here: Place
+) -> None:
+    page = edit(browser, here, "borne")
+    about = page.get_by_role("region", name="About")
+    about.get_by_label("skip_missing").select_option("true")
+    about.get_by_role("button", name="When something fails").press("Enter")
+    name = about.get_by_role("combobox", name="Give an error a class")
+    for said in ("503", "EBUZY"):
+        name.fill(said)
+        name.press("Enter")
+        expect(about.get_by_label(f"Class of {said}")).to_be_focused()
+    expect(about).to_contain_text(re.compile("Unknown error 'EBUZY', did you mean"))
+    about.get_by_role("button", name="Remove EBUZY").press("Enter")
+    expect(name).to_be_focused()
+    about.get_by_label("Class of 503").select_option("no_space")
+    about.get_by_label("tries", exact=True).fill("0")
+    expect(about).to_contain_text("Expected at least 1, found 0")
+    about.get_by_label("tries", exact=True).fill("9")
+    rule(page, 1).get_by_role("button", name=re.compile("Step 2: migrate")).click()
+    rule(page, 1).get_by_role("button", name=re.compile("When something fails.*ESTALE: transient")).click()
+    rule(page, 1).get_by_role("button", name="Remove ESTALE").click()
+    look(page, "Code")
+    for line in ("skip_missing: true", '"503": no_space', "tries: 9"):
+        expect(page.get_by_label("Definition")).to_contain_text(line)
+    page.get_by_role("button", name="Save as version 2").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("borne")
+    made = kept(here, "borne")
+    assert (made["discovery_options"], made["patience"]) == ({"skip_missing": True}, {"tries": 9})
+    assert made["on_error"] == {"503": "no_space"}
+    assert made["filter_rules"][0]["action"][1] == {"name": "migrate"}
+    assert faults_of(page) == []
+    page.context.close()
+
+
 def test_rules_and_steps_are_moved_by_the_keyboard_and_by_dragging(browser: Browser, here: Place) -> None:
     page = edit(browser, here, "moved")
     # All of it in sight: what is dragged here is not scrolled.
@@ -231,6 +266,9 @@ def test_the_editor_has_no_fault_that_axe_finds_in_either_view(
     expect(page.locator("[data-said=takes]")).to_have_count(1)
     rule(page, 1).get_by_role("button", name=re.compile("Step 2: migrate")).click()
     rule(page, 1).get_by_label("stub_size").fill("many")
+    for fails in page.get_by_role("button", name="When something fails").all():
+        fails.click()
+    expect(page.get_by_label("Class of ESTALE")).to_be_visible()
     expect(page.locator("[data-valid=false]")).to_be_visible()
     found = {"form": violations(page)}
     look(page, "Code")

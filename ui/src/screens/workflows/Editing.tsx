@@ -3,12 +3,17 @@ import { createContext, useContext, useRef } from "react";
 import type { Fault } from "~/api/client";
 import type { Field } from "./definition";
 import type { At, Change } from "./edits";
+import type { Argument, Bears } from "./shapes";
 import type { StepKind } from "./steps";
 
 export interface EditingNow {
   faults: readonly Fault[];
   kinds: readonly StepKind[];
   discoveries: readonly string[];
+  /** The options of each discovery. */
+  options: ReadonlyMap<string, readonly Argument[]>;
+  /** What the workflow itself may say of errors. */
+  bears: Bears;
   fields: readonly Field[];
   /** Steps whose arguments are unfolded, by place. */
   open: ReadonlySet<string>;

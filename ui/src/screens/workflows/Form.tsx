@@ -12,10 +12,12 @@ import { Editing, useEditing, useSame, type EditingNow } from "./Editing";
 import { followed, insert, move, placeOf, put, remove, textOf, valueOf, type At, type Change } from "./edits";
 import { exactly, outward, told, within } from "./faults";
 import css from "./Form.module.css";
+import { FormBearing } from "./FormBearing";
 import { FormField } from "./FormFields";
 import { FormRule } from "./FormRule";
-import { Odd } from "./FormStep";
-import { discoveriesOf, stepsOf } from "./steps";
+import { Odd, Taken } from "./FormTaken";
+import { bearsOf, optionsOf } from "./shapes";
+import { bornBy, discoveriesOf, stepsOf } from "./steps";
 import type { Sorted } from "./trying";
 
 interface Filling {
@@ -32,8 +34,7 @@ interface Filling {
 type Acts = Pick<EditingNow, "change" | "fold" | "move" | "remove" | "add">;
 
 const FRESH_RULE = { type: "file", state: "all", action: [] };
-const KNOWN = ["name", "label", "discovery", "enabled", "visible", "fields", "stop_on_error_rate", "filter_rules"];
-
+const KNOWN = ["name", "label", "discovery", "enabled", "visible", "fields", "stop_on_error_rate", "filter_rules", "discovery_options"];
 
 export default function Form({ value, named, faults: found, change, sorted, goal }: Filling) {
   const faults = useSame(found);
@@ -41,6 +42,8 @@ export default function Form({ value, named, faults: found, change, sorted, goal
   const schema = known.data;
   const kinds = useMemo(() => stepsOf(schema), [schema]);
   const discoveries = useMemo(() => discoveriesOf(schema), [schema]);
+  const options = useMemo(() => optionsOf(schema), [schema]);
+  const bears = useMemo(() => bearsOf(schema, objectOf(objectOf(schema).properties)), [schema]);
   const definition = objectOf(value);
   const fields = useSame(fieldsOf(definition));
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
@@ -100,7 +103,7 @@ export default function Form({ value, named, faults: found, change, sorted, goal
       if (list.at(-1) !== "action") made?.querySelector<HTMLElement>("input, select")?.focus();
     },
   }), []);
-  const now = useMemo((): EditingNow => ({ faults, kinds, discoveries, fields, open, ...acts }), [faults, kinds, discoveries, fields, open, acts]);
+  const now = useMemo((): EditingNow => ({ faults, kinds, discoveries, options, bears, fields, open, ...acts }), [faults, kinds, discoveries, options, bears, fields, open, acts]);
   // Without it every step would look unknown.
   if (!schema) return <div className="panel">{known.error ? <Trouble error={known.error} again={() => void known.refetch()} /> : <Waiting rows={14} />}</div>;
   return (
@@ -118,10 +121,10 @@ export default function Form({ value, named, faults: found, change, sorted, goal
 const nounOf = (list: At): string => ({ action: "Step", fields: "Field" })[String(list.at(-1))] ?? "Rule";
 
 function About({ definition, named }: { definition: Definition; named: boolean }) {
-  const { faults, change, discoveries } = useEditing();
+  const { faults, change, discoveries, bears } = useEditing();
   const of = (key: string) => ({ size: "sm", "data-place": key, error: told(within(faults, key)) }) as const;
   const said = (key: string, value: unknown): void => change(put([key], value === "" ? undefined : value));
-  const odd = Object.entries(definition).filter(([key, value]) => !KNOWN.includes(key) && value !== null && !(Array.isArray(value) && value.length === 0));
+  const odd = Object.entries(definition).filter(([key, value]) => ![...KNOWN, ...bornBy(bears, definition)].includes(key) && value !== null && !(Array.isArray(value) && value.length === 0));
   const discovery = definition.discovery === null ? "" : definition.discovery === undefined ? "recursive" : textOf(definition.discovery);
   return (
     <section className="panel" aria-label="About">
@@ -132,14 +135,32 @@ function About({ definition, named }: { definition: Definition; named: boolean }
         <NativeSelect {...of("discovery")} label="Paths are found by" description="What looks beneath the paths of a job" value={discovery} onChange={(event) => change(put(["discovery"], event.currentTarget.value || null))}
           data={[...new Set([...discoveries, ...(discovery ? [discovery] : [])])].map((name) => ({ value: name, label: foundBy(name) })).concat({ value: "", label: "nothing: they are taken as given" })} />
         <TextInput {...of("stop_on_error_rate")} label="Stops once so many fail" description="A share of its newest paths" placeholder="never; 5 %" value={textOf(definition.stop_on_error_rate)} onChange={(event) => said("stop_on_error_rate", valueOf(event.currentTarget.value))} />
+        <Options discovery={discovery} said={definition.discovery_options} />
         <div className={css.flags}>
           <Checkbox data-place="enabled" label="Enabled: it may be run" checked={definition.enabled !== false} onChange={(event) => change(put(["enabled"], event.currentTarget.checked ? undefined : false))} error={told(within(faults, "enabled"))} />
           <Checkbox data-place="visible" label="Visible: it is offered to people" checked={definition.visible !== false} onChange={(event) => change(put(["visible"], event.currentTarget.checked ? undefined : false))} error={told(within(faults, "visible"))} />
         </div>
+        <FormBearing at={[]} said={definition} bears={bears} of="the workflow" />
         {odd.map(([key, value]) => <Odd key={key} at={[key]} name={key} value={value} />)}
         {told(exactly(faults, "")) && <p className={css.fault} role="alert">{told(exactly(faults, ""))}</p>}
       </div>
     </section>
+  );
+}
+
+/** What the discovery takes, as the hub says it; what is said for another one stays in sight. */
+function Options({ discovery, said }: { discovery: string; said: unknown }) {
+  const { options } = useEditing();
+  const takes = options.get(discovery) ?? [];
+  const now = objectOf(said);
+  const odd = said === undefined || said === null || now === said ? Object.entries(now).filter(([key]) => !takes.some((one) => one.name === key)) : [];
+  if (takes.length === 0 && odd.length === 0 && (said === undefined || said === null || now === said)) return null;
+  return (
+    <div className={css.options} role="group" aria-label={`Options of ${discovery || "the discovery"}`} data-place="discovery_options">
+      {now !== said && said !== undefined && said !== null && <Odd at={["discovery_options"]} name="discovery_options" value={said} />}
+      {takes.map((argument) => <Taken key={argument.name} at={["discovery_options", argument.name]} argument={argument} value={now[argument.name]} />)}
+      {odd.map(([key, value]) => <Odd key={key} at={["discovery_options", key]} name={key} value={value} />)}
+    </div>
   );
 }
 

@@ -6,7 +6,7 @@ import { alike, useEditing } from "./Editing";
 import { placeOf, put, textOf, valueOf, type At } from "./edits";
 import { exactly, told, within } from "./faults";
 import css from "./Form.module.css";
-import { Odd } from "./FormStep";
+import { Odd } from "./FormTaken";
 import { Handle, Moves, useDragging } from "./Ordering";
 
 const FIELDS: At = ["fields"];

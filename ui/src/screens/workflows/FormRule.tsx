@@ -7,7 +7,8 @@ import { alike, useEditing } from "./Editing";
 import { double, placeOf, put, textOf, type At } from "./edits";
 import { exactly, told } from "./faults";
 import css from "./Form.module.css";
-import { FormStep, Globs, Odd, stepChoices } from "./FormStep";
+import { FormStep, Globs, stepChoices } from "./FormStep";
+import { Odd } from "./FormTaken";
 import { Handle, Moves, useDragging } from "./Ordering";
 import { reason, type Said } from "./trying";
 

@@ -1,17 +1,16 @@
 /** A step of a chain in the form: what it is, and its arguments as the hub says that it takes them. */
-import { Autocomplete, NativeSelect, Select, TagsInput, UnstyledButton, VisuallyHidden } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
-import { targetsQuery } from "~/api/places";
-import { siteNamesQuery } from "~/api/queries";
+import { Select, TagsInput, UnstyledButton, VisuallyHidden } from "@mantine/core";
 import { plural } from "~/format/numbers";
 import { Icon } from "~/parts/Icon";
 import type { Definition } from "./definition";
 import { useEditing } from "./Editing";
-import { placeOf, put, textOf, valueOf, type At } from "./edits";
+import { placeOf, put, textOf, type At } from "./edits";
 import { exactly, told, within } from "./faults";
 import css from "./Form.module.css";
+import { FormBearing } from "./FormBearing";
+import { Odd, Taken } from "./FormTaken";
 import { Handle, Moves, useDragging } from "./Ordering";
-import { suited, summaryOf, unknownOf, type Argument, type StepKind } from "./steps";
+import { summaryOf, unknownOf, type StepKind } from "./steps";
 
 export function FormStep({ list, at, many, use }: { list: At; at: number; many: number; use: Definition }) {
   const { kinds, faults, open, fold } = useEditing();
@@ -43,6 +42,7 @@ export function FormStep({ list, at, many, use }: { list: At; at: number; many: 
         <div className={css.arguments}>
           <Kind at={[...place, "name"]} name={name} />
           {(kind?.takes ?? []).map((argument) => <Taken key={argument.name} at={[...place, argument.name]} argument={argument} value={use[argument.name]} />)}
+          {kind && <FormBearing at={place} said={use} bears={kind.bears} of={`step ${at + 1}, ${kind.name}`} />}
           {odd.map(([key, value]) => <Odd key={key} at={[...place, key]} name={key} value={value} />)}
         </div>
       )}
@@ -62,46 +62,6 @@ function Kind({ at, name }: { at: At; name: string }) {
   return (
     <Select size="xs" label="Step" className={css.kind} searchable data-place={place} data={stepChoices(kinds, name)} value={kinds.find((kind) => kind.names.includes(name))?.name ?? (name || null)} onChange={(to) => to && change(put(at, to))} error={told(exactly(faults, place))} comboboxProps={{ withinPortal: true }} maxDropdownHeight={320}
       renderOption={({ option }) => <div className={css.option}><strong>{option.label}</strong><span>{kinds.find((kind) => kind.name === option.value)?.about}</span></div>} />
-  );
-}
-
-const WORDS = (value: string | number | boolean | undefined): string => (value === undefined || value === "" ? "nothing" : value === true ? "yes" : value === false ? "no" : String(value));
-
-/** One argument. What stands there but does not fit stays in sight, and is told. */
-function Taken({ at, argument, value }: { at: At; argument: Argument; value: unknown }) {
-  const { fields, faults, change } = useEditing();
-  const place = placeOf(at);
-  const shared = { size: "xs", label: argument.name, description: argument.about, error: told(within(faults, place)), "data-place": place, classNames: { root: css.argument, label: "mono" } } as const;
-  const handed = suited(fields, argument);
-  const named: Readonly<Record<string, string[]>> = { endpoint: useQuery(targetsQuery).data?.results.map((one) => one.name) ?? [], site: useQuery(siteNamesQuery()).data?.results.map((one) => one.name) ?? [] };
-  if (argument.type === "boolean" || argument.choices.length > 0) {
-    const choices = argument.type === "boolean" ? ["true", "false"] : argument.choices;
-    const now = value === undefined || value === null ? "" : textOf(value);
-    const data = [
-      { value: "", label: argument.otherwise === undefined ? "as it comes" : `${WORDS(argument.otherwise)} (as it comes)` },
-      ...choices.map((choice) => ({ value: choice, label: argument.type === "boolean" ? WORDS(choice === "true") : choice })),
-      ...handed.map((field) => ({ value: field, label: `as asked: ${field.slice(1)}` })),
-    ];
-    if (!data.some((one) => one.value === now)) data.push({ value: now, label: now });
-    return <NativeSelect {...shared} value={now} data={data} onChange={(event) => change(put(at, meant(argument, event.currentTarget.value)))} />;
-  }
-  return <Autocomplete {...shared} value={textOf(value)} data={[...handed, ...(named[argument.name] ?? [])]} placeholder={argument.otherwise === undefined || argument.otherwise === "" ? "" : String(argument.otherwise)} onChange={(text) => change(put(at, argument.type === "integer" ? valueOf(text) : text || undefined))} />;
-}
-
-const meant = (argument: Argument, said: string): unknown => (said === "" ? undefined : argument.type === "boolean" && !said.startsWith("*") ? said === "true" : said);
-
-/** What the form does not know: it is kept as it is, changed in the code, or taken away here. */
-export function Odd({ at, name, value }: { at: At; name: string; value: unknown }) {
-  const { faults, change } = useEditing();
-  const place = placeOf(at);
-  const wrong = told(within(faults, place));
-  return (
-    <div className={css.odd} data-place={place}>
-      <span className="mono">{name}</span>
-      <code>{textOf(value)}</code>
-      <UnstyledButton className={css.link} onClick={() => change(put(at, undefined))} aria-label={`Remove ${name}`}>Remove</UnstyledButton>
-      {wrong ? <p className={css.fault} role="alert">{wrong}</p> : <span className="dim">Kept as it is; the code view changes it.</span>}
-    </div>
   );
 }
 

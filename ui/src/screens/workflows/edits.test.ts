@@ -3,7 +3,8 @@ import type { Field } from "./definition";
 import { double, edited, followed, insert, move, placeOf, put, remove, textOf, valueOf } from "./edits";
 import { exactly, outward, told, within } from "./faults";
 import { partsOf, read } from "./reading";
-import { stepsOf, suited, summaryOf, unknownOf, type Argument } from "./steps";
+import type { Argument } from "./shapes";
+import { stepsOf, suited, summaryOf, unknownOf } from "./steps";
 
 const TEXT = `# Kept by hand.
 name: tidy
@@ -34,6 +35,13 @@ describe("a change of a definition", () => {
     expect(edited(TEXT, "yaml", put(["filter_rules", 0, "action", 1, "premigrate"], undefined))).toBe(TEXT.replace("        premigrate: true\n", ""));
     expect(edited(TEXT, "yaml", put(["nothing"], undefined))).toBe(TEXT);
     expect(edited('label: ""\nname: "x"\n', "yaml", put(["label"], "Look"))).toBe('label: Look\nname: "x"\n');
+  });
+  test("of a key that is spelled as a number finds it, and takes a group along of which nothing is left", () => {
+    const text = "name: a\non_error:\n  503: permanent # full\n";
+    expect(edited(text, "yaml", put(["on_error", "503"], "no_space"))).toBe(text.replace("permanent", "no_space"));
+    expect(edited(text, "yaml", put(["on_error", "503"], undefined))).toBe("name: a\n");
+    expect(edited("name: a\n", "yaml", put(["patience", "tries"], 9))).toBe("name: a\npatience:\n  tries: 9\n");
+    expect(edited("name: a\n", "yaml", put(["patience", "tries"], undefined))).toBe("name: a\n");
   });
   test("says the same in both languages", () => {
     const { value } = read(TEXT, "yaml");
@@ -99,7 +107,9 @@ describe("a step", () => {
   });
   test("keeps in sight what the form does not know", () => {
     const use = { name: "migrate", premigrate: true, lock: "*x", on_error: { A: "transient" }, odd: 1 };
-    expect(unknownOf(use, migrate)).toEqual([["on_error", { A: "transient" }], ["odd", 1]]);
-    expect(summaryOf(use)).toEqual(["premigrate", "lock: *x", 'on_error: {"A":"transient"}', "odd: 1"]);
+    expect(unknownOf(use, migrate)).toEqual([["odd", 1]]);
+    expect(unknownOf({ name: "migrate", on_error: "never" }, migrate)).toEqual([["on_error", "never"]]);
+    expect(unknownOf(use, undefined)).toHaveLength(4);
+    expect(summaryOf(use)).toEqual(["premigrate", "lock: *x", "A: transient", "odd: 1"]);
   });
 });

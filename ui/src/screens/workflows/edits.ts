@@ -1,5 +1,5 @@
 /** Changes of a definition that leave all else of its text as it is: comments, order, and what the form does not know. */
-import { Document, isCollection, isScalar, isSeq, parseDocument, type YAMLSeq } from "yaml";
+import { Document, isCollection, isMap, isScalar, isSeq, parseDocument, type Pair, type Scalar, type YAMLSeq } from "yaml";
 import { partsOf, type Language } from "./reading";
 
 /** Where something is: `["filter_rules", 0, "action", 1, "premigrate"]`. */
@@ -43,12 +43,28 @@ function listAt(tree: Document, at: At): YAMLSeq {
   return list;
 }
 
+/** The same place by the keys that stand in the text: 503 is a number there, and in a place a word. */
+function exact(tree: Document, at: At): At {
+  let node: unknown = tree.contents;
+  return at.map((part) => {
+    const pair: Pair | undefined = isMap(node) ? node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(part)) : undefined;
+    node = pair ? pair.value : isSeq(node) && typeof part === "number" ? node.items[part] : undefined;
+    return pair ? ((pair.key as Scalar).value as string | number) : part;
+  });
+}
+
+/** Takes away what stands there, and a group of which nothing is left then. */
+function clear(tree: Document, at: At): void {
+  if (tree.hasIn(at)) tree.deleteIn(at);
+  const group = at.slice(0, -1);
+  const left = group.length > 0 ? tree.getIn(group, true) : undefined;
+  if (typeof group.at(-1) === "string" && isMap(left) && left.items.length === 0) tree.deleteIn(group);
+}
+
 /** A value there; undefined takes it away. */
-export const put = (at: At, value: unknown): Change => (tree) => {
-  if (value === undefined) {
-    if (tree.hasIn(at)) tree.deleteIn(at);
-    return;
-  }
+export const put = (place: At, value: unknown): Change => (tree) => {
+  const at = exact(tree, place);
+  if (value === undefined) return clear(tree, at);
   held(tree, at.slice(0, -1), () => ({}));
   const before = tree.getIn(at, true);
   // Only nothing at all needed its quotes.

@@ -1,14 +1,6 @@
 /** The steps that this hub knows and what each takes, read from the JSON Schema of definitions. */
 import { listOf, objectOf, type Definition, type Field } from "./definition";
-
-export interface Argument {
-  name: string;
-  about: string;
-  type: "boolean" | "integer" | "string";
-  choices: readonly string[];
-  /** What holds where nothing is said. */
-  otherwise?: string | number | boolean;
-}
+import { argumentOf, bearsOf, textOf, type Argument, type Bears } from "./shapes";
 
 export interface StepKind {
   name: string;
@@ -16,26 +8,15 @@ export interface StepKind {
   /** Its name, and the field's names for it. */
   names: readonly string[];
   takes: readonly Argument[];
+  bears: Bears;
 }
-
-const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
 
 /** What a step says beside its arguments; where it runs is asked like one. */
 const BESIDE = new Set(["name", "site", "queue", "on_error", "patience"]);
 const PLACES: readonly Argument[] = [
-  { name: "site", about: "another site than the job's", type: "string", choices: [] },
-  { name: "queue", about: "a queue of its site", type: "string", choices: [] },
+  { name: "site", about: "another site than the job's", type: "string", choices: [], handed: true },
+  { name: "queue", about: "a queue of its site", type: "string", choices: [], handed: true },
 ];
-
-function argumentOf(name: string, said: Definition): Argument {
-  const value = objectOf(listOf(said.anyOf)[0]);
-  const type = value.type === "boolean" || value.type === "integer" ? value.type : "string";
-  const otherwise = said.default;
-  return {
-    name, about: textOf(said.description), type, choices: listOf(value.enum).map(textOf),
-    ...(typeof otherwise === "string" || typeof otherwise === "number" || typeof otherwise === "boolean" ? { otherwise } : {}),
-  };
-}
 
 /** The steps of a schema, by name. */
 export function stepsOf(schema: unknown): StepKind[] {
@@ -43,7 +24,7 @@ export function stepsOf(schema: unknown): StepKind[] {
   return kinds.filter((kind) => textOf(kind.title)).map((kind) => {
     const members = objectOf(kind.properties);
     const names = listOf(objectOf(members.name).enum).map(textOf);
-    return { name: textOf(kind.title), about: textOf(kind.description), names, takes: [...Object.entries(members).filter(([key]) => !BESIDE.has(key)).map(([key, said]) => argumentOf(key, objectOf(said))), ...PLACES] };
+    return { name: textOf(kind.title), about: textOf(kind.description), names, takes: [...Object.entries(members).filter(([key]) => !BESIDE.has(key)).map(([key, said]) => argumentOf(key, objectOf(said))), ...PLACES], bears: bearsOf(schema, members) };
   }).sort((one, other) => one.name.localeCompare(other.name));
 }
 
@@ -58,13 +39,21 @@ export function suited(fields: readonly Field[], argument: Argument): string[] {
   return fields.filter((field) => field.name && fits(field)).map((field) => `*${field.name}`);
 }
 
-/** What a step says besides what the form knows of it: arguments that it does not take, and how it bears errors. */
+/** What is said of errors that the form shows as such: what is no object is not. */
+export function bornBy(bears: Bears, said: Definition): string[] {
+  const plain = (key: string): boolean => said[key] === undefined || said[key] === null || objectOf(said[key]) === said[key];
+  return [...(bears.errors && plain("on_error") ? ["on_error"] : []), ...(bears.patience && plain("patience") ? ["patience"] : [])];
+}
+
+/** What a step says besides what the form knows of it, such as arguments that it does not take. */
 export function unknownOf(use: Definition, kind: StepKind | undefined): [string, unknown][] {
-  const known = new Set(["name", ...(kind?.takes ?? PLACES).map((argument) => argument.name)]);
+  const known = new Set(["name", ...(kind?.takes ?? PLACES).map((argument) => argument.name), ...bornBy(kind?.bears ?? {}, use)]);
   return Object.entries(use).filter(([key]) => !known.has(key));
 }
 
 /** What is told of a step's arguments while they are folded up. */
 export function summaryOf(use: Definition): string[] {
-  return Object.entries(use).filter(([key, value]) => key !== "name" && value !== null).map(([key, value]) => (value === true ? key : `${key}: ${typeof value === "string" ? value : JSON.stringify(value)}`));
+  const spelled = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+  const said = ([key, value]: [string, unknown]): string[] => (objectOf(value) === value ? Object.entries(value).map(([name, own]) => `${name}: ${spelled(own)}`) : [value === true ? key : `${key}: ${spelled(value)}`]);
+  return Object.entries(use).filter(([key, value]) => key !== "name" && value !== null).flatMap(said);
 }
