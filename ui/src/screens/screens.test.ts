@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Job, Path, Site, Task } from "~/api/queries";
 import type { Alert } from "~/api/telling";
 import { ALL_JOB_STATES, isOver, mayWish } from "~/api/states";
-import { attention } from "./dashboard/standing";
+import { attention, depthText } from "./dashboard/standing";
 import { grouped } from "./job/groups";
 import { lanesOf } from "./job/lanes";
 import { readJobSearch } from "./job/search";
@@ -50,6 +50,12 @@ describe("failed paths", () => {
 });
 
 describe("the dashboard", () => {
+  test("says plainly how much waits", () => {
+    expect(depthText({ waiting: 1204, running: 4 })).toBe("1,204 tasks wait");
+    expect(depthText({ waiting: 1, running: 0 })).toBe("1 task waits");
+    expect(depthText({ waiting: 0, running: 4 })).toBe("Nothing waits");
+    expect(depthText({ waiting: 0, running: 0 })).toBe("Nothing waits, nothing runs");
+  });
   test("names what needs somebody, the worst first", () => {
     const site = { name: "rome", health: "critical", nodes: [{}], paused: [] } as unknown as Site;
     const lines = attention([job({ id: 5, totals: { ...totals, failed: 2 } })], [], [], [job({ id: 6, waiting: "no node" })], [site]);

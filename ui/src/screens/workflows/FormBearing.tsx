@@ -1,6 +1,6 @@
 /** What a workflow, or a step of it, says of errors: the class that each has there, and how long is waited for what may pass. */
 import { ActionIcon, Autocomplete, Button, NativeSelect, UnstyledButton } from "@mantine/core";
-import { useRef, useState, type FormEvent } from "react";
+import { useEffect, useRef, useState, type FormEvent } from "react";
 import { flushSync } from "react-dom";
 import { Icon } from "~/parts/Icon";
 import { objectOf, type Definition } from "./definition";
@@ -26,8 +26,10 @@ export function FormBearing({ at, said, bears, of }: Bearing) {
   const shown = bornBy(bears, said);
   const wrong = shown.flatMap((key) => within(faults, placeOf([...at, key])));
   const summary = summaryOf(Object.fromEntries(shown.flatMap((key) => Object.entries(objectOf(said[key])))));
-  // What is wrong in it is never folded up.
-  const unfolded = open || wrong.length > 0;
+  const faulty = wrong.length > 0;
+  // What is wrong in it is never folded up, and stays in sight once it is mended.
+  const unfolded = open || faulty;
+  useEffect(() => setOpen((before) => before || faulty), [faulty]);
   if (shown.length === 0) return null;
   return (
     <div className={css.bearing} role="group" aria-label={`Errors of ${of}`} data-place={placeOf([...at, shown[0] ?? ""])}>
