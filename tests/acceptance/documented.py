@@ -17,7 +17,7 @@ from docs.generate import HERE
 from tests.fixtures_hub import PATIENCE, Ended, Hub, until
 
 FENCED = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PLACES = re.compile(r"(?<![\w.~/])/(?=(?:srv|var|etc)/)")
+PLACES = re.compile(r"(?:(?<=file://)|(?<![\w.~/]))/(?=(?:srv|var|etc)/)")
 """Where a command names a place of the whole machine: it is looked for below the test's directory."""
 COMMENT = re.compile(r"\s+# .*$")
 SETS = re.compile(r"\b([A-Z_]+)=")
@@ -127,6 +127,14 @@ class Reader(Hub):
     def key(self) -> str:
         """The key that `up` wrote."""
         return self.api.headers["Authorization"].removeprefix("Api-Key ")
+
+    def reasons(self) -> list[str]:
+        """Why paths of the newest job failed, for what is said of a test that fails."""
+        if not (self.home / "client.toml").exists():
+            return []
+        newest = self.get("/api/jobs/", {"page_size": "1"})["results"]
+        rows = [row for job in newest for row in self.get(f"/api/jobs/{job['id']}/paths/")["results"]]
+        return [str(row["reason"]) for row in rows]
 
     def begin(self) -> None:
         """Take another page."""

@@ -66,7 +66,8 @@ def follow(page: str, stage: Stage, reader: Reader) -> None:
                         pass
                 continue
             found = reader.type(example.command)
-            assert found.status == (of(stage.status, example.command) or 0), (example.command, found)
+            expected = of(stage.status, example.command) or 0
+            assert found.status == expected, (example.command, found, reader.reasons())
             if example.told and not example.command.startswith(stage.untold or ("\0",)):
                 assert any(as_told(example.told, said) for said in (found.out, found.err + found.out)), (
                     example,

@@ -427,6 +427,23 @@ async def test_a_link_lasts_though_the_library_cancels_what_it_waits_for(bus: Bu
         assert await patiently(lambda: link.request("hello", b"", 30)) == b"oslo n1 hello "
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio", ("asyncio", {"use_uvloop": True})])
+async def test_a_link_lasts_though_bytes_wait_to_be_sent_when_the_server_dies(bus: Bus) -> None:
+    """The hub's loop says in its own words that a connection is lost, and is asked for what waits even then."""
+    async with serving(bus.hub, echo) as hub:
+        for _ in range(3):
+            client: Any = await hub._line.connected()
+            for number in range(300):
+                await client.publish("nobody.hears", bytes(30_000))
+                if number % 7 == 0:
+                    await asyncio.sleep(0)
+            bus.kill()
+            bus.start()
+            while hub._line.client in (None, client):
+                await asyncio.sleep(0.01)
+            assert await hub.is_reachable(60)
+
+
 async def test_a_link_that_is_closed_leaves_nothing_running(bus: Bus) -> None:
     bus.let_in(("oslo", "n1"))
     before = asyncio.all_tasks()

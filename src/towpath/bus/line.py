@@ -5,6 +5,7 @@ import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from nats import errors
@@ -54,28 +55,44 @@ class LinePlan:
 
 
 class SignInClient(Client):
-    """A client that has said all it has to say when the server answers.
+    """A client that has said all it has to say when the server answers, and that knows a lost connection on any loop.
 
     The library signs in, and then sends a ping. A server that lets nobody in says why and closes; where the ping
     comes in after that, the system resets the connection and throws away what the server said. So the ping goes along
     with the sign-in, in one piece, and the library's own is left out.
+
+    The library takes an OSError for a lost connection. uvloop raises RuntimeError at a write to one.
     """
 
     def _connect_command(self) -> bytes:
         transport = self._transport
         assert transport is not None
-        # Left behind where an attempt before this one ended before its ping: it would take a later one away.
-        vars(transport).pop("write", None)
-        write = transport.write
+        # Left behind by an attempt before this one: they would take a later ping away, and know another connection.
+        for name in ("write", "writelines"):
+            vars(transport).pop(name, None)
+        write = _write_or_lost(transport.write)
 
         def write_but_no_ping(payload: bytes) -> None:
             if payload == PING_PROTO:
-                del transport.write
+                transport.write = write  # type: ignore[method-assign]
             else:
                 write(payload)
 
         transport.write = write_but_no_ping  # type: ignore[method-assign]
+        transport.writelines = _write_or_lost(transport.writelines)  # type: ignore[assignment, method-assign]
         return super()._connect_command() + PING_PROTO
+
+
+def _write_or_lost(write: Callable[[Any], object]) -> Callable[[Any], None]:
+    """The same, but ConnectionResetError where the loop says that its transport is closed."""
+
+    def written(payload: Any) -> None:
+        try:
+            write(payload)
+        except RuntimeError as error:
+            raise ConnectionResetError(str(error)) from error
+
+    return written
 
 
 class EncryptedClient(SignInClient):
@@ -155,6 +172,10 @@ class Line:
                 if task is None or task.cancelling():
                     raise
                 # Nobody has asked for an end: a task of the library that was cancelled has cancelled what we wait for.
+                lived = 0.0
+            except Exception:
+                # A boundary: without its keeper a line would stay cut off, and nobody would be told.
+                _log.exception("bus: the keeper of a line failed", link=self._plan.name)
                 lived = 0.0
             wait = SHORTEST_WAIT if lived > LONGEST_WAIT else min(2 * wait, LONGEST_WAIT)
             await asyncio.sleep(wait * _random.uniform(0.5, 1.0))
@@ -263,10 +284,9 @@ async def _until_lost(client: Client, lost: asyncio.Event) -> None:
 
 async def _discard(client: Client, subscriptions: list[Subscription]) -> None:
     """Leave nothing of a client behind: no task, no socket."""
-    with contextlib.suppress(OSError, errors.Error):
-        # Closing waits until the last bytes are sent, which to a peer that has vanished can take many minutes.
-        async with asyncio.timeout(_DISCARD_SECONDS):
-            for subscription in subscriptions:
-                # First, since closing stops half-way where a last write fails, and would leave their tasks.
-                await subscription.unsubscribe()
-            await client.close()
+    # First, since closing stops half-way where a last write fails, and would leave their tasks.
+    for end in (*(subscription.unsubscribe for subscription in subscriptions), client.close):
+        with contextlib.suppress(OSError, errors.Error):
+            # Closing waits until the last bytes are sent, which to a peer that has vanished can take many minutes.
+            async with asyncio.timeout(_DISCARD_SECONDS):
+                await end()
