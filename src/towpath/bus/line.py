@@ -74,7 +74,7 @@ class SignInClient(Client):
 
         def write_but_no_ping(payload: bytes) -> None:
             if payload == PING_PROTO:
-                transport.write = write  # type: ignore[method-assign]
+                transport.write = write  # type: ignore[assignment, method-assign]
             else:
                 write(payload)
 
