@@ -1,5 +1,6 @@
 """A wish of many jobs at once: each that it would change is asked, in chunks, and nobody else."""
 
+import pytest
 from tests.hub_desk import Hub, Node
 
 from towpath.domain.states import Wanted
@@ -27,10 +28,13 @@ def states(hub: Hub, jobs: list[int]) -> set[str]:
     return {hub.job(job).state for job in jobs}
 
 
-def test_each_open_job_of_a_workflow_is_asked_whatever_their_number(hub: Hub, oslo: Node) -> None:
+def test_each_open_job_of_a_workflow_is_asked_whatever_their_number(
+    hub: Hub, oslo: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "AT_ONCE", 20)
     over = hub.given("noop", 1)
     oslo.work()
-    jobs = [hub.given("noop", 1) for _ in range(bulk.AT_ONCE + 5)]
+    jobs = [hub.given("noop", 1) for _ in range(2 * bulk.AT_ONCE + 5)]
     other = hub.given("two", 1)
     assert ask_all(hub, Which("noop"), Wanted.PAUSE) == len(jobs)
     assert (states(hub, jobs), states(hub, [over, other])) == ({"PAUSED"}, {"SUCCESS", "PENDING"})
