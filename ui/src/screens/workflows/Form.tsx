@@ -121,11 +121,14 @@ export default function Form({ value, named, faults: found, change, sorted, goal
 const nounOf = (list: At): string => ({ action: "Step", fields: "Field" })[String(list.at(-1))] ?? "Rule";
 
 function About({ definition, named }: { definition: Definition; named: boolean }) {
-  const { faults, change, discoveries, bears } = useEditing();
+  const { faults, change, discoveries, bears, options } = useEditing();
   const of = (key: string) => ({ size: "sm", "data-place": key, error: told(within(faults, key)) }) as const;
   const said = (key: string, value: unknown): void => change(put([key], value === "" ? undefined : value));
   const odd = Object.entries(definition).filter(([key, value]) => ![...KNOWN, ...bornBy(bears, definition)].includes(key) && value !== null && !(Array.isArray(value) && value.length === 0));
   const discovery = definition.discovery === null ? "" : definition.discovery === undefined ? "recursive" : textOf(definition.discovery);
+  // One option stands beside its discovery; several have a row of their own.
+  const few = (options.get(discovery)?.length ?? 0) === 1;
+  const asked = <Options discovery={discovery} said={definition.discovery_options} beside={few} />;
   return (
     <section className="panel" aria-label="About">
       <header><Title order={2}>About</Title></header>
@@ -134,9 +137,10 @@ function About({ definition, named }: { definition: Definition; named: boolean }
         <TextInput {...of("label")} label="Label" value={textOf(definition.label)} onChange={(event) => said("label", event.currentTarget.value)} description="What it does, in a few words" />
         <NativeSelect {...of("discovery")} label="Paths are found by" description="What looks beneath the paths of a job" value={discovery} onChange={(event) => change(put(["discovery"], event.currentTarget.value || null))}
           data={[...new Set([...discoveries, ...(discovery ? [discovery] : [])])].map((name) => ({ value: name, label: foundBy(name) })).concat({ value: "", label: "nothing: they are taken as given" })} />
+        {few && asked}
         <TextInput {...of("stop_on_error_rate")} label="Stops once so many fail" description="A share of its newest paths" placeholder="never; 5 %" value={textOf(definition.stop_on_error_rate)} onChange={(event) => said("stop_on_error_rate", valueOf(event.currentTarget.value))} />
-        <Options discovery={discovery} said={definition.discovery_options} />
-        <div className={css.flags}>
+        {!few && asked}
+        <div className={`${css.flags} ${few ? css.aside : ""}`}>
           <Checkbox data-place="enabled" label="Enabled: it may be run" checked={definition.enabled !== false} onChange={(event) => change(put(["enabled"], event.currentTarget.checked ? undefined : false))} error={told(within(faults, "enabled"))} />
           <Checkbox data-place="visible" label="Visible: it is offered to people" checked={definition.visible !== false} onChange={(event) => change(put(["visible"], event.currentTarget.checked ? undefined : false))} error={told(within(faults, "visible"))} />
         </div>
@@ -149,14 +153,14 @@ function About({ definition, named }: { definition: Definition; named: boolean }
 }
 
 /** What the discovery takes, as the hub says it; what is said for another one stays in sight. */
-function Options({ discovery, said }: { discovery: string; said: unknown }) {
+function Options({ discovery, said, beside }: { discovery: string; said: unknown; beside: boolean }) {
   const { options } = useEditing();
   const takes = options.get(discovery) ?? [];
   const now = objectOf(said);
   const odd = said === undefined || said === null || now === said ? Object.entries(now).filter(([key]) => !takes.some((one) => one.name === key)) : [];
   if (takes.length === 0 && odd.length === 0 && (said === undefined || said === null || now === said)) return null;
   return (
-    <div className={css.options} role="group" aria-label={`Options of ${discovery || "the discovery"}`} data-place="discovery_options">
+    <div className={`${css.options} ${beside ? css.beside : ""}`} role="group" aria-label={`Options of ${discovery || "the discovery"}`} data-place="discovery_options">
       {now !== said && said !== undefined && said !== null && <Odd at={["discovery_options"]} name="discovery_options" value={said} />}
       {takes.map((argument) => <Taken key={argument.name} at={["discovery_options", argument.name]} argument={argument} value={now[argument.name]} />)}
       {odd.map(([key, value]) => <Odd key={key} at={["discovery_options", key]} name={key} value={value} />)}
