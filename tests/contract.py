@@ -28,6 +28,8 @@ ASKING_A_SITE = ["check_target", "list_objects", "list_files"]
 """They answer 503 where no node of a site answers, and here none does."""
 ASKING_A_DIRECTORY = ["begin_session", "make_tokens"]
 """They answer 503 where a directory does not, and here none does that a request before them may have named."""
+ASKING_A_PROVIDER = ["begin_sign_in"]
+"""It answers 503 where a provider does not, and here none does that a request before it may have named."""
 KEEPING = [
     "delete_workflow",
     "list_versions",
@@ -94,7 +96,7 @@ class Trial:
                 "checks": {"positive_data_acceptance": {"expected-statuses": REFUSED}},
                 "operations": [
                     {
-                        "include-operation-id": [*ASKING_A_SITE, *ASKING_A_DIRECTORY],
+                        "include-operation-id": [*ASKING_A_SITE, *ASKING_A_DIRECTORY, *ASKING_A_PROVIDER],
                         "checks": {
                             "not_a_server_error": {"expected-statuses": ["2xx", "4xx", "503"]},
                             "positive_data_acceptance": {"expected-statuses": [*REFUSED, "503"]},
