@@ -41,7 +41,7 @@ class Queue(BaseModel):
     )
     running: int = Field(description="Tasks that nodes have.", examples=[4])
     slots: int = Field(description="Of nodes that are heard; 0: nobody serves it.", examples=[5])
-    oldest_at: datetime | None = Field(description="When the oldest task was made that waits.")
+    oldest_at: datetime | None = Field(description="Since when the oldest task that waits may be granted.")
     paused: bool = Field(description="Somebody paused it, or its site: nothing is granted.")
     functions: dict[str, QueueFunction] = Field(description="The same by function: `worker`, `discovery`.")
 

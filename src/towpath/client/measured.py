@@ -57,6 +57,6 @@ class Queue(msgspec.Struct, frozen=True):
     slots: int
     """Of nodes that are heard."""
     oldest_at: datetime | None
-    """When the oldest task was made that waits."""
+    """Since when the oldest task that waits may be granted."""
     paused: bool
     functions: dict[str, QueueFunction] = {}

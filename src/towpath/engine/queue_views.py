@@ -36,7 +36,7 @@ class QueueView:
     site: str
     queue: str
     oldest_at: int | None = None
-    """When the oldest task was made that waits, in microseconds since 1970."""
+    """Since when the oldest task that waits may be granted, in microseconds since 1970."""
     paused: bool = False
     """Nothing is granted, because somebody paused it or its site."""
     functions: dict[str, FunctionView] = field(default_factory=dict)
@@ -72,9 +72,19 @@ class QueuesFound:
     """Those on which most waits come first."""
 
 
+_before = tasks.alias("before")
+# A chain is made whole: a later step of it waits since the one before it has ended.
+_SINCE = sa.func.coalesce(
+    sa.select(_before.c.ended_at)
+    .where(_before.c.chain_id == tasks.c.chain_id, _before.c.position == tasks.c.position - 1)
+    .limit(1)
+    .correlate(tasks)
+    .scalar_subquery(),
+    tasks.c.created_at,
+)
 # The tasks of a lane rise in time with their numbers, so one step into an index finds the oldest that waits.
 _OLDEST = (
-    sa.select(tasks.c.created_at)
+    sa.select(_SINCE)
     .where(
         IS_READY,
         *(tasks.c[key] == lanes.c[key] for key in ("job_id", "site", "queue", "function", "stage")),
@@ -84,16 +94,16 @@ _OLDEST = (
     .correlate(lanes)
     .scalar_subquery()
 )
-_DUE = sa.select(
-    lanes.c.site, lanes.c.queue, lanes.c.function, lanes.c.ready, _OLDEST.label("made_at")
-).where(IS_DUE)
+_DUE = sa.select(lanes.c.site, lanes.c.queue, lanes.c.function, lanes.c.ready, _OLDEST.label("since")).where(
+    IS_DUE
+)
 
 
 def _waiting(site: str | None) -> sa.Select[Any]:
     """Lanes are few beside tasks: one for each job, queue and stage."""
     due = (_DUE if site is None else _DUE.where(lanes.c.site == site)).subquery()
     lane = (due.c.site, due.c.queue, due.c.function)
-    ready, oldest = sa.func.sum(due.c.ready), sa.func.min(due.c.made_at)
+    ready, oldest = sa.func.sum(due.c.ready), sa.func.min(due.c.since)
     return sa.select(*lane, ready.label("ready"), oldest.label("oldest_at")).group_by(*lane)
 
 

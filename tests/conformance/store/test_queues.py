@@ -1,6 +1,6 @@
 """The depth of queues: what waits on each and since when, what runs, and the slots that there are."""
 
-from tests.hub_desk import Hub, Node
+from tests.hub_desk import Hub, Node, ended
 
 from towpath.domain.states import Wanted
 from towpath.engine.queue_views import QueuesFound, QueueView, list_queues
@@ -43,21 +43,33 @@ def test_what_waits_and_runs_is_told_by_queue_the_deepest_first(hub: Hub, oslo: 
     assert (told(hub, limit=1).count, len(told(hub, limit=1).views)) == (3, 1)
 
 
-def test_the_oldest_task_that_waits_is_told_though_its_job_is_not_the_oldest(hub: Hub, oslo: Node) -> None:
-    def ages() -> list[int]:
-        """Whole minutes for which the oldest task of each queue has waited."""
-        return [(hub.clock.at - view.oldest_at) // MINUTE for view in told(hub).views if view.oldest_at]
+def ages(hub: Hub) -> list[int]:
+    """Whole minutes for which the oldest task of each queue has waited."""
+    return [(hub.clock.at - view.oldest_at) // MINUTE for view in told(hub).views if view.oldest_at]
 
+
+def test_the_oldest_task_that_waits_is_told_though_its_job_is_not_the_oldest(hub: Hub, oslo: Node) -> None:
     hub.submit("noop")
-    assert ages() == [0]
+    assert ages(hub) == [0]
     hub.pass_time(MINUTE)
     (_walk,) = oslo.claim("discovery").grants
     hub.given("noop", 1)
     hub.pass_time(MINUTE)
     hub.given("noop", 1)
-    assert ages() == [1]
+    assert ages(hub) == [1]
     assert oslo.work() == 2
-    assert (ages(), told(hub).running) == ([], 1)
+    assert (ages(hub), told(hub).running) == ([], 1)
+
+
+def test_a_later_step_waits_since_the_one_before_it_has_ended(hub: Hub, oslo: Node) -> None:
+    hub.given("two", 1)
+    hub.pass_time(2 * MINUTE)
+    assert ages(hub) == [2]
+    (first,) = oslo.claim(slots=1).grants
+    oslo.report(ended(first))
+    assert ages(hub) == [0]
+    hub.pass_time(MINUTE)
+    assert ages(hub) == [1]
 
 
 def test_what_cannot_be_granted_does_not_wait(hub: Hub, oslo: Node) -> None:
