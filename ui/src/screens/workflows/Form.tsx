@@ -162,7 +162,7 @@ function Options({ discovery, said, beside }: { discovery: string; said: unknown
   return (
     <div className={`${css.options} ${beside ? css.beside : ""}`} role="group" aria-label={`Options of ${discovery || "the discovery"}`} data-place="discovery_options">
       {now !== said && said !== undefined && said !== null && <Odd at={["discovery_options"]} name="discovery_options" value={said} />}
-      {takes.map((argument) => <Taken key={argument.name} at={["discovery_options", argument.name]} argument={argument} value={now[argument.name]} />)}
+      {takes.map((argument) => <Taken key={argument.name} at={["discovery_options", argument.name]} argument={argument} value={now[argument.name]} size={beside ? "sm" : "xs"} />)}
       {odd.map(([key, value]) => <Odd key={key} at={["discovery_options", key]} name={key} value={value} />)}
     </div>
   );

@@ -13,10 +13,10 @@ import { suited } from "./steps";
 const WORDS = (value: string | number | boolean | undefined): string => (value === undefined || value === "" ? "nothing" : value === true ? "yes" : value === false ? "no" : String(value));
 
 /** One argument. What stands there but does not fit stays in sight, and is told. */
-export function Taken({ at, argument, value }: { at: At; argument: Argument; value: unknown }) {
+export function Taken({ at, argument, value, size = "xs" }: { at: At; argument: Argument; value: unknown; size?: "xs" | "sm" }) {
   const { fields, faults, change } = useEditing();
   const place = placeOf(at);
-  const shared = { size: "xs", label: argument.name, description: argument.about, error: told(within(faults, place)), "data-place": place, classNames: { root: css.argument, label: "mono" } } as const;
+  const shared = { size, label: argument.name, description: argument.about, error: told(within(faults, place)), "data-place": place, classNames: { root: css.argument, label: "mono" } } as const;
   const handed = argument.handed ? suited(fields, argument) : [];
   const named: Readonly<Record<string, string[]>> = { endpoint: useQuery(targetsQuery).data?.results.map((one) => one.name) ?? [], site: useQuery(siteNamesQuery()).data?.results.map((one) => one.name) ?? [] };
   if (argument.type === "boolean" || argument.choices.length > 0) {
