@@ -23,7 +23,7 @@ describe("times", () => {
   const now = new Date("2026-11-29T12:00:00Z");
   const ago = (seconds: number): string => relative(new Date(now.getTime() - seconds * 1000), now, "UTC");
   test("near times are told in words, and far ones by their day", () => {
-    expect([ago(3), ago(45), ago(600), ago(7200), ago(3 * 86400), ago(20 * 86400), ago(-300)]).toEqual(["just now", "45 s ago", "10 min ago", "2 h ago", "3 d ago", "9 Nov", "in 5 min"]);
+    expect([ago(3), ago(45), ago(600), ago(7200), ago(3 * 86400), ago(20 * 86400), ago(-1), ago(-5), ago(-300)]).toEqual(["just now", "45 s ago", "10 min ago", "2 h ago", "3 d ago", "9 Nov", "just now", "in a moment", "in 5 min"]);
   });
   test("the exact time has milliseconds and the zone", () => {
     expect(exact(new Date("2026-11-29T13:02:05.123Z"), "Europe/Oslo")).toMatch(/29 Nov 2026.*14:02:05\.123 (CET|GMT\+1)/);

@@ -19,12 +19,15 @@ export function duration(milliseconds: number): string {
   return parts.slice(first, first + 2).filter(([value]) => value > 0).map(([value, unit]) => `${value} ${unit}`).join(" ");
 }
 
+/** By so much a page's clock, which ticks, may be behind what the hub has just told. */
+const BEHIND = 2 * SECOND;
+
 /** `just now`, `5 min ago`, `in 2 h`; from a week on the day itself. */
 export function relative(at: Date, now: Date, zone?: string): string {
   const apart = now.getTime() - at.getTime();
   const size = Math.abs(apart);
   if (size >= 7 * DAY) return day(at, now, zone);
-  if (size < 10 * SECOND) return apart >= 0 ? "just now" : "in a moment";
+  if (size < 10 * SECOND) return apart >= -BEHIND ? "just now" : "in a moment";
   const said = size < MINUTE ? `${Math.floor(size / SECOND)} s` : size < HOUR ? `${Math.floor(size / MINUTE)} min`
     : size < DAY ? `${Math.floor(size / HOUR)} h` : `${Math.floor(size / DAY)} d`;
   return apart >= 0 ? `${said} ago` : `in ${said}`;
