@@ -74,6 +74,8 @@ class Trial:
                     yield f"{event.label}: {event.value}"
                 elif isinstance(event, events.FatalError):
                     raise event.exception
+                elif isinstance(event, events.Interrupted):
+                    raise KeyboardInterrupt
 
     def _config(self, key: str) -> SchemathesisConfig:
         phases = ("examples", "coverage", "fuzzing", "stateful")

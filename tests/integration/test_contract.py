@@ -34,7 +34,7 @@ def check(trial: Trial) -> None:
 
 
 def test_every_answer_is_one_that_the_contract_tells_of(served: tuple[str, Database]) -> None:
-    trial = Trial(*served, ("examples", "coverage", "fuzzing"), most=3, seconds=75)
+    trial = Trial(*served, ("examples", "coverage", "fuzzing"), most=3, seconds=120)
     check(trial)
     assert set(trial.calls) >= {"examples", "coverage", "fuzzing"}
 
