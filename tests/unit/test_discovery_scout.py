@@ -3,6 +3,7 @@
 import gc
 import io
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -71,6 +72,26 @@ def children() -> list[int]:
 def scouted(**options: Any) -> Recursive:
     """A walk that has a scout from its first piece on."""
     return Recursive(scouted_from=0, **{"scout": awaited, **options})
+
+
+def test_a_scout_serves_a_node_that_has_thousands_of_files_open(tmp_path: Path) -> None:
+    """As a node has that copies: select(2) knows the first 1,024 descriptors alone."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2_000), hard))
+    many = [os.open(tmp_path, os.O_RDONLY) for _ in range(1_200)]
+    try:
+        with rooted({b"empty": {}}) as root:
+            scout = Scout(root)
+            try:
+                while not scout.ask(b"empty"):
+                    assert scout.ready(60)
+                assert scout.answer(b"empty") == Entries([], b"", [])
+            finally:
+                scout.close()
+    finally:
+        for one in many:
+            os.close(one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_walk_with_a_scout_finds_the_same_and_looks_at_less_itself() -> None:

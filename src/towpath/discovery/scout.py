@@ -60,6 +60,9 @@ class Scout:
         assert self._child.stdout is not None
         self._to, self._from = self._child.stdin, self._child.stdout
         os.set_blocking(self._to.fileno(), False)
+        # Not select(2), which refuses descriptors from 1,024 on: a node that is at work has more files open.
+        self._heard = select.poll()
+        self._heard.register(self._from, select.POLLIN)
         self._on_the_way: deque[bytes] = deque()
         self._known: dict[bytes, Entries | None] = {}
         self._lost = False
@@ -67,7 +70,7 @@ class Scout:
 
     def ready(self, seconds: float = 0) -> bool:
         """Whether it has started, or died in the attempt; waits so long for it at most."""
-        if not self._is_ready and select.select([self._from], [], [], seconds)[0]:
+        if not self._is_ready and self._heard.poll(seconds * 1000):
             self._is_ready = True
             self._lost = self._from.read(len(READY)) != READY
         return self._is_ready
