@@ -38,6 +38,8 @@ RETRIES: Final = urllib3.Retry(
     raise_on_status=False,
 )
 """What is tried again at once: each of these calls may be made twice."""
+ONCE: Final = RETRIES.new(read=0)
+"""For a call that may not: where its answer was lost, nobody knows whether it was done."""
 
 _UNSIGNED: Final = Config(s3={"payload_signing_enabled": False})
 """The payload goes unsigned: the store compares it with its CRC32C, which costs a tenth of a SHA-256."""
@@ -66,7 +68,6 @@ class S3Uploads:
         self._prefix = f"{place.prefix}/" if place.prefix else ""
         self._http = urllib3.PoolManager(
             maxsize=CONNECTIONS,
-            retries=RETRIES,
             timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=place.timeout),
         )
 
@@ -89,11 +90,15 @@ class S3Uploads:
             }
 
     def begin(self, key: str) -> str:
-        """CreateMultipartUpload; asks for a CRC32C of the whole."""
+        """CreateMultipartUpload; asks for a CRC32C of the whole.
+
+        Made a second time at once, it would leave an upload that nobody knows of: who puts again looks first for what
+        was begun.
+        """
         headers = {"x-amz-checksum-algorithm": "CRC32C", "x-amz-checksum-type": "FULL_OBJECT"}
         if self._place.storage_class and has_class(key):
             headers["x-amz-storage-class"] = self._place.storage_class
-        return _text(self._ask("POST", key, {"uploads": ""}, headers=headers), "UploadId")
+        return _text(self._ask("POST", key, {"uploads": ""}, headers=headers, retries=ONCE), "UploadId")
 
     def parts(self, key: str, upload: str) -> Iterator[Part]:
         """By pages of ListParts."""
@@ -148,9 +153,10 @@ class S3Uploads:
         query: Mapping[str, str],
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
+        retries: urllib3.Retry = RETRIES,
     ) -> ElementTree.Element:
         """The document that the store answers with; an error may come with the status 200."""
-        answer = self._call(method, key, query, body, headers)
+        answer = self._call(method, key, query, body, headers, retries)
         try:
             document = ElementTree.fromstring(answer.data)  # noqa: S314  # expat bounds what it expands
         except ElementTree.ParseError:
@@ -166,11 +172,12 @@ class S3Uploads:
         query: Mapping[str, str],
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
+        retries: urllib3.Retry = RETRIES,
     ) -> urllib3.BaseHTTPResponse:
         signed = self._signed(method, key, query, dict(headers or {}))
         try:
             answer = self._http.request(
-                method, signed.url or "", body=body, headers=dict(signed.headers.items())
+                method, signed.url or "", body=body, headers=dict(signed.headers.items()), retries=retries
             )
         except urllib3.exceptions.HTTPError as error:
             raise _broken(method, key, self._place.endpoint, error) from None

@@ -26,6 +26,8 @@ class Weather:
     spoils: Flips = lambda _line: False
     cuts: Callable[[int], bool] = lambda _number: False
     creeps: Flips = lambda _line: False
+    loses: Flips = lambda _line: False
+    """The line breaks once the server has done what was asked, before anything of its answer has come."""
     brief: bool = False
     """Each connection serves one request, so that many are made."""
 
@@ -108,6 +110,9 @@ class Proxy:
                         break
                     server.sendall(head + sent)
                     answer = _head(answering)
+                    if self.weather.loses(line):
+                        self.cut += 1
+                        break
                     body = b"" if line.startswith(b"HEAD ") else _body(answer, answering)
                     if self.weather.spoils(line):
                         self.flipped.append(line)

@@ -10,16 +10,17 @@ from datetime import UTC, datetime, timedelta
 
 import google_crc32c
 import pytest
-from tests.conformance.storage.proxy import Proxy, proxy
+from tests.conformance.storage.proxy import Proxy, Weather, proxy
 from tests.conformance.storage.sources import Generated, as_file
 from tests.conformance.storage.test_on_the_way import kept
 from tests.fixtures_seaweed import Seaweed
 
+from towpath.domain.paths import ErrorClass
 from towpath.storage.large import CRC32C, PARTS_MD5, Sizes
 from towpath.storage.objects import READ_BACK, ObjectStorage
 from towpath.storage.opening import open_storage
 from towpath.storage.parts import Part, Whole
-from towpath.storage.protocol import Corrupt, GivenUp, Storage
+from towpath.storage.protocol import Corrupt, GivenUp, Storage, StorageError
 from towpath.storage.s3 import S3Place, S3Uploads
 from towpath.storage.sources import SourceEnded
 
@@ -87,6 +88,21 @@ def interrupted(storage: Storage, between: Proxy, after: int, key: str = KEY) ->
 def put(storage: Storage, key: str = KEY) -> str:
     """Put the whole; how it was verified."""
     return storage.put(key, as_file(Generated(SIZE)), SIZE).how
+
+
+def test_an_upload_of_whose_beginning_nobody_was_told_is_gone_on_with_and_none_is_left(
+    seaweed: Seaweed, bucket: str
+) -> None:
+    def is_first_beginning(line: bytes) -> bool:
+        return line.startswith(b"POST ") and b"uploads=" in line and not lossy.cut
+
+    with proxy(seaweed.endpoint, weather=Weather(loses=is_first_beginning)) as lossy:
+        storage = through(lossy, seaweed, bucket)
+        with pytest.raises(StorageError) as broken:
+            storage.put(KEY, io.BytesIO(bytes(SIZE)), SIZE)
+        assert (lossy.cut, broken.value.error_class) == (1, ErrorClass.TRANSIENT)
+        storage.put(KEY, io.BytesIO(bytes(SIZE)), SIZE)
+    assert under_way(seaweed, bucket) == []
 
 
 def test_the_stores_own_checksum_of_the_whole_vouches_for_a_large_object(
