@@ -43,6 +43,7 @@ with httpx.stream(method, asked.url, headers=headers, content=body, timeout=60, 
     for part in answer.iter_bytes():
         into.write(part)
         into.flush()
+sys.exit(22 if answer.is_error else 0)
 """
 """What of curl the documents use, for machines that have none."""
 
@@ -100,6 +101,8 @@ class Reader(Hub):
         """Make what a machine has."""
         for name in ("srv/data", "srv/vault", "var", "etc"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
+        # An answer that refuses is no success, which curl takes it for where nobody says so.
+        (self.root / ".curlrc").write_text("fail-with-body\n")
 
     @property
     def home(self) -> Path:

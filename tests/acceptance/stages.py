@@ -43,8 +43,6 @@ class Stage:
     """Commands that print something else here than the page shows, as of another machine."""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     """Commands that do not run here, and what does run them."""
-    own_hub: bool = False
-    """Whether the page brings a hub up itself."""
 
     def beginnings(self) -> set[str]:
         """The beginnings of commands that are told of."""

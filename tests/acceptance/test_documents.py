@@ -102,6 +102,11 @@ def test_no_command_of_any_page_is_left_out() -> None:
         assert not named.endswith(".py") or Path(__file__).parents[2].joinpath(named).is_file(), named
 
 
+def test_a_call_that_the_hub_refuses_does_not_run(shared: Reader) -> None:
+    shared.begin()
+    assert shared.type("curl -s http://127.0.0.1:8420/api/jobs/").status == 22
+
+
 def test_the_stand_in_for_curl_does_what_curl_does(shared: Reader) -> None:
     url = f"http://127.0.0.1:{shared.receiver}/"
     told = ["-s", "-H", "X-One: 1", url, "--json", '{"a": 1}']
