@@ -64,11 +64,13 @@ def rsync(directory: Path, to: Path) -> Spent:
     return spent
 
 
-def run(files: int = 5_000, size: int = 10_000, rounds: int = 3) -> CopyFigure:
-    """Both, turn by turn, on fresh files in each round."""
+def run(files: int = 5_000, size: int = 10_000, rounds: int = 3, nodes: int = 1) -> CopyFigure:
+    """Both, turn by turn, on fresh files in each round; `nodes` of one site share each job."""
     own: list[Spent] = []
     peer: list[Spent] = []
     with usual_disk() as disk, hub(["oslo"], disk) as ground:
+        for number in range(1, nodes):
+            ground.start("--node", f"oslo/further{number}")
         for number in range(rounds):
             directory = ground.sites["oslo"] / f"round{number}"
             plant(directory, files, size, number)
@@ -102,8 +104,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--files", type=int, default=5_000)
     parser.add_argument("--size", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--nodes", type=int, default=1, help="nodes of the site, all on this machine")
     asked = parser.parse_args(argv)
-    figure = run(asked.files, asked.size, asked.rounds)
+    figure = run(asked.files, asked.size, asked.rounds, asked.nodes)
     for line in lines(figure):
         print(f"{line.what}: {line.ours}; {line.peer}; ratio {line.ratio}", file=sys.stderr)
     print(json.dumps(asdict(figure)))
