@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from xxhash import xxh3_128
 
 from towpath.hsm.record import Record
+from towpath.storage.durable import written
 from towpath.storage.protocol import Corrupt, Storage
 
 MIB: Final = 1024 * 1024
@@ -87,6 +88,7 @@ def _stream(fd: int, content: Iterable[bytes], record: Record, how: Course) -> N
         if not how.skip_hash:
             digest.update(piece)
         _write_piece(fd, piece, size, sparse=record.sparse)
+        written(fd, size, len(piece))
         size += len(piece)
         if size > record.size:
             break
@@ -215,6 +217,7 @@ class _Flow:
     def _bring(self, fd: int) -> None:
         try:
             while (part := self._next()) is not None and self._write(fd, part):
+                written(fd, part.start, part.length)
                 with self._changed:
                     self._open.discard(part)
                     self._changed.notify_all()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from towpath.hsm.metadata import is_sparse
+from towpath.storage import durable
 
 PIECE: Final = 1024 * 1024
 
@@ -38,5 +39,6 @@ def _copy_stretch(source: int, target: int, stretch: tuple[int, int], go_on: Cal
         written = os.pwrite(target, piece, done)
         while written < len(piece):
             written += os.pwrite(target, piece[written:], done + written)
+        durable.written(target, done, len(piece))
         done += len(piece)
         go_on(len(piece))

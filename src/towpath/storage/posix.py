@@ -17,7 +17,7 @@ from typing import BinaryIO, Final, NoReturn
 from towpath.domain.error_table import class_of_errno, name_of_errno
 from towpath.domain.paths import ErrorClass, printable, reason_of
 from towpath.storage import walking
-from towpath.storage.durable import Durable
+from towpath.storage.durable import Durable, written
 from towpath.storage.protocol import (
     PRIVATE_PREFIX,
     Abilities,
@@ -214,6 +214,7 @@ class DirectoryStorage:
                 back = _read(fd, len(piece), offset)  # An earlier put may have left it.
                 if back != piece:
                     _write(fd, piece, offset)
+                    written(fd, offset, len(piece))
                     back = _read(fd, len(piece), offset)
             if back != piece:
                 raise Corrupt(f"{doing}: what was written at byte {offset} reads back otherwise")
