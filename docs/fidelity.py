@@ -12,12 +12,14 @@ TARGETS: Final[Mapping[str, str]] = {
     "directory": "A directory",
     "s3": "S3",
     "azure": "Azure Blob",
+    "google": "Google Cloud Storage",
     "sftp": "SFTP",
 }
 TRIED_ON: Final[Mapping[str, tuple[str, ...]]] = {
     "directory": FILE_SYSTEMS,
     "s3": FILE_SYSTEMS,
     "azure": ("ext4",),
+    "google": ("ext4",),
     "sftp": ("ext4",),
 }
 """On which file systems of a site the cells of each target are proved."""
@@ -83,7 +85,8 @@ OPENING: Final = """\
 A target keeps the bytes of a file as an object. All else stands in a record beside it, of which the target
 knows nothing: so what comes back is the same at each target. Each cell is proved by a test
 (`tests/conformance/fidelity/test_fidelity.py`), as root, on the file systems that each table names; an ordinary
-user's worker keeps what that user may set.
+user's worker keeps what that user may set. For Google stands a front that speaks its XML API
+([targets](targets.md#google-cloud-storage)).
 
 """
 

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 from tests.applicable import NOT_HERE
 from tests.fixtures_azurite import azurite, container
+from tests.fixtures_gcs import google
 from tests.fixtures_postgres import databases, postgres
 from tests.fixtures_seaweed import bucket, seaweed
 from tests.fixtures_store import fresh_file
 from tests.spreading import spread
 
-__all__ = ["azurite", "bucket", "container", "databases", "fresh_file", "postgres", "seaweed"]
+__all__ = ["azurite", "bucket", "container", "databases", "fresh_file", "google", "postgres", "seaweed"]
 # Here, once: each module that imports a fixture of the session has a server of its own, to the end of the session.
 
 NO_SKIPS = os.environ.get("TOWPATH_NO_SKIPS", "") not in ("", "0")

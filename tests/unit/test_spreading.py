@@ -19,7 +19,7 @@ def test_each_test_is_handed_out_once_and_modules_that_share_a_hub_stay_whole(
     assert len([module for module, _ in groupby(modules)]) == len(set(modules))
 
 
-SERVERS = {"azurite", "postgres", "seaweed"}
+SERVERS = {"azurite", "google", "postgres", "seaweed"}
 TESTS = Path(__file__).parents[1]
 
 

@@ -112,7 +112,7 @@ SCHEMES: Mapping[str, Scheme] = MappingProxyType(
 
 URLS_FOR_PEOPLE = (
     "file:///…, s3://bucket/prefix?endpoint=… (Google too, with HMAC keys), az://container/prefix?account=…, "
-    "sftp://server/directory, or gs://… (untried)"
+    "gs://bucket/prefix, or sftp://server/directory"
 )
 
 _SECRET = re.compile(

@@ -11,6 +11,7 @@ from docs.fidelity import FILE_SYSTEMS, KEPT, ROWS, TARGETS, TRIED_ON, WAYS
 from tests.conformance.fidelity.things import THINGS, planted, read
 from tests.fixtures_azurite import Azurite
 from tests.fixtures_disks import KINDS, Disks, disks
+from tests.fixtures_gcs import Google
 from tests.fixtures_seaweed import Seaweed
 from tests.fixtures_sftp import Sftp, sftp
 from tests.step_context import OTHER_KEY, Place
@@ -136,6 +137,10 @@ def target(request: pytest.FixtureRequest, disk: tuple[str, Path]) -> tuple[str,
         case "s3":
             s3: Seaweed = request.getfixturevalue("seaweed")
             return name, open_storage(s3.url(s3.fresh_bucket(), "cold"), s3.credentials, ())
+        case "google":
+            google: Google = request.getfixturevalue("google")
+            bucket = google.seaweed.fresh_bucket()
+            return name, open_storage(google.url(bucket, "cold"), google.credentials, ())
         case "sftp":
             server: Sftp = request.getfixturevalue("sftp")
             return name, open_storage(server.url(server.fresh_directory()), server.credentials, ())

@@ -1,6 +1,6 @@
 """Each kind of place that the conformance suite is run over.
 
-Google's own client is not among them: no server that could be had takes the requests (of the XML API) of it.
+Google is stood in for by a front that speaks its XML API before the S3 server (`tests/gcs_front.py`).
 """
 
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from obstore.store import MemoryStore
 from tests.fixtures_azurite import Azurite
+from tests.fixtures_gcs import Google
 from tests.fixtures_seaweed import Seaweed
 from tests.fixtures_sftp import Sftp, sftp
 
@@ -21,7 +22,7 @@ from towpath.storage.wrappers import Counted, Retrying, Surroundings, Tally
 
 __all__ = ["directory", "place", "s3", "server", "sftp"]
 
-PLACES = ("directory", "s3", "azure", "server", "memory", "wrapped")
+PLACES = ("directory", "s3", "azure", "gs", "server", "memory", "wrapped")
 
 
 @pytest.fixture
@@ -44,6 +45,12 @@ def s3(seaweed: Seaweed, bucket: str) -> Storage:
 def azure(azurite: Azurite, container: str) -> Storage:
     """A prefix in an empty container of a real Azure server."""
     return open_storage(azurite.url(container, "some/prefix"), azurite.credentials, ())
+
+
+@pytest.fixture(name="gs")
+def google_place(google: Google, bucket: str) -> Storage:
+    """A prefix in an empty bucket behind the front of Google's."""
+    return open_storage(google.url(bucket, "some/prefix"), google.credentials, ())
 
 
 @pytest.fixture
