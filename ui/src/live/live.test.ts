@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Job, Jobs } from "~/api/queries";
 import { backOff, framesOf } from "./frames";
-import { withJobs } from "./patches";
+import { Readings, withJobs } from "./patches";
 import { rateOf, withLook } from "./rates";
 import { heardOf } from "./stream";
 
@@ -29,6 +29,22 @@ describe("patches", () => {
     expect(next.pages[0]?.results.map((one) => [one.id, one.state])).toEqual([[3, "SUCCESS"], [2, "SUCCESS"]]);
     expect(next.pages[1]).toBe(pages.pages[1]);
     expect(withJobs(pages, new Map([[99, job(99, "PENDING")]]))).toBe(pages);
+  });
+});
+
+describe("readings", () => {
+  test("what a reading tells counts only where nobody began to read the same later, however the answers come", () => {
+    const readings = new Readings();
+    const [first, second] = [readings.begin([1, 2]), readings.begin([2, 3])];
+    expect(readings.end(second, [2, 3])).toEqual(new Set([2, 3]));
+    expect(readings.end(first, [1, 2])).toEqual(new Set([1]));
+  });
+  test("while a newer reading is awaited, what an older one tells does not count", () => {
+    const readings = new Readings();
+    const [first, second] = [readings.begin([1]), readings.begin([1])];
+    expect(readings.end(first, [1])).toEqual(new Set());
+    expect(readings.end(second, [1])).toEqual(new Set([1]));
+    expect(readings.end(readings.begin([1]), [1])).toEqual(new Set([1]));
   });
 });
 

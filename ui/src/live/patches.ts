@@ -9,6 +9,8 @@ const AT_ONCE = 100;
 const TOLD: ReadonlySet<string> = new Set(["job", "jobs", "task", "sites", "alerts", "events", "throughput"]);
 /** Milliseconds for which events are gathered: a thousand jobs that end at once are few questions. */
 const GATHER = 300;
+/** Milliseconds after which jobs that could not be read are asked for again. */
+const AGAIN = 5_000;
 
 /** The same pages with these jobs as they are now. */
 export function withJobs(pages: InfiniteData<Jobs>, fresh: ReadonlyMap<number, Job>): InfiniteData<Jobs> {
@@ -22,14 +24,43 @@ export function withJobs(pages: InfiniteData<Jobs>, fresh: ReadonlyMap<number, J
   return changed ? { ...pages, pages: next } : pages;
 }
 
+/** Which reading of each thing was begun last: answers may come in another order than they were asked for. */
+export class Readings {
+  private count = 0;
+  private readonly newest = new Map<number, number>();
+
+  /** Begin to read these; the reading's number. */
+  begin(ids: readonly number[]): number {
+    this.count += 1;
+    for (const id of ids) this.newest.set(id, this.count);
+    return this.count;
+  }
+
+  /** Those of a reading that ends which nobody has begun to read since. */
+  end(reading: number, ids: readonly number[]): Set<number> {
+    const ours = ids.filter((id) => this.newest.get(id) === reading);
+    for (const id of ours) this.newest.delete(id);
+    return new Set(ours);
+  }
+}
+
+const readings = new Readings();
+
 /** Read these jobs anew and put them wherever they are shown. */
 export async function refreshJobs(client: QueryClient, ids: readonly number[]): Promise<void> {
   for (let at = 0; at < ids.length; at += AT_ONCE) {
     const some = ids.slice(at, at + AT_ONCE);
-    const page = await asked(hub.GET("/api/jobs/", { params: { query: { id: some, page_size: AT_ONCE } } }));
-    const fresh = new Map(page.results.map((job) => [job.id, job]));
+    const reading = readings.begin(some);
+    let found: readonly Job[] = [];
+    try {
+      found = (await asked(hub.GET("/api/jobs/", { params: { query: { id: some, page_size: AT_ONCE } } }))).results;
+    } finally {
+      const newest = readings.end(reading, some);
+      found = found.filter((job) => newest.has(job.id));
+    }
+    const fresh = new Map(found.map((job) => [job.id, job]));
     client.setQueriesData<InfiniteData<Jobs>>({ queryKey: ["jobs", "list"] }, (old) => old && withJobs(old, fresh));
-    for (const job of page.results) {
+    for (const job of found) {
       if (client.getQueryData(["job", job.id])) client.setQueryData(["job", job.id], job);
     }
   }
@@ -56,7 +87,11 @@ export function patching(client: QueryClient): (event: Event | "gap") => void {
       void client.invalidateQueries({ queryKey: ["jobs", "some"] });
       void client.invalidateQueries({ queryKey: ["events"] });
       const seen = shown(client);
-      refreshJobs(client, ids.filter((id) => seen.has(id))).catch(() => undefined);
+      const some = ids.filter((id) => seen.has(id));
+      refreshJobs(client, some).catch(() => {
+        for (const id of some) jobs.add(id);
+        timer ??= setTimeout(settle, AGAIN);
+      });
     }
     if (sites) void client.invalidateQueries({ queryKey: ["sites"] });
     if (alerts) void client.invalidateQueries({ queryKey: ["alerts"] });
