@@ -35,11 +35,18 @@ def lent_file(original: Path) -> Path:
 
 @cache
 def kept_engine(url: str) -> Engine:
-    """The engine of a place that is lent to one test after the other: what it has compiled serves them all."""
+    """The engine of a place that is lent to one test after the other: what it has compiled serves them all, and so do
+    its connections to a server, each of which has looked up and planned what the next test asks."""
     engine = open_engine(url)
     if url.startswith("sqlite"):
         sa.event.listen(engine, "connect", _hurry)
+    else:
+        engine.dispose = _stay_connected  # type: ignore[method-assign]
     return engine
+
+
+def _stay_connected(close: bool = True) -> None:
+    """Close nothing, though the database that uses the engine is stopped."""
 
 
 def _hurry(connection: Any, _record: Any) -> None:
