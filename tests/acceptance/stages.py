@@ -235,6 +235,9 @@ def _buckets(reader: Reader) -> None:
     host_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAKs0bFLAJGXqhxYbGC0Lbc3qBQ2l1Kc5rKk4rF4M0vZ"
     given = f'{{"username": "oslo", "password": "secret", "host_key": "{host_key}"}}'
     (reader.root / "nas.json").write_text(given)
+    (reader.root / "account.json").write_text(
+        '{"type": "service_account", "client_email": "oslo@example.org"}'
+    )
 
 
 BUILT = {"make ": "what whoever runs the tests has typed"}

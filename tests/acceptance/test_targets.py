@@ -4,6 +4,7 @@ import json
 
 from tests.acceptance.world import World
 from tests.fixtures_azurite import Azurite
+from tests.fixtures_gcs import Google
 from tests.fixtures_seaweed import Seaweed
 from tests.fixtures_sftp import Sftp
 
@@ -70,6 +71,34 @@ def test_files_go_to_an_sftp_server_and_come_back(world: World, sftp: Sftp) -> N
     assert len(world.json("target", "browse", "far", "oslo")) == 20
     world.do("recall", place)
     assert {file: (place / file).read_bytes() for file in contents} == contents
+
+
+def test_files_go_to_google_with_the_key_file_of_an_account_and_come_back(
+    world: World, google: Google, bucket: str
+) -> None:
+    key = world.root / "account.json"
+    key.write_text(google.account.key_file)
+    target = ("target", "add", "google", google.url(bucket, "cold"), "--class", "NEARLINE")
+    world.run(*target, "--credentials", str(key))
+    assert world.json("target", "check", "google")["works"]
+    place = world.fresh("by-google")
+    contents = {f"f{number}": bytes([number]) * 200_000 for number in range(10)}
+    contents["large"] = b"large" * 2_000_000
+    for file, content in contents.items():
+        (place / file).write_bytes(content)
+    world.do("migrate", place, {"endpoint": "google"})
+    assert all((place / file).stat().st_blocks == 0 for file in contents)
+    keys = [row["key"] for row in world.json("target", "browse", "google", "oslo")]
+    found = [google.front.objects.find(bucket, f"cold/{key}") for key in keys]
+    assert sorted(each.size for each in found if each is not None) == [200_000] * 10 + [10_000_000]
+    assert {each.storage_class for each in found if each is not None} == {"NEARLINE"}
+    world.do("recall", place)
+    assert {file: (place / file).read_bytes() for file in contents} == contents
+    locked = world.root / "locked.json"
+    locked.write_text(google.limited("objects.create")["service_account_key"])
+    world.run("bucket", "credentials", "google", str(locked))
+    said = world.run("target", "check", "google", status=3)
+    assert "wrong      put          no right to put objects (403 AccessDenied: " in said
 
 
 THAW = {

@@ -128,6 +128,12 @@ def test_credentials_are_json_or_lines(tmp_path: Path) -> None:
     assert read_credentials(str(file)) == {"access_key_id": "a", "secret_access_key": "b=c"}
 
 
+def test_the_file_of_a_google_account_is_taken_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "key.json"
+    file.write_text('{\n "type": "service_account",\n "client_email": "a@b",\n "private_key": "k"\n}\n')
+    assert read_credentials(str(file)) == {"service_account_key": file.read_text()}
+
+
 def test_an_error_about_credentials_does_not_show_them(tmp_path: Path) -> None:
     file = tmp_path / "c"
     for text in ("hunter2", '{"key": {"a": "hunter2"}}', '{"key": hunter2}'):

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from towpath.cli.documents import read_credentials
+from towpath.cli.documents import FORMS, read_credentials
 from towpath.cli.hubs import open_hub, segment
 from towpath.cli.output import (
     Column,
@@ -45,9 +45,7 @@ def add(
     url: Annotated[str, typer.Argument(metavar="URL", help="As for a target, mostly without a prefix.")],
     credentials: Annotated[
         str | None,
-        typer.Option(
-            "--credentials", metavar="FILE", help="A JSON object, or NAME=VALUE lines; - for standard input."
-        ),
+        typer.Option("--credentials", metavar="FILE", help=FORMS),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -75,9 +73,7 @@ def show(name: Name, as_json: Json = False) -> None:
 @app.command()
 def credentials(
     name: Name,
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="A JSON object, or NAME=VALUE lines; - for standard input.")
-    ],
+    file: Annotated[str, typer.Argument(metavar="FILE", help=FORMS)],
     as_json: Json = False,
 ) -> None:
     """Give a bucket other credentials: its targets go on with them within five minutes."""

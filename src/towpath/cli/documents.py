@@ -3,9 +3,13 @@
 import json
 import sys
 from pathlib import Path
+from typing import Final
 
 from towpath.domain.errors import Mistake
 from towpath.domain.reading import as_json
+
+FORMS: Final = "A JSON object, NAME=VALUE lines, or the file of a Google account's key; - for standard input."
+"""What credentials may come as."""
 
 
 def read_text(name: str, option: str) -> str:
@@ -40,7 +44,8 @@ def read_document(name: str) -> object:
 
 
 def read_credentials(name: str) -> dict[str, str]:
-    """Credentials in a file, or on standard input for `-`: a JSON object of strings, or lines of NAME=VALUE."""
+    """Credentials in a file, or on standard input for `-`: a JSON object of strings, lines of NAME=VALUE, or the file
+    that Google gives for a key of a service account, as it is."""
     text = read_text(name, "--credentials")
     if text.lstrip().startswith("{"):
         return _from_json(text, name)
@@ -64,4 +69,4 @@ def _from_json(text: str, name: str) -> dict[str, str]:
         raise Mistake(f"--credentials {name}: line {error.lineno}: {error.msg}") from None
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise Mistake(f"--credentials {name}: expected a JSON object whose values are strings")
-    return found
+    return {"service_account_key": text} if found.get("type") == "service_account" else found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from towpath.cli.documents import read_credentials
+from towpath.cli.documents import FORMS, read_credentials
 from towpath.cli.hubs import open_hub, segment
 from towpath.cli.output import (
     Column,
@@ -68,9 +68,7 @@ def add(  # noqa: PLR0913, PLR0917  the options of a command are its parameters
     ] = None,
     credentials: Annotated[
         str | None,
-        typer.Option(
-            "--credentials", metavar="FILE", help="A JSON object, or NAME=VALUE lines; - for standard input."
-        ),
+        typer.Option("--credentials", metavar="FILE", help=FORMS),
     ] = None,
     bucket: Annotated[
         str | None, typer.Option("--bucket", metavar="BUCKET", help="In place of URL and --credentials.")

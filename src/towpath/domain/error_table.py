@@ -51,7 +51,8 @@ STORE: Mapping[str, ErrorClass] = MappingProxyType(
         **dict.fromkeys(
             ("AccessDenied", "AllAccessDisabled", "AccountProblem", "ExpiredToken"), NO_PERMISSION
         ),
-        **dict.fromkeys(("RequestTimeout", "SlowDown", "OperationAborted"), TRANSIENT),
+        **dict.fromkeys(("AuthenticationRequired", "NoCredentials"), NO_PERMISSION),
+        **dict.fromkeys(("RequestTimeout", "SlowDown", "OperationAborted", "NoSuchUpload"), TRANSIENT),
         **dict.fromkeys(("BadDigest", "XAmzContentSHA256Mismatch", "Md5Mismatch"), TRANSIENT),
         **dict.fromkeys(("XAmzContentChecksumMismatch", "IncompleteBody"), TRANSIENT),
         **dict.fromkeys(("Connect", "Timeout", "Interrupted", "Decode", "Request", "Unknown"), TRANSIENT),

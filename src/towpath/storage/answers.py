@@ -1,7 +1,9 @@
 """What an error of an object store means, read from the long text that obstore gives."""
 
+import html
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Final
 
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
@@ -14,15 +16,22 @@ OBSTORE_ERRORS: Final = (BaseError, FileNotFoundError, ValueError, OSError)
 """All that obstore raises for an answer that it did not like."""
 
 LONGEST_DETAIL: Final = 200
+NO_TOKEN: Final = "NoCredentials"  # noqa: S105  # what it is called where none is given out
 
 _STATUS: Final = re.compile(r"status code: (\d{3})(?: ([A-Za-z' -]+))?")
 _BULK: Final = re.compile(r": ([^:]*) \(code: (\d{3})\)")
 """How a delete is refused among many, which is how obstore deletes in Azure."""
 _CODE: Final = re.compile(r"<Code>([^<]{1,80})</Code>")
 _MESSAGE: Final = re.compile(r"<Message>([^<]+)</Message>")
+_DETAILS: Final = re.compile(r"<Details>([^<]+)</Details>")
+"""What Google says in particular, whose message says no more than its code."""
 _KIND: Final = re.compile(r"kind: (Connect|Timeout|Request|Interrupted|Decode|Unknown)\b")
 _DEEPEST: Final = re.compile(r'(?:message|error): "([^"]+)"')
 _URI: Final = re.compile(r"https?://[^\s/,]+")
+_TOKEN: Final = re.compile(
+    r"Error performing (?:token request|[A-Z]+ https?://[^\s/]+/(?:latest/(?:api/token|meta-data)|v[12]/credentials))"
+)
+"""An exchange with whoever gives out tokens, as a machine's metadata server: the store was not asked yet."""
 
 _NOT_WHAT_WAS_SENT: Final = frozenset(
     {"BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "Md5Mismatch", "IncompleteBody"}
@@ -37,11 +46,13 @@ _HTTP: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a store answered: the HTTP status (0 = none came), the store's own code, and words for people."""
+    """What a store answered: the HTTP status (0 = none came), the store's own code, and words for people. `tokenless`:
+    it was not asked, since no token came from where the credentials lead to."""
 
     status: int
     code: str
     words: str
+    tokenless: bool = False
 
     @property
     def name(self) -> str:
@@ -68,10 +79,23 @@ class Answer:
 def answer_of(error: Exception) -> Answer:
     """The store's answer, from the text of an obstore error."""
     text = str(error)
-    status, code, message = _STATUS.search(text), _CODE.search(text), _MESSAGE.search(text)
+    answer = _answer_of(error, text)
+    if not _TOKEN.search(text):
+        return answer
+    refused = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    passing = answer.status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+    code = NO_TOKEN if refused and not passing else str(answer.status or answer.code)
+    where = _URI.search(text)
+    giver = f" from {where[0]}" if where and answer.status else ""
+    return replace(answer, status=0, code=code, words=f"no token{giver}: {answer.words}", tokenless=True)
+
+
+def _answer_of(error: Exception, text: str) -> Answer:
+    status, code = _STATUS.search(text), _CODE.search(text)
     if status:
         number, name = int(status[1]), code[1] if code else (status[2] or "").strip()
-        return Answer(number, name, f"{number} {name}{f': {message[1]}' if message else ''}")
+        said = _DETAILS.search(text) or _MESSAGE.search(text)
+        return Answer(number, name, f"{number} {name}{f': {html.unescape(said[1])}' if said else ''}")
     if bulk := _BULK.search(text):
         return Answer(int(bulk[2]), "", f"{bulk[2]}: {bulk[1]}")
     if isinstance(error, FileNotFoundError):

@@ -12,10 +12,12 @@ from towpath.domain.targets import TargetUrl
 from towpath.storage.answers import OBSTORE_ERRORS
 from towpath.storage.azure import ARCHIVE, AzureCalls, AzurePlace, AzureTiers
 from towpath.storage.azure_blocks import AzureBlocks
+from towpath.storage.google import read_key, self_signed
 from towpath.storage.large import Sizes
 from towpath.storage.objects import ObjectStorage
 from towpath.storage.opening import timeout_of
 from towpath.storage.protocol import StorageError
+from towpath.storage.reaching import address_of
 from towpath.storage.s3 import S3Place, S3Uploads
 
 if TYPE_CHECKING:
@@ -84,7 +86,10 @@ def _opened(access: Access) -> ObjectStore:
         return _OPENERS[target.scheme](access)
     except OBSTORE_ERRORS as error:
         # obstore's text may repeat the setting that it refuses, which may be a secret: it is left out.
-        reason = f"target {target.scheme}://{target.bucket}: a setting or a credential was refused"
+        what = (
+            f"a setting, a credential or a {_VARIABLES[target.scheme]} variable of the worker's environment"
+        )
+        reason = f"target {target.scheme}://{target.bucket}: {what} was refused"
         raise StorageError(f"{reason} ({type(error).__name__})", ErrorClass.PERMANENT) from None
 
 
@@ -156,18 +161,20 @@ def _azure(access: Access) -> ObjectStore:
 
 
 def _google(access: Access) -> ObjectStore:
-    config: GCSConfig = {}
-    if access.credentials:
-        config["service_account_key"] = access.credentials["service_account_key"]
-    if "endpoint" in access.target.options:
-        config["base_url"] = access.target.options["endpoint"].rstrip("/")
+    """What the URL and the credentials say wins over GOOGLE_… variables of the worker's environment, so that the token
+    is signed here: obstore would mix those in, and refuses a key where they name a file of another. Without
+    credentials, those variables or the machine's own account are used."""
+    key = access.credentials.get("service_account_key")
+    config: GCSConfig = {"base_url": address_of(access.target).url.rstrip("/"), "skip_signature": False}
     return GCSStore(
         access.target.bucket,
         prefix=access.prefix,
         config=config,
         client_options=access.client,
         retry_config=access.retries,
+        credential_provider=self_signed(read_key(key)) if key is not None else None,
     )
 
 
+_VARIABLES: Final = {"s3": "AWS_…", "az": "AZURE_…", "gs": "GOOGLE_…"}
 _OPENERS: Final[Mapping[str, Callable[[Access], ObjectStore]]] = {"s3": _s3, "az": _azure, "gs": _google}

@@ -54,6 +54,10 @@ _REGION: Final = frozenset(
     {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 )
 _CLOCK: Final = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
+_BY_TIME: Final = frozenset({"AuthenticationRequired", "AuthenticationFailed"})
+"""What a store also says to what was signed at another time than its own."""
+MAY_BE_MISSING: Final = "(or it may not exist)"
+"""What Google adds for one who may not know whether there is such a bucket."""
 _NO_BUCKET: Final = frozenset({"NoSuchBucket", "ContainerNotFound"})
 _NO_RIGHT: Final = frozenset(
     {
@@ -133,6 +137,10 @@ class _Trial:
             return report.findings()
         report.well("target", f"bucket '{self._target.bucket}' at {address.url}")
         denied = self._try(lambda: next(obstore.list(store, PRIVATE_PREFIX, chunk_size=1), None))
+        if denied is not None and denied.tokenless:
+            says = "they lead to none" if self._credentials else "none were given, and the machine has none"
+            report.wrong(Wrong("credentials", f"{says} ({denied.words})", _KEYS))
+            return report.findings()
         if denied is not None and not denied.status:
             report.wrong(diagnose(address, denied.words))
             self._reached_as_far(address)
@@ -185,9 +193,11 @@ class _Trial:
         if wrong.what == doing and answer.status == 403 and "account_key" in self._credentials:
             # The key of an account may do everything there: one that is refused is the wrong one.
             wrong = Wrong("credentials", f"the store refuses the account key ({answer.words})", _KEYS)
+        if answer.code in _BY_TIME and self._report.is_wrong("clock"):
+            return False  # What is signed at a wrong time is refused, so that this says nothing of the credentials.
         if wrong.what == doing:
             self._report.well("credentials", "the store takes them")
-            if answer.code in _NO_RIGHT:
+            if answer.code in _NO_RIGHT and MAY_BE_MISSING not in answer.words:
                 self._report.well("bucket", f"'{self._target.bucket}' is there, as far as can be told")
         self._report.wrong(wrong)
         return wrong.what == doing
@@ -243,9 +253,10 @@ def meaning(doing: str, answer: Answer, bucket: str) -> Wrong:
     if answer.status == 401:
         return Wrong("credentials", f"the store refuses these credentials ({words})", _KEYS)
     if code in _NO_RIGHT or answer.status == 403:
+        or_else = f", or mend the bucket's name, '{bucket}'" if MAY_BE_MISSING in answer.words else ""
         return Wrong(
             doing,
             f"no right to {doing} objects ({words})",
-            f"grant these credentials the right to {doing} there",
+            f"grant these credentials the right to {doing} there{or_else}",
         )
     return Wrong(doing, f"cannot {doing} objects: {words}", "see the store's own log")

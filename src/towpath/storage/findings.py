@@ -32,6 +32,10 @@ class Report:
         """That is wrong."""
         self.found[wrong.what] = Finding(wrong.what, False, wrong.says, wrong.hint)
 
+    def is_wrong(self, what: str) -> bool:
+        """Whether that was found wrong."""
+        return what in self.found and self.found[what].well is False
+
     def findings(self) -> list[Finding]:
         """All, in order."""
         return [self.found.get(what, Finding(what, None, "not tried")) for what in self.order]

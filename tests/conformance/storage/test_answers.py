@@ -18,6 +18,13 @@ CREDENTIALS = {"access_key_id": "k", "secret_access_key": "s"}
 @contextmanager
 def server_that_says(answer: bytes) -> Iterator[Storage]:
     """A target at a server that gives the same answer to everything."""
+    with listener_that_says(answer) as endpoint:
+        yield open_storage(f"s3://bucket?endpoint={endpoint}", CREDENTIALS, ())
+
+
+@contextmanager
+def listener_that_says(answer: bytes) -> Iterator[str]:
+    """The address of that server."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -34,8 +41,7 @@ def server_that_says(answer: bytes) -> Iterator[Storage]:
 
     threading.Thread(target=serve, daemon=True).start()
     try:
-        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        yield open_storage(f"s3://bucket?endpoint={endpoint}", CREDENTIALS, ())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         with suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
@@ -112,3 +118,36 @@ def test_a_missing_bucket_is_no_missing_object() -> None:
         assert not isinstance(caught.value, ObjectMissing)
         with pytest.raises(StorageError, match="list 'a': 404 NoSuchBucket"):
             next(storage.listing("a"))
+
+
+@pytest.mark.parametrize(
+    ("status", "error_class", "name"),
+    [
+        ("404 Not Found", ErrorClass.NO_PERMISSION, "NoCredentials"),
+        ("403 Forbidden", ErrorClass.NO_PERMISSION, "NoCredentials"),
+        ("429 Too Many Requests", ErrorClass.TRANSIENT, "429"),
+        ("503 Service Unavailable", ErrorClass.TRANSIENT, "503"),
+    ],
+)
+def test_an_object_of_s3_is_not_missing_because_the_machine_has_no_role(
+    status: str, error_class: ErrorClass, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listener_that_says(answer(status)) as endpoint:
+        monkeypatch.setenv("AWS_METADATA_ENDPOINT", endpoint)
+        storage = open_storage("s3://bucket?endpoint=http://127.0.0.1:9", {}, ())
+        with pytest.raises(StorageError, match=f"get 'k': no token from {endpoint}: {status}") as caught:
+            next(storage.get("k"))
+    assert not isinstance(caught.value, ObjectMissing)
+    assert caught.value.error_class is error_class
+
+
+@pytest.mark.parametrize(
+    "said", ["Access denied.", "a@b does not have storage.objects.get access &amp; more"]
+)
+def test_google_says_in_its_details_what_its_message_leaves_out(said: str) -> None:
+    body = (
+        f"<Error><Code>AccessDenied</Code><Message>Access denied.</Message><Details>{said}</Details></Error>"
+    )
+    whole = f"HTTP/1.1 403 Forbidden\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
+    error = error_of_a_put(whole.encode())
+    assert error.reason == f"put 'a/b': 403 AccessDenied: {said.replace('&amp;', '&')}"

@@ -4,14 +4,18 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.conformance.storage.proxy import proxy
 from tests.fixtures_azurite import Azurite
+from tests.fixtures_gcs import Google, google_front
 from tests.fixtures_seaweed import Seaweed
 from tests.programs import program
 
@@ -123,6 +127,99 @@ def test_a_clock_that_is_off(seaweed: Seaweed, bucket: str, ahead: int, word: st
     found = wrong(seaweed.url(bucket), seaweed.credentials, ahead=timedelta(seconds=ahead))
     assert found.what == "clock"
     assert f"this machine's clock is {word} the store's by 36" in found.says or "by 35" in found.says
+
+
+# Google -------------------------------------------------------------------------------------------------------
+
+
+def test_all_is_well_at_google_and_nothing_is_left(google: Google, bucket: str) -> None:
+    well(google.url(bucket, "p"), google.credentials)
+    assert list(google.seaweed.store(bucket).list().collect()) == []
+
+
+def test_a_name_of_googles_that_does_not_resolve_and_a_port_where_nothing_listens(google: Google) -> None:
+    found = wrong("gs://bucket?endpoint=http://nowhere.invalid:9000", google.credentials)
+    assert found.what == "name"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    found = wrong(f"gs://bucket?endpoint=http://127.0.0.1:{port}", google.credentials)
+    assert (found.what, found.says) == ("connection", f"nothing listens at 127.0.0.1 port {port}")
+
+
+def test_tls_where_google_is_reached_in_plain_http(google: Google, bucket: str) -> None:
+    endpoint = google.endpoint.replace("http://", "https://")
+    found = wrong(google.url(bucket, endpoint=endpoint), google.credentials)
+    assert (found.what, "does not speak TLS" in found.says) == ("tls", True)
+
+
+@pytest.mark.parametrize(
+    "but", [{"key": 1}, {"email": "nobody@tests.iam.gserviceaccount.com"}, {"key_id": "0" * 40}]
+)
+def test_an_account_or_a_key_that_google_does_not_know(
+    google: Google, bucket: str, but: dict[str, Any]
+) -> None:
+    key = replace(google.account, **but).key_file
+    found = wrong(google.url(bucket), {"service_account_key": key})
+    assert found.what == "credentials"
+    assert "the store refuses these credentials (401 AuthenticationRequired" in found.says
+
+
+def test_a_key_that_is_no_key(google: Google, bucket: str) -> None:
+    found = wrong(google.url(bucket), {"service_account_key": "hunter2hunter2"})
+    assert found.what == "target"
+    assert "expected the file of an account's key" in found.says
+
+
+def test_no_credentials_where_the_machine_has_none(
+    google: Google, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("GCE_METADATA_HOST", "GCE_METADATA_IP"):
+        monkeypatch.setenv(name, google.endpoint.removeprefix("http://"))
+    found = wrong(google.url(bucket), {})
+    assert found.what == "credentials"
+    assert found.says.startswith("none were given, and the machine has none (no token from http://127.0.0.1:")
+
+
+def test_a_bucket_that_is_missing_at_google(google: Google) -> None:
+    found = wrong(google.url("not-there"), google.credentials)
+    assert found.what == "bucket"
+    assert "there is no bucket 'not-there'" in found.says
+
+
+def test_a_bucket_of_which_google_does_not_say_whether_it_is_there(google: Google) -> None:
+    findings = check_target(google.url("not-there"), google.limited(), (), now)
+    assert {finding.what: finding.well for finding in findings}["bucket"] is None
+    (found, *_) = [finding for finding in findings if finding.well is False]
+    assert found.what == "list"
+    assert "does not have storage.objects.list access" in found.says
+    assert "mend the bucket's name, 'not-there'" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("permission", "right"),
+    [
+        ("objects.list", "list"),
+        ("objects.create", "put"),
+        ("objects.get", "get"),
+        ("objects.delete", "delete"),
+    ],
+)
+def test_a_right_that_is_missing_at_google(google: Google, bucket: str, permission: str, right: str) -> None:
+    found = wrong(google.url(bucket), google.limited(permission))
+    assert found.what == right
+    assert f"no right to {right} objects (403 AccessDenied: " in found.says
+    assert f"does not have storage.{permission} access" in found.says
+
+
+@pytest.mark.parametrize(("ahead", "word"), [(7200, "behind"), (-7200, "ahead of")])
+def test_a_clock_that_is_off_and_not_the_credentials_that_google_refuses_for_it(
+    seaweed: Seaweed, bucket: str, ahead: int, word: str
+) -> None:
+    with google_front(seaweed, lambda: time.time() + ahead) as late:
+        found = wrong(late.url(bucket), late.credentials)
+    assert found.what == "clock"
+    assert f"this machine's clock is {word} the store's by 7" in found.says
 
 
 def test_a_directory_that_may_not_be_a_target(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ import pytest
 from tests.conformance.storage.proxy import proxy
 from tests.conformance.storage.sources import Generated, as_file
 from tests.fixtures_azurite import Azurite
+from tests.fixtures_gcs import Google
 from tests.fixtures_seaweed import Seaweed
 
 from towpath.storage.opening import open_storage
+from towpath.storage.protocol import StorageError
 
 RECORD = ".towpath/records/00ff"
 
@@ -39,3 +41,19 @@ def test_an_object_of_azure_has_the_class_of_its_target(azurite: Azurite, contai
         assert b"".join(storage.get(key)) == b"x"
         found = azurite.ask("HEAD", f"{container}/p/{key}", {})
         assert found.headers["x-ms-access-tier"] == tier
+
+
+@pytest.mark.parametrize("size", [10, 9 << 20])
+def test_an_object_of_google_has_the_class_of_its_target(google: Google, bucket: str, size: int) -> None:
+    storage = open_storage(google.url(bucket, "p"), google.credentials, (), storage_class="COLDLINE")
+    for key, expected in (("a/b", "COLDLINE"), (RECORD, "STANDARD")):
+        storage.put(key, as_file(Generated(size)), size)
+        found = google.front.objects.find(bucket, f"p/{key}")
+        assert found is not None
+        assert (found.storage_class, found.size) == (expected, size)
+
+
+def test_a_class_that_google_does_not_have_is_refused_by_it(google: Google, bucket: str) -> None:
+    storage = open_storage(google.url(bucket), google.credentials, (), storage_class="GLACIER")
+    with pytest.raises(StorageError, match="400 InvalidStorageClass"):
+        storage.put("k", io.BytesIO(b"x"), 1)

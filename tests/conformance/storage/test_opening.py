@@ -137,7 +137,19 @@ def test_azure_and_google_are_opened_without_asking_anything() -> None:
     assert not open_storage("az://container/p?account=name", {"account_key": key}, ()).abilities.local
     error = refusal("gs://bucket/p", {"service_account_key": f"no JSON {SECRET}"})
     assert SECRET not in error.reason
-    assert "a setting or a credential was refused" in error.reason
+    assert "service_account_key: expected the file of an account's key" in error.reason
+
+
+def test_a_variable_of_the_environment_that_is_refused_is_among_the_suspects(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT_KEY", SECRET)
+    error = refusal("gs://bucket/p")
+    assert SECRET not in error.reason
+    assert (
+        "a setting, a credential or a GOOGLE_… variable of the worker's environment was refused"
+        in error.reason
+    )
 
 
 def test_memory_stays_flat_however_large_the_object(seaweed: Seaweed, bucket: str, allowed: Path) -> None:

@@ -1,12 +1,15 @@
 """No error of a target repeats a secret, whatever goes wrong and however the secret is given."""
 
 import io
+import json
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import parse_qs, quote
 
 import pytest
 from tests.fixtures_azurite import Azurite
+from tests.fixtures_gcs import Google
 from tests.fixtures_seaweed import Seaweed
 
 from towpath.storage.opening import open_storage
@@ -68,3 +71,13 @@ def test_errors_of_azure_repeat_no_key(azurite: Azurite, container: str) -> None
         told = said(open_storage(azurite.url(container, endpoint=endpoint), {"account_key": key}, ()))
         assert key not in told
         assert SECRET not in told
+
+
+def test_errors_of_google_repeat_neither_key_nor_token(google: Google, bucket: str) -> None:
+    unknown = replace(google.account, key=1).key_file
+    pem = json.loads(unknown)["private_key"].splitlines()[1]
+    for endpoint in (google.endpoint, nobody_listens()):
+        url = google.url(bucket, endpoint=endpoint)
+        told = said(open_storage(url, {"service_account_key": unknown}, ()))
+        assert "no connection" in told or "401 AuthenticationRequired" in told
+        assert not [secret for secret in (pem, "PRIVATE KEY", "eyJ", "Bearer") if secret in told]
