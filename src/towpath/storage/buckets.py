@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from obstore.store import AzureStore, GCSStore, ObjectStore, S3Store
 
@@ -129,9 +130,16 @@ def _s3_parts(
 ) -> S3Uploads:
     region = target.options.get("region", DEFAULT_REGION)
     endpoint = target.options.get("endpoint", f"https://s3.{region}.amazonaws.com").rstrip("/")
-    seconds = timeout.total_seconds()
-    place = S3Place(endpoint, target.bucket, target.prefix, region, credentials, seconds, storage_class)
+    plain, seconds = is_googles(endpoint), timeout.total_seconds()
+    place = S3Place(
+        endpoint, target.bucket, target.prefix, region, credentials, seconds, storage_class, plain
+    )
     return S3Uploads(place)
+
+
+def is_googles(endpoint: str) -> bool:
+    """Whether it is Google that speaks S3's protocol there."""
+    return f".{urlsplit(endpoint).hostname}".endswith(".googleapis.com")
 
 
 def _s3_credential(credentials: Mapping[str, str]) -> "Callable[[], S3Credential]":

@@ -1,6 +1,7 @@
 """The calls for uploads in parts of S3's protocol: signed by botocore, carried by urllib3."""
 
 import base64
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,7 +49,8 @@ _UNSIGNED: Final = Config(s3={"payload_signing_enabled": False})
 @dataclass(frozen=True, slots=True)
 class S3Place:
     """A bucket, or a prefix in one, and how it is reached: `timeout` in seconds, for one request. Without
-    credentials, those of the worker's environment or of its machine are used."""
+    credentials, those of the worker's environment or of its machine are used. `plain`: the store knows no checksum of
+    S3's but MD5; Google's is told to refuse a part that bears another."""
 
     endpoint: str
     bucket: str
@@ -57,6 +59,7 @@ class S3Place:
     credentials: Mapping[str, str]
     timeout: float
     storage_class: str = ""
+    plain: bool = False
 
 
 class S3Uploads:
@@ -90,12 +93,13 @@ class S3Uploads:
             }
 
     def begin(self, key: str) -> str:
-        """CreateMultipartUpload; asks for a CRC32C of the whole.
+        """CreateMultipartUpload; asks for a CRC32C of the whole where the store knows it.
 
         Made a second time at once, it would leave an upload that nobody knows of: who puts again looks first for what
         was begun.
         """
-        headers = {"x-amz-checksum-algorithm": "CRC32C", "x-amz-checksum-type": "FULL_OBJECT"}
+        asks = {"x-amz-checksum-algorithm": "CRC32C", "x-amz-checksum-type": "FULL_OBJECT"}
+        headers = {} if self._place.plain else asks
         if self._place.storage_class and has_class(key):
             headers["x-amz-storage-class"] = self._place.storage_class
         return _text(self._ask("POST", key, {"uploads": ""}, headers=headers, retries=ONCE), "UploadId")
@@ -112,11 +116,13 @@ class S3Uploads:
             query |= {"part-number-marker": _text(found, "NextPartNumberMarker")}
 
     def send(self, key: str, upload: str, number: int, content: bytes, crc32c: int) -> Part:
-        """UploadPart, with the CRC32C that the store is to compare."""
+        """UploadPart, with the CRC32C that the store is to compare; where it knows none, with the MD5."""
         query = {"partNumber": str(number), "uploadId": upload}
-        headers = {"x-amz-checksum-crc32c": _packed(crc32c)}
+        plain = self._place.plain
+        headers = {"content-md5": _md5(content)} if plain else {"x-amz-checksum-crc32c": _packed(crc32c)}
         answer = self._call("PUT", key, query, content, headers)
-        return Part(number, len(content), _plain(answer.headers.get("etag", "")), crc32c)
+        etag = _plain(answer.headers.get("etag", ""))
+        return Part(number, len(content), etag, None if plain else crc32c)
 
     def finish(self, key: str, upload: str, parts: list[Part]) -> Whole:
         """CompleteMultipartUpload. The checksum of the whole is not sent, so that what is answered is the store's."""
@@ -255,6 +261,10 @@ def _plain(etag: str) -> str:
 
 def _packed(crc32c: int) -> str:
     return base64.b64encode(crc32c.to_bytes(4)).decode()
+
+
+def _md5(content: bytes) -> str:
+    return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
 
 
 def _crc(text: str) -> int | None:

@@ -16,6 +16,7 @@ from tests.conformance.storage.test_on_the_way import kept
 from tests.fixtures_seaweed import Seaweed
 
 from towpath.domain.paths import ErrorClass
+from towpath.storage.buckets import is_googles
 from towpath.storage.large import CRC32C, PARTS_MD5, Sizes
 from towpath.storage.objects import READ_BACK, ObjectStorage
 from towpath.storage.opening import open_storage
@@ -227,6 +228,56 @@ def test_what_a_store_that_checks_nothing_got_wrong_is_found(
     with pytest.raises(Corrupt, match="keeps not what was sent"):
         put(ObjectStorage(seaweed.store(bucket), parts=lax, sizes=SMALL))
     assert (kept(seaweed, bucket), under_way(seaweed, bucket)) == ({}, [])
+
+
+def plainly(between: Proxy, seaweed: Seaweed, bucket: str) -> ObjectStorage:
+    """The bucket, whose parts go by the proxy as to a store that knows no checksum but MD5."""
+    place = S3Place(between.endpoint, bucket, "", "us-east-1", seaweed.credentials, 30, plain=True)
+    return ObjectStorage(seaweed.store(bucket), S3Uploads(place), SMALL)
+
+
+def test_no_checksum_but_md5_goes_to_a_store_that_knows_no_other(
+    between: Proxy, seaweed: Seaweed, bucket: str
+) -> None:
+    storage = plainly(between, seaweed, bucket)
+    interrupted(storage, between, 3)
+    assert put(storage) == PARTS_MD5
+    assert sent(between) == once()
+    asked = b"".join(between.heads).lower()
+    assert asked.count(b"\r\ncontent-md5: ") == sum(b"partNumber=" in head for head in between.heads)
+    assert b"x-amz-checksum" not in asked
+
+
+@pytest.mark.parametrize("always", [False, True])
+def test_a_bit_flipped_on_the_way_to_a_store_that_knows_md5_alone_is_found(
+    seaweed: Seaweed, bucket: str, always: bool
+) -> None:
+    flips = [True]
+    with proxy(
+        seaweed.endpoint, lambda line: b"partNumber=2&" in line and (always or (bool(flips) and flips.pop()))
+    ) as bad:
+        storage = plainly(bad, seaweed, bucket)
+        if always:
+            with pytest.raises(Corrupt):
+                put(storage)
+        else:
+            assert put(storage) == PARTS_MD5
+        assert bad.flipped
+    assert list(kept(seaweed, bucket)) == ([] if always else [KEY])
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "is_it"),
+    [
+        ("https://storage.googleapis.com", True),
+        ("https://storage.europe-west3.rep.googleapis.com", True),
+        ("https://googleapis.com.example.org", False),
+        ("https://notgoogleapis.com", False),
+        ("http://127.0.0.1:9000", False),
+    ],
+)
+def test_google_is_told_by_its_name_where_it_speaks_as_s3_does(endpoint: str, is_it: bool) -> None:
+    assert is_googles(endpoint) is is_it
 
 
 def test_a_key_of_odd_bytes_is_signed_as_the_server_reads_it(
