@@ -240,9 +240,9 @@ def test_no_checksum_but_md5_goes_to_a_store_that_knows_no_other(
     between: Proxy, seaweed: Seaweed, bucket: str
 ) -> None:
     storage = plainly(between, seaweed, bucket)
-    interrupted(storage, between, 3)
+    interrupted(storage, between, 6)
     assert put(storage) == PARTS_MD5
-    assert sent(between) == once()
+    assert sum((sent(between) - once()).values()) <= SMALL.in_flight // SMALL.part
     asked = b"".join(between.heads).lower()
     assert asked.count(b"\r\ncontent-md5: ") == sum(b"partNumber=" in head for head in between.heads)
     assert b"x-amz-checksum" not in asked
