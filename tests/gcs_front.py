@@ -23,8 +23,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import formatdate
 from typing import Final
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -32,11 +30,13 @@ from xml.sax.saxutils import escape
 from tests.fixtures_seaweed import Seaweed
 from tests.gcs_accounts import Account, Accounts, Unknown
 from tests.gcs_kept import Behind, Kept, Objects, Part, Upload, part_of
+from tests.gcs_words import META, NAMES, entry, hashes, part_entry, told, upload_entry, versions
 
 ERRORS: Final[Mapping[str, tuple[int, str]]] = {
     "AccessDenied": (403, "Access denied."),
     "AuthenticationRequired": (401, "Authentication required."),
     "BadDigest": (400, "The Content-MD5 or checksum you specified did not match what we received."),
+    "CrcMismatch": (400, "The CRC32C you specified did not match what we computed."),
     "EntityTooSmall": (400, "Your proposed upload is smaller than the minimum allowed object size."),
     "InvalidArgument": (400, "Invalid argument."),
     "InvalidPart": (400, "One or more of the specified parts could not be found."),
@@ -58,7 +58,6 @@ LONGEST_NAME: Final = 1024
 SMALLEST_PART: Final = 5 << 20
 MOST_PARTS: Final = 10_000
 PAGE: Final = 1_000
-META: Final = "x-goog-meta-"
 MODELLED: Final = frozenset(
     {"x-goog-hash", "x-goog-if-generation-match", "x-goog-storage-class", "x-goog-user-project"}
 )
@@ -193,7 +192,7 @@ class Front:
             kept = self._found(request, account)
             asked = _range(request.headers.get("range"), kept.size)
             start, end = asked or (0, kept.size)
-            headers = _told(kept)
+            headers = told(kept)
             status = 206 if asked else 200
             if asked:
                 headers["content-range"] = f"bytes {start}-{end - 1}/{kept.size}"
@@ -210,8 +209,8 @@ class Front:
         with self.objects.alone(request.bucket, request.key):
             self._may_replace(request, account)
             kept = self.objects.put(self._upload(request), request.body)
-        told = {"etag": f'"{kept.etag}"', "x-goog-hash": _hashes(part.crc32c, part.md5)}
-        return Answer(200, {**told, **_versions(kept), "x-goog-stored-content-length": str(kept.size)})
+        headers = {"etag": f'"{kept.etag}"', "x-goog-hash": hashes(part.crc32c, part.md5)}
+        return Answer(200, {**headers, **versions(kept), "x-goog-stored-content-length": str(kept.size)})
 
     def delete(self, request: Request, account: Account | None) -> Answer:
         """DELETE of an object: one that is not there is an error."""
@@ -243,7 +242,8 @@ class Front:
         if named not in CLASSES:
             raise Refused("InvalidStorageClass")
         kind = request.headers.get("content-type", "application/octet-stream")
-        meta = {name[len(META) :]: told for name, told in request.headers.items() if name.startswith(META)}
+        given = request.headers.items()
+        meta = {name[len(META) :]: value for name, value in given if name.startswith(META)}
         return Upload(request.bucket, request.key, self.objects.generation(), named, kind, meta)
 
     # Lists ----------------------------------------------------------------------------------------------------
@@ -261,7 +261,7 @@ class Front:
         said = [
             f"<Name>{request.bucket}</Name><Prefix>{escape(prefix)}</Prefix><KeyCount>{len(page)}</KeyCount>"
         ]
-        said += [_entry(key, kept) for key, kept in page]
+        said += [entry(key, kept) for key, kept in page]
         said.append(f"<IsTruncated>{str(more).lower()}</IsTruncated>")
         if more:
             goes_on = base64.urlsafe_b64encode(page[-1][0].encode()).decode()
@@ -283,8 +283,11 @@ class Front:
         part = _received(request)
         if not 1 <= number <= MOST_PARTS:
             raise Refused("InvalidArgument")
-        self.objects.send(identity, number, request.body)
-        return Answer(200, {"etag": f'"{part.etag}"', "x-goog-hash": _hashes(part.crc32c, part.md5)})
+        try:
+            self.objects.send(identity, number, request.body)
+        except KeyError:  # It was let go of meanwhile.
+            raise Refused("NoSuchUpload") from None
+        return Answer(200, {"etag": f'"{part.etag}"', "x-goog-hash": hashes(part.crc32c, part.md5)})
 
     def finish(self, request: Request, account: Account | None) -> Answer:
         """POST of an upload: its parts become the object."""
@@ -296,12 +299,38 @@ class Front:
         named = f"<Bucket>{request.bucket}</Bucket><Key>{escape(request.key)}</Key>"
         said = f'{named}<ETag>"{kept.etag}"</ETag>'
         document = f"<CompleteMultipartUploadResult {NAMES}>{said}</CompleteMultipartUploadResult>"
-        return _document(document, more={**_versions(kept), "x-goog-hash": _hashes(kept.crc32c, "")})
+        return _document(document, more={**versions(kept), "x-goog-hash": hashes(kept.crc32c, "")})
 
     def abort(self, request: Request, _account: Account | None) -> Answer:
         """DELETE of an upload."""
         self.objects.abort(self._identity(request))
         return Answer(204)
+
+    def parts(self, request: Request, _account: Account | None) -> Answer:
+        """GET of an upload: the parts that came."""
+        after = int(request.query.get("part-number-marker", "0"))
+        upload = self.objects.uploads[self._identity(request)]
+        numbers = [number for number in sorted(upload.parts) if number > after]
+        said = [f"<Bucket>{request.bucket}</Bucket><Key>{escape(request.key)}</Key>"]
+        said += [part_entry(number, upload.parts[number]) for number in numbers[:PAGE]]
+        said.append(f"<IsTruncated>{str(len(numbers) > PAGE).lower()}</IsTruncated>")
+        if len(numbers) > PAGE:
+            said.append(f"<NextPartNumberMarker>{numbers[PAGE - 1]}</NextPartNumberMarker>")
+        return _document(f"<ListPartsResult {NAMES}>{''.join(said)}</ListPartsResult>")
+
+    def under_way(self, request: Request, _account: Account | None) -> Answer:
+        """GET of a bucket's uploads, on one page."""
+        prefix = request.query.get("prefix", "")
+        ours = [
+            (upload.key, identity, upload)
+            for identity, upload in list(self.objects.uploads.items())
+            if upload.bucket == request.bucket and upload.key.startswith(prefix)
+        ]
+        said = [
+            upload_entry(identity, upload) for _, identity, upload in sorted(ours, key=lambda one: one[:2])
+        ]
+        said.append("<IsTruncated>false</IsTruncated>")
+        return _document(f"<ListMultipartUploadsResult {NAMES}>{''.join(said)}</ListMultipartUploadsResult>")
 
     def _identity(self, request: Request) -> str:
         identity = request.query["uploadId"]
@@ -311,7 +340,6 @@ class Front:
         return identity
 
 
-NAMES: Final = "xmlns='http://doc.s3.amazonaws.com/2006-03-01'"
 _OBJECT: Final = ("generation",)
 
 
@@ -333,6 +361,10 @@ CALLS: Final[Mapping[tuple[str, bool, str], Call]] = {
     ("POST", True, "uploads"): _call(_PARTS, ("uploads",), Front.begin),
     ("PUT", True, "partNumber"): _call(_PARTS, ("partNumber", "uploadId"), Front.send),
     ("POST", True, "uploadId"): _call(_PARTS, ("uploadId",), Front.finish),
+    ("GET", True, "uploadId"): _call(
+        "multipartUploads.listParts", ("uploadId", "part-number-marker"), Front.parts
+    ),
+    ("GET", False, "uploads"): _call("multipartUploads.list", ("uploads", "prefix"), Front.under_way),
     ("DELETE", True, "uploadId"): _call("multipartUploads.abort", ("uploadId",), Front.abort),
 }
 """Method, whether it is for an object, and what about it → the call."""
@@ -368,8 +400,9 @@ def _received(request: Request) -> Part:
     for each in request.headers.get("x-goog-hash", "").split(","):
         name, _, value = each.strip().partition("=")
         sent |= {(name, value)} if name else set()
-    if any(value != {"md5": part.md5, "crc32c": part.crc32c}.get(name) for name, value in sent):
-        raise Refused("BadDigest")
+    for name, value in sent:
+        if value != {"md5": part.md5, "crc32c": part.crc32c}.get(name):
+            raise Refused("CrcMismatch" if name == "crc32c" else "BadDigest")
     return part
 
 
@@ -402,39 +435,3 @@ def _numbers(body: bytes, came: Mapping[int, Part]) -> list[int]:
     if any(came[number].size < SMALLEST_PART for number in numbers[:-1]):
         raise Refused("EntityTooSmall")
     return numbers
-
-
-def _hashes(crc32c: str, md5: str) -> str:
-    told = (("crc32c", crc32c), ("md5", md5))
-    return ",".join(f"{name}={value}" for name, value in told if value)
-
-
-def _versions(kept: Kept) -> dict[str, str]:
-    return {"x-goog-generation": str(kept.generation), "x-goog-metageneration": "1"}
-
-
-def _told(kept: Kept) -> dict[str, str]:
-    """The headers of an object."""
-    headers = {
-        "content-type": kept.content_type,
-        "etag": f'"{kept.etag}"',
-        "last-modified": formatdate(kept.modified, usegmt=True),
-        "accept-ranges": "bytes",
-        "x-goog-storage-class": kept.storage_class,
-        "x-goog-stored-content-encoding": "identity",
-        "x-goog-stored-content-length": str(kept.size),
-        **_versions(kept),
-        **{f"{META}{name}": value for name, value in kept.metadata.items()},
-    }
-    hashes = _hashes(kept.crc32c, kept.md5)
-    return headers | {"x-goog-hash": hashes} if hashes else headers
-
-
-def _entry(key: str, kept: Kept) -> str:
-    """An object in a list."""
-    at = datetime.fromtimestamp(kept.modified, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return (
-        f"<Contents><Key>{escape(key)}</Key><Generation>{kept.generation}</Generation>"
-        f"<MetaGeneration>1</MetaGeneration><LastModified>{at}</LastModified>"
-        f'<ETag>"{kept.etag}"</ETag><Size>{kept.size}</Size></Contents>'
-    )

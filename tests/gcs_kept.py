@@ -44,11 +44,12 @@ class Kept:
 
 @dataclass(frozen=True)
 class Part:
-    """A part that came: its size, and its checksums as Google writes them."""
+    """A part that came: its size, its checksums as Google writes them, and when it came, in seconds."""
 
     size: int
     md5: str
     crc32c: str
+    came: float = 0
 
     @property
     def etag(self) -> str:
@@ -206,7 +207,7 @@ class Objects:
 
     def send(self, identity: str, number: int, content: bytes) -> Part:
         """Keep a part."""
-        upload, part = self.uploads[identity], part_of(content)
+        upload, part = self.uploads[identity], replace(part_of(content), came=self._clock())
         query = {"partNumber": str(number), "uploadId": identity}
         headers = {"x-amz-checksum-crc32c": part.crc32c}
         self.behind.ask("PUT", f"{upload.bucket}/{upload.key}", query, headers, content)

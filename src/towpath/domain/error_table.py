@@ -53,7 +53,7 @@ STORE: Mapping[str, ErrorClass] = MappingProxyType(
         ),
         **dict.fromkeys(("AuthenticationRequired", "NoCredentials"), NO_PERMISSION),
         **dict.fromkeys(("RequestTimeout", "SlowDown", "OperationAborted", "NoSuchUpload"), TRANSIENT),
-        **dict.fromkeys(("BadDigest", "XAmzContentSHA256Mismatch", "Md5Mismatch"), TRANSIENT),
+        **dict.fromkeys(("BadDigest", "CrcMismatch", "XAmzContentSHA256Mismatch", "Md5Mismatch"), TRANSIENT),
         **dict.fromkeys(("XAmzContentChecksumMismatch", "IncompleteBody"), TRANSIENT),
         **dict.fromkeys(("Connect", "Timeout", "Interrupted", "Decode", "Request", "Unknown"), TRANSIENT),
         **dict.fromkeys(("NoSuchKey", "NoSuchBucket", "ContainerNotFound", "InvalidRange"), PERMANENT),

@@ -34,7 +34,14 @@ _TOKEN: Final = re.compile(
 """An exchange with whoever gives out tokens, as a machine's metadata server: the store was not asked yet."""
 
 _NOT_WHAT_WAS_SENT: Final = frozenset(
-    {"BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "Md5Mismatch", "IncompleteBody"}
+    {
+        "BadDigest",
+        "CrcMismatch",
+        "XAmzContentSHA256Mismatch",
+        "XAmzContentChecksumMismatch",
+        "Md5Mismatch",
+        "IncompleteBody",
+    }
 )
 _HTTP: Final = {
     "Connect": "no connection",

@@ -13,13 +13,13 @@ from towpath.domain.targets import TargetUrl
 from towpath.storage.answers import OBSTORE_ERRORS
 from towpath.storage.azure import ARCHIVE, AzureCalls, AzurePlace, AzureTiers
 from towpath.storage.azure_blocks import AzureBlocks
-from towpath.storage.google import read_key, self_signed
+from towpath.storage.google import GOOGLES, bearer, read_key, self_signed
 from towpath.storage.large import Sizes
 from towpath.storage.objects import ObjectStorage
 from towpath.storage.opening import timeout_of
 from towpath.storage.protocol import StorageError
 from towpath.storage.reaching import address_of
-from towpath.storage.s3 import S3Place, S3Uploads
+from towpath.storage.s3 import PLAIN, S3, S3Place, S3Uploads
 
 if TYPE_CHECKING:
     # Types of obstore's stubs alone.
@@ -65,7 +65,10 @@ def open_bucket(
         at_once = "" if storage_class == ARCHIVE else storage_class
         blocks = AzureBlocks(calls, at_once) if can_sign else None
         return ObjectStorage(store, blocks, sizes, storage_class, AzureTiers(calls))
-    parts = _s3_parts(target, credentials, timeout, storage_class) if target.scheme == "s3" else None
+    if target.scheme == "gs":
+        large = _google_parts(target, credentials, timeout, storage_class)
+        return ObjectStorage(store, large, sizes, storage_class)
+    parts = _s3_parts(target, credentials, timeout, storage_class)
     return ObjectStorage(store, parts, sizes, storage_class, parts)
 
 
@@ -130,9 +133,9 @@ def _s3_parts(
 ) -> S3Uploads:
     region = target.options.get("region", DEFAULT_REGION)
     endpoint = target.options.get("endpoint", f"https://s3.{region}.amazonaws.com").rstrip("/")
-    plain, seconds = is_googles(endpoint), timeout.total_seconds()
+    dialect, seconds = PLAIN if is_googles(endpoint) else S3, timeout.total_seconds()
     place = S3Place(
-        endpoint, target.bucket, target.prefix, region, credentials, seconds, storage_class, plain
+        endpoint, target.bucket, target.prefix, region, credentials, seconds, storage_class, dialect
     )
     return S3Uploads(place)
 
@@ -182,6 +185,17 @@ def _google(access: Access) -> ObjectStore:
         retry_config=access.retries,
         credential_provider=self_signed(read_key(key)) if key is not None else None,
     )
+
+
+def _google_parts(
+    target: TargetUrl, credentials: Mapping[str, str], timeout: timedelta, storage_class: str
+) -> S3Uploads | None:
+    """None without a key: the machine's own account is one that obstore alone knows to ask."""
+    if "service_account_key" not in credentials:
+        return None
+    endpoint, seconds = address_of(target).url.rstrip("/"), timeout.total_seconds()
+    place = S3Place(endpoint, target.bucket, target.prefix, "", {}, seconds, storage_class, GOOGLES)
+    return S3Uploads(place, bearer(self_signed(read_key(credentials["service_account_key"]))))
 
 
 _VARIABLES: Final = {"s3": "AWS_…", "az": "AZURE_…", "gs": "GOOGLE_…"}

@@ -1,19 +1,21 @@
-"""Tokens for Google's storage, which an account signs itself with its key."""
+"""What Google's storage wants of requests: tokens that an account signs itself with its key, headers of its own."""
 
 import base64
 import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from botocore.awsrequest import AWSRequest
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from towpath.domain.paths import ErrorClass
 from towpath.storage.protocol import StorageError
+from towpath.storage.s3 import Dialect, packed
 
 if TYPE_CHECKING:
     # A type of obstore's stubs alone.
@@ -22,6 +24,16 @@ if TYPE_CHECKING:
 SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 GOOD_FOR: Final = 3600
 """Seconds: no longer than Google takes them for (https://google.aip.dev/auth/4111)."""
+BEFORE: Final = timedelta(minutes=5)
+"""So long before its end a token is no longer used."""
+
+
+def _of_crc32c(_content: bytes, crc32c: int) -> dict[str, str]:
+    return {"x-goog-hash": f"crc32c={packed(crc32c)}"}
+
+
+GOOGLES: Final = Dialect("x-goog-storage-class", {}, _of_crc32c)
+"""How its XML API differs from S3's in uploads in parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,19 @@ def self_signed(key: SigningKey, clock: Callable[[], float] = time.time) -> "Cal
         return {"token": f"{signed}.{_packed(signature)}", "expires_at": ends}
 
     return token
+
+
+def bearer(give: "Callable[[], GCSCredential]") -> Callable[[AWSRequest], None]:
+    """What signs requests with a token, and takes a new one before that ends."""
+    newest: list[GCSCredential] = []
+
+    def sign(request: AWSRequest) -> None:
+        ends = newest[-1]["expires_at"] if newest else None
+        if ends is None or ends - datetime.now(UTC) < BEFORE:
+            newest[:] = [give()]  # Two threads may both do so: each token is as good.
+        request.headers["authorization"] = f"Bearer {newest[-1]['token']}"
+
+    return sign
 
 
 def _packed(content: bytes) -> str:

@@ -1,7 +1,8 @@
-"""The calls for uploads in parts of S3's protocol: signed by botocore, carried by urllib3."""
+"""The calls for uploads in parts of S3's protocol, which Google speaks too: signed by botocore, carried by urllib3."""
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,15 +43,50 @@ RETRIES: Final = urllib3.Retry(
 ONCE: Final = RETRIES.new(read=0)
 """For a call that may not: where its answer was lost, nobody knows whether it was done."""
 
+_HASH: Final = re.compile(r"crc32c=([A-Za-z0-9+/=]+)")
+"""Where Google tells the CRC32C of a whole."""
 _UNSIGNED: Final = Config(s3={"payload_signing_enabled": False})
 """The payload goes unsigned: the store compares it with its CRC32C, which costs a tenth of a SHA-256."""
 
 
 @dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a store that speaks S3's protocol wants checksums and classes to be written."""
+
+    storage_class: str
+    """The header that an object's class is told in."""
+    begins: Mapping[str, str]
+    """Headers that ask for a checksum of the whole."""
+    part: Callable[[bytes, int], dict[str, str]]
+    """Headers that tell the checksum of a part, of its bytes and their CRC32C."""
+    tells: bool = False
+    """The store says the CRC32C of each part, and wants it again with the list of them."""
+
+
+def _of_crc32c(_content: bytes, crc32c: int) -> dict[str, str]:
+    return {"x-amz-checksum-crc32c": packed(crc32c)}
+
+
+def _of_md5(content: bytes, _crc32c: int) -> dict[str, str]:
+    md5 = hashlib.md5(content, usedforsecurity=False).digest()
+    return {"content-md5": base64.b64encode(md5).decode()}
+
+
+S3: Final = Dialect(
+    "x-amz-storage-class",
+    {"x-amz-checksum-algorithm": "CRC32C", "x-amz-checksum-type": "FULL_OBJECT"},
+    _of_crc32c,
+    tells=True,
+)
+PLAIN: Final = Dialect("x-amz-storage-class", {}, _of_md5)
+"""Of a store that knows no checksum of S3's but MD5: Google's, with HMAC keys, is told to refuse a part that bears
+another."""
+
+
+@dataclass(frozen=True, slots=True)
 class S3Place:
     """A bucket, or a prefix in one, and how it is reached: `timeout` in seconds, for one request. Without
-    credentials, those of the worker's environment or of its machine are used. `plain`: the store knows no checksum of
-    S3's but MD5; Google's is told to refuse a part that bears another."""
+    credentials, those of the worker's environment or of its machine are used."""
 
     endpoint: str
     bucket: str
@@ -59,15 +95,16 @@ class S3Place:
     credentials: Mapping[str, str]
     timeout: float
     storage_class: str = ""
-    plain: bool = False
+    dialect: Dialect = S3
 
 
 class S3Uploads:
-    """The uploads in parts at an S3 store; see `PartStore`."""
+    """The uploads in parts at an S3 store; see `PartStore`. `sign` gives a request what proves who asks; where it is
+    not given, it is signed as S3 wants it."""
 
-    def __init__(self, place: S3Place) -> None:
-        self._place = place
-        self._credentials = _credentials(place.credentials)
+    def __init__(self, place: S3Place, sign: Callable[[AWSRequest], None] | None = None) -> None:
+        self._place, self._dialect = place, place.dialect
+        self._sign = sign or _signer(place)
         self._prefix = f"{place.prefix}/" if place.prefix else ""
         self._http = urllib3.PoolManager(
             maxsize=CONNECTIONS,
@@ -98,10 +135,9 @@ class S3Uploads:
         Made a second time at once, it would leave an upload that nobody knows of: who puts again looks first for what
         was begun.
         """
-        asks = {"x-amz-checksum-algorithm": "CRC32C", "x-amz-checksum-type": "FULL_OBJECT"}
-        headers = {} if self._place.plain else asks
+        headers = dict(self._dialect.begins)
         if self._place.storage_class and has_class(key):
-            headers["x-amz-storage-class"] = self._place.storage_class
+            headers[self._dialect.storage_class] = self._place.storage_class
         return _text(self._ask("POST", key, {"uploads": ""}, headers=headers, retries=ONCE), "UploadId")
 
     def parts(self, key: str, upload: str) -> Iterator[Part]:
@@ -116,20 +152,20 @@ class S3Uploads:
             query |= {"part-number-marker": _text(found, "NextPartNumberMarker")}
 
     def send(self, key: str, upload: str, number: int, content: bytes, crc32c: int) -> Part:
-        """UploadPart, with the CRC32C that the store is to compare; where it knows none, with the MD5."""
+        """UploadPart, with the checksum that the store is to compare."""
         query = {"partNumber": str(number), "uploadId": upload}
-        plain = self._place.plain
-        headers = {"content-md5": _md5(content)} if plain else {"x-amz-checksum-crc32c": _packed(crc32c)}
-        answer = self._call("PUT", key, query, content, headers)
+        answer = self._call("PUT", key, query, content, self._dialect.part(content, crc32c))
         etag = _plain(answer.headers.get("etag", ""))
-        return Part(number, len(content), etag, None if plain else crc32c)
+        return Part(number, len(content), etag, crc32c if self._dialect.tells else None)
 
     def finish(self, key: str, upload: str, parts: list[Part]) -> Whole:
         """CompleteMultipartUpload. The checksum of the whole is not sent, so that what is answered is the store's."""
-        found = self._ask("POST", key, {"uploadId": upload}, _completion(parts))
+        answer = self._call("POST", key, {"uploadId": upload}, _completion(parts))
+        found = _document("POST", key, answer)
         kind = _text(found, "ChecksumType")
         crc = _crc(_text(found, "ChecksumCRC32C")) if kind in ("", "FULL_OBJECT") else None
-        return Whole(_plain(_text(found, "ETag")), crc)
+        told = _HASH.search(answer.headers.get("x-goog-hash", ""))
+        return Whole(_plain(_text(found, "ETag")), _crc(told[1]) if told else crc)
 
     def archive(self, key: str) -> None:
         """Nothing: an object of S3 is put with its class."""
@@ -162,14 +198,7 @@ class S3Uploads:
         retries: urllib3.Retry = RETRIES,
     ) -> ElementTree.Element:
         """The document that the store answers with; an error may come with the status 200."""
-        answer = self._call(method, key, query, body, headers, retries)
-        try:
-            document = ElementTree.fromstring(answer.data)  # noqa: S314  # expat bounds what it expands
-        except ElementTree.ParseError:
-            raise StorageError(f"{_doing(method, key)}: the answer is no XML", ErrorClass.TRANSIENT) from None
-        if document.tag.rpartition("}")[2] == "Error":
-            raise _refused(method, key, 500, answer.data)
-        return document
+        return _document(method, key, self._call(method, key, query, body, headers, retries))
 
     def _call(
         self,
@@ -196,12 +225,32 @@ class S3Uploads:
         path = quote(f"/{place.bucket}/{self._prefix}{key}" if key else f"/{place.bucket}", safe="/-_.~")
         url = f"{place.endpoint}{path}?{urlencode(sorted(query.items()), quote_via=quote, safe='-_.~')}"
         request = AWSRequest(method, url, headers)
-        request.context["client_config"] = _UNSIGNED
-        S3SigV4Auth(self._credentials(), "s3", place.region).add_auth(request)
+        self._sign(request)
         return request
 
 
 # Words of the protocol ----------------------------------------------------------------------------------------
+
+
+def _signer(place: S3Place) -> Callable[[AWSRequest], None]:
+    credentials = _credentials(place.credentials)
+
+    def sign(request: AWSRequest) -> None:
+        request.context["client_config"] = _UNSIGNED
+        S3SigV4Auth(credentials(), "s3", place.region).add_auth(request)
+
+    return sign
+
+
+def _document(method: str, key: str, answer: urllib3.BaseHTTPResponse) -> ElementTree.Element:
+    """What the store answers with; an error may come with the status 200."""
+    try:
+        document = ElementTree.fromstring(answer.data)  # noqa: S314  # expat bounds what it expands
+    except ElementTree.ParseError:
+        raise StorageError(f"{_doing(method, key)}: the answer is no XML", ErrorClass.TRANSIENT) from None
+    if document.tag.rpartition("}")[2] == "Error":
+        raise _refused(method, key, 500, answer.data)
+    return document
 
 
 def _credentials(given: Mapping[str, str]) -> Callable[[], Credentials | ReadOnlyCredentials]:
@@ -232,7 +281,7 @@ def _completion(parts: list[Part]) -> bytes:
         ElementTree.SubElement(one, "PartNumber").text = str(part.number)
         ElementTree.SubElement(one, "ETag").text = f'"{part.etag}"'
         if part.crc32c is not None:
-            ElementTree.SubElement(one, "ChecksumCRC32C").text = _packed(part.crc32c)
+            ElementTree.SubElement(one, "ChecksumCRC32C").text = packed(part.crc32c)
     return ElementTree.tostring(top)
 
 
@@ -259,12 +308,9 @@ def _plain(etag: str) -> str:
     return etag.strip('"').lower()
 
 
-def _packed(crc32c: int) -> str:
+def packed(crc32c: int) -> str:
+    """A CRC32C as the protocol writes it."""
     return base64.b64encode(crc32c.to_bytes(4)).decode()
-
-
-def _md5(content: bytes) -> str:
-    return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
 
 
 def _crc(text: str) -> int | None:
@@ -283,7 +329,8 @@ def _refused(method: str, key: str, status: int, body: bytes) -> StorageError | 
     code, message = "", ""
     try:
         document = ElementTree.fromstring(body)  # noqa: S314
-        code, message = _text(document, "Code"), _text(document, "Message")
+        code = _text(document, "Code")
+        message = _text(document, "Details") or _text(document, "Message")
     except ElementTree.ParseError:
         pass
     if code == "NoSuchUpload":

@@ -146,6 +146,7 @@ def test_a_body_that_is_not_what_its_checksum_says_is_refused(ask: Asking) -> No
         wrong = base64.b64encode(hashlib.md5(b"other", usedforsecurity=False).digest()).decode()
         value = wrong if header == "content_md5" else f"md5={wrong}"
         assert code(ask("PUT", "k", b"hello", **{header: value})) == (400, "BadDigest")
+    assert code(ask("PUT", "k", b"hello", x_goog_hash="crc32c=AAAAAA==")) == (400, "CrcMismatch")
     assert code(ask("GET", "k")) == (404, "NoSuchKey")
 
 
@@ -204,6 +205,12 @@ def test_an_object_of_parts_has_a_crc32c_and_no_md5_and_is_there_once_it_is_comp
         answer = ask("PUT", f"large?partNumber={number}&uploadId={identity}", part)
         parts.append((number, answer.headers["etag"]))
     assert keys(ask("GET", "?list-type=2")) == []
+    listed = ElementTree.fromstring(ask("GET", f"large?uploadId={identity}").content)
+    assert [one.findtext("{*}ETag") for one in listed.iterfind("{*}Part")] == [etag for _, etag in parts]
+    assert [one.findtext("{*}Size") for one in listed.iterfind("{*}Part")] == [str(5 << 20), "4"]
+    begun_there = ElementTree.fromstring(ask("GET", "?uploads&prefix=lar").content)
+    assert [one.findtext("{*}UploadId") for one in begun_there.iterfind("{*}Upload")] == [identity]
+    assert not list(ElementTree.fromstring(ask("GET", "?uploads&prefix=x").content).iterfind("{*}Upload"))
     done = ask("POST", f"large?uploadId={identity}", completion(*parts))
     crc32c = base64.b64encode(google_crc32c.value(content).to_bytes(4)).decode()
     found = ask("GET", "large")

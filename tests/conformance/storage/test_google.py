@@ -2,8 +2,10 @@
 
 import io
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import obstore
@@ -11,15 +13,16 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.conformance.storage.proxy import Weather, proxy
-from tests.conformance.storage.sources import Failing, Generated, as_file
+from tests.conformance.storage.sources import Failing, Generated, Watching, as_file
 from tests.fixtures_gcs import Google
 from tests.gcs_accounts import Accounts, Unknown
 
 from towpath.domain.paths import ErrorClass
 from towpath.storage.google import read_key, self_signed
-from towpath.storage.objects import MD5, READ_BACK
+from towpath.storage.large import CRC32C, Sizes
+from towpath.storage.objects import MD5, READ_BACK, ObjectStorage
 from towpath.storage.opening import open_storage
-from towpath.storage.protocol import Corrupt, ObjectMissing, Storage, StorageError
+from towpath.storage.protocol import Corrupt, GivenUp, ObjectMissing, Storage, StorageError
 
 LARGE = 9 << 20
 """Goes in two parts."""
@@ -174,50 +177,152 @@ def test_a_key_that_is_none_is_refused_at_once_and_not_repeated(google: Google) 
 # What vouches for a put ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("size", "how"), [(0, MD5), (8 << 20, MD5), (LARGE, READ_BACK)])
-def test_an_object_of_parts_is_read_back_since_google_tells_no_md5_of_it(
-    google: Google, bucket: str, size: int, how: str
+@pytest.fixture
+def own(machine: None, google: Google, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has an account of its own: a large object goes by obstore's parts."""
+    monkeypatch.setattr(google.front, "machine", google.account)
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize("given", ["a key", "nothing"])
+@pytest.mark.parametrize("size", [0, 8 << 20, LARGE])
+def test_google_vouches_for_what_it_keeps_by_its_md5_or_its_crc32c(
+    google: Google, bucket: str, size: int, given: str
 ) -> None:
-    storage = open_storage(google.url(bucket), google.credentials, ())
-    assert put(storage, size) == how
+    storage = open_storage(google.url(bucket), google.credentials if given == "a key" else {}, ())
+    large = CRC32C if given == "a key" else READ_BACK  # obstore does not tell it.
+    assert put(storage, size) == (large if size == LARGE else MD5)
     assert kept(google, bucket) == {"k": size}
 
 
-@pytest.mark.parametrize("size", [10_000, LARGE])
-def test_a_bit_flipped_on_the_way_to_google_is_found_and_nothing_stays(
-    google: Google, bucket: str, size: int
+def test_a_small_object_that_is_changed_on_the_way_to_google_is_found_and_does_not_stay(
+    google: Google, bucket: str
 ) -> None:
     with proxy(google.endpoint, once(b"PUT ")) as between:
         storage = open_storage(google.url(bucket, endpoint=between.endpoint), google.credentials, ())
         with pytest.raises(Corrupt, match="keeps not what was sent"):
-            put(storage, size)
-        assert kept(google, bucket) == {}
-        assert put(storage, size)
-    assert kept(google, bucket) == {"k": size}
+            put(storage, 10_000)
+    assert kept(google, bucket) == {}
+
+
+@pytest.mark.usefixtures("own")
+def test_so_is_a_large_one_that_goes_by_obstores_parts(google: Google, bucket: str) -> None:
+    with proxy(google.endpoint, once(b"PUT ")) as between:
+        storage = open_storage(google.url(bucket, endpoint=between.endpoint), {}, ())
+        with pytest.raises(Corrupt, match="keeps not what was sent"):
+            put(storage, LARGE)
+    assert kept(google, bucket) == {}
+
+
+def test_a_part_that_is_changed_on_the_way_is_refused_by_google_and_sent_again(
+    google: Google, bucket: str
+) -> None:
+    with proxy(google.endpoint, once(b"PUT ", b"partNumber=1&")) as between:
+        storage = open_storage(google.url(bucket, endpoint=between.endpoint), google.credentials, ())
+        assert put(storage, LARGE) == CRC32C
+        assert between.flipped
+    with proxy(google.endpoint, lambda line: b"partNumber=1&" in line) as between:
+        storage = open_storage(google.url(bucket, endpoint=between.endpoint), google.credentials, ())
+        with pytest.raises(Corrupt, match="the store refused what arrived there: 400 CrcMismatch"):
+            storage.put("other", as_file(Generated(LARGE)), LARGE)
+    assert (kept(google, bucket), under_way(google, bucket)) == ({"k": LARGE}, 0)
 
 
 def test_who_may_not_delete_is_told_so_where_an_object_is_replaced(google: Google, bucket: str) -> None:
     storage = open_storage(google.url(bucket), google.limited("objects.delete"), ())
-    put(storage, 5)
-    says = r"put 'k': 403 AccessDenied: .* does not have storage\.objects\.delete access"
-    with pytest.raises(StorageError, match=says) as refused:
-        put(storage, 6)
-    assert refused.value.error_class is ErrorClass.NO_PERMISSION
-    assert kept(google, bucket) == {"k": 5}
+    for size in (5, LARGE):
+        storage.put(f"k{size}", as_file(Generated(size)), size)
+        says = rf"put 'k{size}': 403 AccessDenied: .* does not have storage\.objects\.delete access"
+        with pytest.raises(StorageError, match=says) as refused:
+            storage.put(f"k{size}", as_file(Generated(size)), size)
+        assert refused.value.error_class is ErrorClass.NO_PERMISSION
+    assert kept(google, bucket) == {"k5": 5, f"k{LARGE}": LARGE}
+    assert under_way(google, bucket) == 0
 
 
-# Answers that are lost, and uploads that end early -------------------------------------------------------------
+# Uploads that end early, and answers that are lost -------------------------------------------------------------
 
 
+def test_a_put_to_google_that_was_given_up_is_gone_on_with_and_sends_no_part_again(
+    google: Google, bucket: str
+) -> None:
+    size, sizes, most = 6 * (5 << 20) - 17, Sizes(5 << 20, 5 << 20, 10 << 20), 2
+
+    def sent() -> "Counter[str]":
+        asked = [one for one in google.front.seen if (one.bucket, one.method) == (bucket, "PUT")]
+        return Counter(number for one in asked if int(number := one.query["partNumber"]) <= 6)
+
+    def asking() -> None:
+        if sum(sent().values()) >= 4:
+            raise GivenUp
+
+    storage = open_storage(google.url(bucket, "cold"), google.credentials, (), sizes, "COLDLINE")
+    with pytest.raises(GivenUp):
+        storage.put("k", as_file(Watching(Generated(size).read(size), asking)), size)
+    assert under_way(google, bucket) == 1
+    another = open_storage(google.url(bucket, "cold"), google.credentials, (), sizes, "COLDLINE")
+    assert put(another, size) == CRC32C
+    again = sent() - Counter("123456")
+    assert sum(again.values()) <= most  # What was in flight may not have been there yet.
+    found = google.front.objects.find(bucket, "cold/k")
+    assert found is not None
+    assert (found.size, found.storage_class, under_way(google, bucket)) == (size, "COLDLINE", 0)
+
+
+def test_what_nobody_goes_on_with_at_google_is_swept_and_what_is_given_up_is_taken_away(
+    google: Google, bucket: str
+) -> None:
+    storage = open_storage(google.url(bucket), google.credentials, ())
+    assert isinstance(storage, ObjectStorage)
+
+    def give_up() -> None:
+        if under_way(google, bucket):
+            raise GivenUp
+
+    def leave() -> None:
+        with pytest.raises(GivenUp):
+            storage.put("oslo/k", as_file(Watching(bytes(LARGE), give_up)), LARGE)
+        assert under_way(google, bucket) == 1
+
+    leave()
+    now = datetime.now(UTC)
+    assert storage.sweep("oslo", now + timedelta(days=6)) == 0
+    assert storage.sweep("bergen", now + timedelta(days=8)) == 0
+    assert storage.sweep("oslo", now + timedelta(days=8)) == 1
+    assert under_way(google, bucket) == 0
+    leave()
+    storage.give_up("oslo/k")
+    assert under_way(google, bucket) == 0
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize("given", ["a key", "nothing"])
+def test_an_upload_whose_source_breaks_is_let_go_of(google: Google, bucket: str, given: str) -> None:
+    storage = open_storage(google.url(bucket), google.credentials if given == "a key" else {}, ())
+    with pytest.raises(OSError, match="broke"):
+        storage.put("k", as_file(Failing(bytes(10 << 20), OSError("it broke"))), 20 << 20)
+    with pytest.raises(StorageError, match="expected"):
+        storage.put("k", io.BytesIO(bytes(10 << 20)), 20 << 20)
+    assert (kept(google, bucket), under_way(google, bucket)) == ({}, 0)
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize("given", ["a key", "nothing"])
 @pytest.mark.parametrize(
     ("asks", "size"),
-    [(b"PUT ", 10_000), (b"GET ", 10_000), (b"DELETE ", 10_000), (b"PUT ", LARGE), (b"POST ", LARGE)],
+    [
+        ((b"PUT ",), 10_000),
+        ((b"GET ",), 10_000),
+        ((b"DELETE ",), 10_000),
+        ((b"PUT ", b"partNumber=1&"), LARGE),
+    ],
 )
 def test_an_answer_that_is_lost_is_asked_for_again(
-    google: Google, bucket: str, asks: bytes, size: int
+    google: Google, bucket: str, asks: tuple[bytes, ...], size: int, given: str
 ) -> None:
-    with proxy(google.endpoint, weather=Weather(loses=once(asks))) as between:
-        storage = open_storage(google.url(bucket, endpoint=between.endpoint), google.credentials, ())
+    with proxy(google.endpoint, weather=Weather(loses=once(*asks))) as between:
+        url = google.url(bucket, endpoint=between.endpoint)
+        storage = open_storage(url, google.credentials if given == "a key" else {}, ())
         put(storage, size)
         assert sum(len(piece) for piece in storage.get("k")) == size
         storage.delete("k")
@@ -225,21 +330,22 @@ def test_an_answer_that_is_lost_is_asked_for_again(
     assert kept(google, bucket) == {}
 
 
-def test_a_completion_whose_answer_is_lost_may_be_tried_again(google: Google, bucket: str) -> None:
+def test_a_completion_whose_answer_is_lost_is_believed_once_the_object_is_read_back(
+    google: Google, bucket: str
+) -> None:
     with proxy(google.endpoint, weather=Weather(loses=once(b"POST ", b"uploadId"))) as between:
         storage = open_storage(google.url(bucket, endpoint=between.endpoint), google.credentials, ())
+        assert put(storage, LARGE) == READ_BACK
+        assert between.cut == 1
+    assert kept(google, bucket) == {"k": LARGE}
+
+
+@pytest.mark.usefixtures("own")
+def test_by_obstores_parts_it_may_be_tried_again(google: Google, bucket: str) -> None:
+    with proxy(google.endpoint, weather=Weather(loses=once(b"POST ", b"uploadId"))) as between:
+        storage = open_storage(google.url(bucket, endpoint=between.endpoint), {}, ())
         with pytest.raises(StorageError, match="NoSuchUpload") as caught:
             put(storage, LARGE)
         assert caught.value.error_class is ErrorClass.TRANSIENT
         assert put(storage, LARGE) == READ_BACK
     assert kept(google, bucket) == {"k": LARGE}
-
-
-def test_an_upload_whose_source_breaks_is_let_go_of(google: Google, bucket: str) -> None:
-    storage = open_storage(google.url(bucket), google.credentials, ())
-    with pytest.raises(OSError, match="broke"):
-        storage.put("k", as_file(Failing(bytes(10 << 20), OSError("it broke"))), 20 << 20)
-    with pytest.raises(StorageError, match="expected"):
-        storage.put("k", io.BytesIO(bytes(10 << 20)), 20 << 20)
-    assert under_way(google, bucket) == 0
-    assert kept(google, bucket) == {}

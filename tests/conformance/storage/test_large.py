@@ -22,7 +22,7 @@ from towpath.storage.objects import READ_BACK, ObjectStorage
 from towpath.storage.opening import open_storage
 from towpath.storage.parts import Part, Whole
 from towpath.storage.protocol import Corrupt, GivenUp, Storage, StorageError
-from towpath.storage.s3 import S3Place, S3Uploads
+from towpath.storage.s3 import PLAIN, S3Place, S3Uploads
 from towpath.storage.sources import SourceEnded
 
 PART = 5 << 20
@@ -232,7 +232,7 @@ def test_what_a_store_that_checks_nothing_got_wrong_is_found(
 
 def plainly(between: Proxy, seaweed: Seaweed, bucket: str) -> ObjectStorage:
     """The bucket, whose parts go by the proxy as to a store that knows no checksum but MD5."""
-    place = S3Place(between.endpoint, bucket, "", "us-east-1", seaweed.credentials, 30, plain=True)
+    place = S3Place(between.endpoint, bucket, "", "us-east-1", seaweed.credentials, 30, dialect=PLAIN)
     return ObjectStorage(seaweed.store(bucket), S3Uploads(place), SMALL)
 
 
