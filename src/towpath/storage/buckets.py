@@ -13,7 +13,7 @@ from towpath.domain.targets import TargetUrl
 from towpath.storage.answers import OBSTORE_ERRORS
 from towpath.storage.azure import ARCHIVE, AzureCalls, AzurePlace, AzureTiers
 from towpath.storage.azure_blocks import AzureBlocks
-from towpath.storage.google import GOOGLES, bearer, read_key, self_signed
+from towpath.storage.google import GOOGLES, Tokens, read_key
 from towpath.storage.large import Sizes
 from towpath.storage.objects import ObjectStorage
 from towpath.storage.opening import timeout_of
@@ -183,7 +183,7 @@ def _google(access: Access) -> ObjectStore:
         config=config,
         client_options=access.client,
         retry_config=access.retries,
-        credential_provider=self_signed(read_key(key)) if key is not None else None,
+        credential_provider=Tokens(read_key(key)).credential if key is not None else None,
     )
 
 
@@ -195,7 +195,7 @@ def _google_parts(
         return None
     endpoint, seconds = address_of(target).url.rstrip("/"), timeout.total_seconds()
     place = S3Place(endpoint, target.bucket, target.prefix, "", {}, seconds, storage_class, GOOGLES)
-    return S3Uploads(place, bearer(self_signed(read_key(credentials["service_account_key"]))))
+    return S3Uploads(place, Tokens(read_key(credentials["service_account_key"])).sign)
 
 
 _VARIABLES: Final = {"s3": "AWS_…", "az": "AZURE_…", "gs": "GOOGLE_…"}

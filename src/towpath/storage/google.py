@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 GOOD_FOR: Final = 3600
 """Seconds: no longer than Google takes them for (https://google.aip.dev/auth/4111)."""
-BEFORE: Final = timedelta(minutes=5)
-"""So long before its end a token is no longer used."""
+BEFORE: Final = 300
+"""Seconds before its end from which on a token is no longer used."""
+AGAIN: Final = timedelta(seconds=1)
+"""How long obstore may keep one."""
 
 
 def _of_crc32c(_content: bytes, crc32c: int) -> dict[str, str]:
@@ -69,32 +71,36 @@ def _odd(expected: str, found: str) -> StorageError:
     return StorageError(reason, ErrorClass.PERMANENT)
 
 
-def self_signed(key: SigningKey, clock: Callable[[], float] = time.time) -> "Callable[[], GCSCredential]":
-    """What gives a new token whenever it is asked; `clock` gives seconds since the epoch."""
+class Tokens:
+    """The tokens of one key. The newest is used until shortly before its end by this machine's clock, also where that
+    was set or the machine slept meanwhile. May be asked by several threads: each of their tokens is as good."""
 
-    def token() -> "GCSCredential":
-        now = int(clock())
+    def __init__(self, key: SigningKey, clock: Callable[[], float] = time.time) -> None:
+        self._key, self._clock = key, clock
+        self._newest, self._made = "", 0
+
+    def token(self) -> str:
+        """One that is good for five minutes more."""
+        now = int(self._clock())
+        if not self._newest or not self._made <= now < self._made + GOOD_FOR - BEFORE:
+            self._newest, self._made = self._signed(now), now
+        return self._newest
+
+    def credential(self) -> "GCSCredential":
+        """As obstore wants it, which is to ask again soon: its own clock stands still while a machine sleeps."""
+        return {"token": self.token(), "expires_at": datetime.now(UTC) + AGAIN}
+
+    def sign(self, request: AWSRequest) -> None:
+        """Give a request of ours its token."""
+        request.headers["authorization"] = f"Bearer {self.token()}"
+
+    def _signed(self, now: int) -> str:
+        key = self._key
         head = {"alg": "RS256", "typ": "JWT", "kid": key.identity}
         claims = {"iss": key.email, "sub": key.email, "scope": SCOPE, "iat": now, "exp": now + GOOD_FOR}
         signed = f"{_packed(json.dumps(head).encode())}.{_packed(json.dumps(claims).encode())}"
         signature = key.private.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
-        ends = datetime.fromtimestamp(now + GOOD_FOR, UTC)
-        return {"token": f"{signed}.{_packed(signature)}", "expires_at": ends}
-
-    return token
-
-
-def bearer(give: "Callable[[], GCSCredential]") -> Callable[[AWSRequest], None]:
-    """What signs requests with a token, and takes a new one before that ends."""
-    newest: list[GCSCredential] = []
-
-    def sign(request: AWSRequest) -> None:
-        ends = newest[-1]["expires_at"] if newest else None
-        if ends is None or ends - datetime.now(UTC) < BEFORE:
-            newest[:] = [give()]  # Two threads may both do so: each token is as good.
-        request.headers["authorization"] = f"Bearer {newest[-1]['token']}"
-
-    return sign
+        return f"{signed}.{_packed(signature)}"
 
 
 def _packed(content: bytes) -> str:
