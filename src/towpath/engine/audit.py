@@ -137,5 +137,5 @@ def _tests(wanted: DeedFilter) -> list[sa.ColumnElement[bool]]:
 
 def forget(tx: Tx) -> bool:
     """Forget some of the rows that are older than `KEPT`; returns whether none is left."""
-    old = sa.select(audit.c.id).where(audit.c.at < tx.now - KEPT).order_by(audit.c.id).limit(AT_ONCE)
+    old = sa.select(audit.c.id).where(audit.c.at < tx.now - KEPT).order_by(audit.c.at).limit(AT_ONCE)
     return tx.conn.execute(sa.delete(audit).where(audit.c.id.in_(old))).rowcount < AT_ONCE

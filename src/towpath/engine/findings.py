@@ -13,7 +13,17 @@ from towpath.domain.wishes import moment
 from towpath.engine.node_events import HEARD
 from towpath.store import waiting
 from towpath.store.holds import no_hold
-from towpath.store.tables import IS_STARTED, hubs, jobs, nodes, path_tallies, quarantine, tasks, watches
+from towpath.store.tables import (
+    IS_FAILED,
+    IS_STARTED,
+    hubs,
+    jobs,
+    nodes,
+    path_tallies,
+    quarantine,
+    tasks,
+    watches,
+)
 from towpath.store.tasks import DISCOVERY
 
 STALE = 900 * SECOND
@@ -177,7 +187,8 @@ _UNDER_WAY = (JobState.STARTED, JobState.PAUSING, JobState.PAUSED)
 
 _FAILING = (
     sa.select(jobs, _ENDED.label("ended"))
-    .where(jobs.c.state.in_(_UNDER_WAY), sa.not_(jobs.c.pruned), _ENDED >= LEAST_PATHS)
+    .where(jobs.c.ended_at.is_(None), jobs.c.state.in_(_UNDER_WAY), sa.not_(jobs.c.pruned))
+    .where(_ENDED >= LEAST_PATHS)
     .where(jobs.c.failed * 100.0 >= sa.bindparam("keeps", type_=sa.Float) * _ENDED)
     .order_by(jobs.c.id)
     .limit(MOST_OPEN)
@@ -196,7 +207,7 @@ def _failing(look: Look) -> Iterator[Finding]:
 _AGAIN = jobs.alias("again")
 _FAILED = (
     sa.select(jobs)
-    .where(jobs.c.ended_at > _SINCE, jobs.c.state == JobState.FAILURE, sa.not_(jobs.c.pruned))
+    .where(IS_FAILED, jobs.c.ended_at > _SINCE, sa.not_(jobs.c.pruned))
     .where(~sa.exists().where(_AGAIN.c.retry_of == jobs.c.id))
     .order_by(jobs.c.ended_at, jobs.c.id)
     .limit(MOST_OPEN)

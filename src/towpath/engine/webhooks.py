@@ -317,5 +317,5 @@ def _of(webhook_id: int, state: State | None) -> list[sa.ColumnElement[bool]]:
 def forget(tx: Tx, keep: int) -> None:
     """Forget some deliveries that have ended longer ago than so many microseconds."""
     old = sa.select(deliveries.c.id).where(~IS_WAITING, deliveries.c.created_at < tx.now - keep)
-    some = old.order_by(deliveries.c.id).limit(FORGOTTEN_AT_ONCE)
+    some = old.order_by(deliveries.c.created_at).limit(FORGOTTEN_AT_ONCE)
     tx.conn.execute(sa.delete(deliveries).where(deliveries.c.id.in_(some)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -87,7 +88,8 @@ def hide(conn: Connection, job_ids: Collection[int]) -> None:
     add_jobs(conn, gone)
 
 
-_NEWEST = sa.select(sa.func.max(jobs.c.id)).where(jobs.c.pruned)
+# As the index has it: `pruned = 1`, which SQLAlchemy makes of the column, would not be found by it in SQLite.
+_NEWEST = sa.select(sa.func.max(jobs.c.id)).where(sa.text("jobs.pruned"))
 
 
 def newest_hidden(conn: Connection) -> int | None:
@@ -100,19 +102,19 @@ def take_rows(conn: Connection, job_id: int, limit: int) -> int:
     """Take away up to `limit` of a hidden job's rows, those first to which none other refers; how many that were."""
     for table in OWNED:
         most = max(1, limit // HEAVIER) if table.name in HEAVY else limit
-        mine = sa.select(*table.primary_key.columns).where(table.c.job_id == job_id).limit(most)
-        keys = conn.execute(mine).all()
-        if keys:
-            if table is tasks:
-                _take_of_tasks(conn, [key[0] for key in keys])
-            place = sa.tuple_(*table.primary_key.columns)
-            conn.execute(sa.delete(table).where(place.in_([tuple(key) for key in keys])))
-            return len(keys)
+        key = table.primary_key.columns
+        mine = sa.select(*key).where(table.c.job_id == job_id).order_by(*key).limit(most)
+        if table is tasks:
+            _take_of_tasks(conn, mine)
+        # Chosen by a statement of their own: with values in its place SQLite would look at all rows of the table.
+        taken = conn.execute(sa.delete(table).where(sa.tuple_(*key).in_(mine))).rowcount
+        if taken:
+            return taken
     conn.execute(sa.delete(jobs).where(jobs.c.id == job_id))
     return 1
 
 
-def _take_of_tasks(conn: Connection, task_ids: Sequence[int]) -> None:
+def _take_of_tasks(conn: Connection, chosen: sa.Select[Any]) -> None:
     """Take away what belongs to tasks alone: few of them have any such row, and none has many."""
     for table in OF_TASKS:
-        conn.execute(sa.delete(table).where(table.c.task_id.in_(task_ids)))
+        conn.execute(sa.delete(table).where(table.c.task_id.in_(chosen)))

@@ -220,6 +220,15 @@ def load(conn: Connection, task_ids: Collection[int]) -> list[Task]:
     return found
 
 
+_HELD_OF_JOB = (
+    # All running tasks are looked through, which are few: not all tasks of the job, which may be millions, nor, for the
+    # sake of their order, all that there are.
+    _SELECT.where(tasks.c.job_id + 0 == sa.bindparam("of_job", type_=sa.BigInteger), IS_STARTED).order_by(
+        tasks.c.id + 0
+    )
+)
+
+
 def find_where(conn: Connection, *conditions: sa.ColumnElement[bool], limit: int | None = None) -> list[Task]:
     """The tasks that meet the conditions as they stand, in order of id.
 
@@ -237,8 +246,7 @@ def held_by(conn: Connection, node_id: int) -> list[Task]:
 
 def load_held(conn: Connection, job_id: int) -> list[Task]:
     """The running tasks of a job, which is locked: they can go nowhere. In order of id."""
-    # All running tasks are looked through, which are few: not all tasks of the job, which may be millions.
-    return find_where(conn, tasks.c.job_id + 0 == job_id, IS_STARTED)
+    return [_task(row) for row in conn.execute(_HELD_OF_JOB, {"of_job": job_id}).all()]
 
 
 def load_ready(conn: Connection, lane: Any, most: int) -> list[Task]:

@@ -49,6 +49,7 @@ from towpath.store.tables.places import (
 )
 from towpath.store.tables.work import (
     IS_DUE,
+    IS_FAILED,
     IS_PARKED,
     IS_PENDING,
     IS_READY,
@@ -73,6 +74,7 @@ from towpath.store.tables.work import (
 
 __all__ = [
     "IS_DUE",
+    "IS_FAILED",
     "IS_OPEN",
     "IS_PARKED",
     "IS_PENDING",

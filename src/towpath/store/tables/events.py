@@ -94,4 +94,8 @@ sa.Index(
     sqlite_where=IS_WAITING,
     postgresql_where=IS_WAITING,
 )
+sa.Index("ix_deliveries_awaited", deliveries.c.number, sqlite_where=IS_WAITING, postgresql_where=IS_WAITING)
+sa.Index(
+    "ix_deliveries_ended", deliveries.c.created_at, sqlite_where=~IS_WAITING, postgresql_where=~IS_WAITING
+)
 sa.Index("ix_deliveries_list", deliveries.c.webhook_id, deliveries.c.id)

@@ -203,7 +203,7 @@ quarantine = sa.Table(
     sa.Column("number", Count, nullable=False),
     sa.Column("event", sa.LargeBinary, nullable=False),
     sa.Column("error", sa.Text, nullable=False),
-    sa.Column("at", Time, nullable=False),
+    sa.Column("at", Time, nullable=False, index=True),
 )
 """Events that could not be applied: kept for a person to look at, so that they stall nobody."""
 

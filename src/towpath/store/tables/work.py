@@ -91,7 +91,13 @@ sa.Index(
     sqlite_where=jobs.c.space != "",
     postgresql_where=jobs.c.space != "",
 )
-sa.Index("ix_jobs_retry_of", jobs.c.retry_of)
+# Most jobs are no retries: an index that held them too would look to a planner as if it led to all of them, or to few.
+sa.Index(
+    "ix_jobs_retry_of",
+    jobs.c.retry_of,
+    sqlite_where=jobs.c.retry_of.is_not(None),
+    postgresql_where=jobs.c.retry_of.is_not(None),
+)
 sa.Index("ix_jobs_created_at", jobs.c.created_at)
 sa.Index(
     "ix_jobs_resume_at",
@@ -106,6 +112,9 @@ sa.Index(
     postgresql_where=jobs.c.ended_at.is_(None),
 )
 sa.Index("ix_jobs_ended", jobs.c.ended_at)
+IS_FAILED = jobs.c.state == sa.literal_column("'FAILURE'")
+"""It has ended in FAILURE. The constant stands in the text, as in those of tasks below."""
+sa.Index("ix_jobs_failed", jobs.c.state, jobs.c.ended_at, sqlite_where=IS_FAILED, postgresql_where=IS_FAILED)
 sa.Index("ix_jobs_pruned", jobs.c.id, sqlite_where=jobs.c.pruned, postgresql_where=jobs.c.pruned)
 
 job_inputs = sa.Table(
@@ -376,7 +385,7 @@ idempotency = sa.Table(
     sa.Column("key", sa.String(200), primary_key=True),
     sa.Column("digest", sa.LargeBinary, nullable=False),
     sa.Column("job_id", sa.ForeignKey("jobs.id"), nullable=False, index=True),
-    sa.Column("created_at", Time, nullable=False),
+    sa.Column("created_at", Time, nullable=False, index=True),
 )
 """Submissions that carried an `Idempotency-Key`: the same key and body of the same owner give the same job."""
 

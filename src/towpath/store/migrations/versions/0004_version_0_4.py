@@ -25,6 +25,7 @@ def upgrade() -> None:
     _strangers()
     _job_space()
     _job_counts()
+    _indexes()
     _events()
     _webhooks()
     _joining()
@@ -216,6 +217,18 @@ def _job_counts() -> None:
     op.create_index("ix_jobs_created_at", "jobs", ["created_at"], unique=False)
 
 
+def _indexes() -> None:
+    """Retries, jobs that failed, and what is old are found without a look at all else."""
+    op.drop_index("ix_jobs_retry_of", "jobs")
+    retries, failed = sa.text("retry_of IS NOT NULL"), sa.text("state = 'FAILURE'")
+    op.create_index("ix_jobs_retry_of", "jobs", ["retry_of"], sqlite_where=retries, postgresql_where=retries)
+    op.create_index(
+        "ix_jobs_failed", "jobs", ["state", "ended_at"], sqlite_where=failed, postgresql_where=failed
+    )
+    op.create_index("ix_idempotency_created_at", "idempotency", ["created_at"])
+    op.create_index("ix_quarantine_at", "quarantine", ["at"])
+
+
 def _events() -> None:
     """What happened, for those who want to be told."""
     op.create_table(
@@ -288,10 +301,15 @@ def _webhooks() -> None:
     for name, columns in (
         ("ix_deliveries_waiting", ["webhook_id", "line", "number"]),
         ("ix_deliveries_due", ["webhook_id", "due_at"]),
+        ("ix_deliveries_awaited", ["number"]),
     ):
         op.create_index(
             name, "deliveries", columns, unique=False, sqlite_where=waiting, postgresql_where=waiting
         )
+    ended = sa.text("state != 'waiting'")
+    op.create_index(
+        "ix_deliveries_ended", "deliveries", ["created_at"], sqlite_where=ended, postgresql_where=ended
+    )
     op.create_index("ix_deliveries_list", "deliveries", ["webhook_id", "id"], unique=False)
 
 
