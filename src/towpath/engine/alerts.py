@@ -97,34 +97,55 @@ def _settle(
 ) -> None:
     """Make the alerts of one kind what was found."""
     now_so = {one.thing: one for one in found}
+    cleared: list[Row] = []
+    gone: list[Row] = []
     for thing, row in standing.items():
         one = now_so.get(thing)
         if one is not None:
             _keep(tx, row, one, rule.severity)
         elif not rule.enabled or (row.gone_at is not None and tx.now - row.gone_at >= CALM):
-            _set(tx, row, cleared_at=tx.now, gone_at=row.gone_at or tx.now)
-            happened.append(_event("alert.cleared", tx.now, row))
+            cleared.append(row)
         elif row.gone_at is None:
-            _set(tx, row, gone_at=tx.now)
+            gone.append(row)
+    _set(tx, cleared, cleared_at=tx.now, gone_at=sa.func.coalesce(alerts.c.gone_at, tx.now))
+    _set(tx, gone, gone_at=tx.now)
+    happened += [_event("alert.cleared", tx.now, row) for row in cleared]
     new = [one for one in found if one.raises and one.thing not in standing]
-    happened += [_event("alert.raised", tx.now, _raise(tx, one, rule.severity)) for one in new]
+    happened += [_event("alert.raised", tx.now, row) for row in _raise(tx, new, rule.severity)]
 
 
 def _keep(tx: Tx, row: Row, found: Finding, severity: Severity) -> None:
     """An alert's cause is there yet: its sentence says how it is now, where that is worth a write."""
     if row.gone_at is not None or row.severity != severity:
-        _set(tx, row, gone_at=None, severity=severity, sentence=found.sentence)
+        _set(tx, [row], gone_at=None, severity=severity, sentence=found.sentence)
 
 
-def _set(tx: Tx, row: Row, **values: object) -> None:
-    tx.conn.execute(sa.update(alerts).where(alerts.c.id == row.id).values(values))
+def _set(tx: Tx, rows: Sequence[Row], **values: object) -> None:
+    """Give alerts these values, a thousand at a time: a look must not keep others from the database for long."""
+    for start in range(0, len(rows), AT_ONCE):
+        mine = alerts.c.id.in_([row.id for row in rows[start : start + AT_ONCE]])
+        tx.conn.execute(sa.update(alerts).where(mine).values(values))
 
 
-def _raise(tx: Tx, one: Finding, severity: Severity) -> Row:
-    row: dict[str, object] = {"kind": one.kind, "thing": one.thing, "severity": severity}
-    row |= {"site": one.site, "node": one.node}
-    row |= {"job": one.job, "sentence": one.sentence, "raised_at": tx.now}
-    return tx.conn.execute(sa.insert(alerts).values(row).returning(alerts)).one()
+_RAISED = sa.insert(alerts).returning(alerts, sort_by_parameter_order=True)
+
+
+def _raise(tx: Tx, new: Sequence[Finding], severity: Severity) -> Sequence[Row]:
+    """The alerts of what was found, all together, in its order."""
+    rows = [
+        {
+            "kind": one.kind,
+            "thing": one.thing,
+            "severity": severity,
+            "site": one.site,
+            "node": one.node,
+            "job": one.job,
+            "sentence": one.sentence,
+            "raised_at": tx.now,
+        }
+        for one in new
+    ]
+    return tx.conn.execute(_RAISED, rows).all() if rows else ()
 
 
 def _event(kind: str, now: int, row: Row) -> Event:
