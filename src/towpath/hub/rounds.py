@@ -255,13 +255,13 @@ class Rounds:
         return Keep(days.get("keep_days", self._keep.jobs), days.get("keep_events_days", self._keep.events))
 
     async def _prune(self) -> None:
-        """Take away some rows of jobs that nobody is shown any more, then give others as long as that took."""
+        """Take away some rows of jobs that nobody is shown any more, then give others twice as long as that took."""
         await self._conductor.in_office()
         began = self._monotonic()
         if await self._conductor.do(pruning.take_away):
             await self._rest(self._hidden)
         else:
-            await asyncio.sleep(self._monotonic() - began)
+            await asyncio.sleep(2 * (self._monotonic() - began))
 
     async def _rest(self, hint: Hint, *, is_busy: bool = False) -> None:
         """Between two looks: a moment where something goes on, else until a hint comes, which may be soon."""

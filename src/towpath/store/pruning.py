@@ -98,23 +98,32 @@ def newest_hidden(conn: Connection) -> int | None:
     return newest
 
 
+def _some_of(table: sa.Table) -> sa.Select[Any]:
+    """The keys of the first `most` rows of job `of_job`."""
+    key = table.primary_key.columns
+    mine = table.c.job_id == sa.bindparam("of_job", type_=sa.BigInteger)
+    return sa.select(*key).where(mine).order_by(*key).limit(sa.bindparam("most", type_=sa.Integer))
+
+
+# Chosen by statements within them: with keys in their place SQLite would look at all rows of the table.
+_TAKE = [
+    (table, sa.delete(table).where(sa.tuple_(*table.primary_key.columns).in_(_some_of(table))))
+    for table in OWNED
+]
+_TAKE_OF_TASKS = [sa.delete(table).where(table.c.task_id.in_(_some_of(tasks))) for table in OF_TASKS]
+_TAKE_JOB = sa.delete(jobs).where(jobs.c.id == sa.bindparam("of_job"))
+
+
 def take_rows(conn: Connection, job_id: int, limit: int) -> int:
     """Take away up to `limit` of a hidden job's rows, those first to which none other refers; how many that were."""
-    for table in OWNED:
+    for table, take in _TAKE:
         most = max(1, limit // HEAVIER) if table.name in HEAVY else limit
-        key = table.primary_key.columns
-        mine = sa.select(*key).where(table.c.job_id == job_id).order_by(*key).limit(most)
+        some = {"of_job": job_id, "most": most}
         if table is tasks:
-            _take_of_tasks(conn, mine)
-        # Chosen by a statement of their own: with values in its place SQLite would look at all rows of the table.
-        taken = conn.execute(sa.delete(table).where(sa.tuple_(*key).in_(mine))).rowcount
-        if taken:
+            # What belongs to tasks alone: few of them have any such row, and none has many.
+            for take_first in _TAKE_OF_TASKS:
+                conn.execute(take_first, some)
+        if taken := conn.execute(take, some).rowcount:
             return taken
-    conn.execute(sa.delete(jobs).where(jobs.c.id == job_id))
+    conn.execute(_TAKE_JOB, {"of_job": job_id})
     return 1
-
-
-def _take_of_tasks(conn: Connection, chosen: sa.Select[Any]) -> None:
-    """Take away what belongs to tasks alone: few of them have any such row, and none has many."""
-    for table in OF_TASKS:
-        conn.execute(sa.delete(table).where(table.c.task_id.in_(chosen)))
