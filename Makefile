@@ -4,9 +4,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .venv/.peers
 
-# The first interpreter that is new enough and can make virtual environments. The distribution's own goes before: it is
-# built with profiles of what runs often, and so is quicker by a tenth than what pyenv builds unless told to.
-PYTHON ?= $(shell for name in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do \
+# The first interpreter that is new enough and can make virtual environments.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo "$$name"; break; }; done)
 
