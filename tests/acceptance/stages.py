@@ -180,6 +180,8 @@ def _waiting_sweep(reader: Reader) -> None:
 
 def _going_site(reader: Reader) -> None:
     reader.api.post("/api/sites/oslo/resume/", json={}).raise_for_status()
+    stopped = reader.names["4"]
+    until(lambda: reader.get(f"/api/sweeps/{stopped}/")["ended_at"] is not None, f"sweep {stopped} was over")
 
 
 def _key(reader: Reader) -> None:
