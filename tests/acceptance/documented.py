@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -16,15 +15,12 @@ from typing import BinaryIO
 
 from docs.generate import HERE
 from tests.fixtures_hub import PATIENCE, Ended, Hub, until
-from tests.forked import run_forked
 
 FENCED = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PLACES = re.compile(r"(?:(?<=file://)|(?<![\w.~/]))/(?=(?:srv|var|etc)/)")
 """Where a command names a place of the whole machine: it is looked for below the test's directory."""
 COMMENT = re.compile(r"\s+# .*$")
 SETS = re.compile(r"\b([A-Z_]+)=")
-SHELLS = re.compile(r"[^\w\s./:@=,%+'\"-]|\n")
-"""What of a command a shell makes more of than words."""
 LASTING_LOG = "lasting.log"
 
 CURL = """
@@ -175,20 +171,6 @@ class Reader(Hub):
 
     def type(self, command: str) -> Ended:
         """Run a command to its end; what it sets stays set for those after it."""
-        ended = self._run(self.meant(command)) or self._type(command)
-        self.typed.append(ended)
-        return ended
-
-    def _run(self, meant: str) -> Ended | None:
-        """How a command ended that is words and nothing else, and so needs no shell; None where it needs one."""
-        told = COMMENT.sub("", meant)
-        words = [] if SHELLS.search(told) else shlex.split(told)
-        if words[:1] != ["towpath"]:
-            return None
-        ran = run_forked(self.prefix, words[1:], self.environment(), self.root, PATIENCE)
-        return None if ran is None else Ended(ran.returncode, ran.stdout, ran.stderr)
-
-    def _type(self, command: str) -> Ended:
         names = [name for name in SETS.findall(command) if command.startswith((name, "export "))]
         kept = self.root / "variables"
         values = " ".join(f'"${name}"' for name in names)
@@ -201,7 +183,8 @@ class Reader(Hub):
                 raise AssertionError(f"`{command}` did not end: {process.communicate()}") from None
         if names:
             self.variables.update(zip(names, kept.read_text().split("\0"), strict=False))
-        return Ended(process.returncode, out, err)
+        self.typed.append(Ended(process.returncode, out, err))
+        return self.typed[-1]
 
     @contextmanager
     def lasting(self, command: str, says: str, provoke: Callable[[], object] = bool) -> Iterator[None]:
