@@ -10,6 +10,14 @@ from tests.browser.looks import violations
 from tests.browser.place import PATIENCE, Place, choose, faults_of, fill, page_of, pretty, sign_in
 
 expect.set_options(timeout=PATIENCE)
+# What colours and indents the code is read in slices of time, of which each is found to be over.
+HURRIED: Final = """() => {
+  const now = Date.now.bind(Date);
+  let late = 0;
+  Date.now = () => now() + (late += 1000);
+  window.requestIdleCallback = () => 0;
+  window.rested = () => (Date.now = now);
+}"""
 SORTED: Final[dict[str, Any]] = {
     "name": "sorted",
     "icon_classes": ["fa fa-cloud"],
@@ -127,6 +135,23 @@ def test_both_views_are_of_one_definition_and_nothing_that_the_form_does_not_kno
     assert (made["label"], made["icon_classes"]) == ("Seen in the code", ["fa fa-cloud"])
     assert made["filter_rules"][0] == SORTED["filter_rules"][0]
     assert made["filter_rules"][1]["state"] == "created"
+    page.context.close()
+
+
+def test_a_new_line_stands_below_its_step_though_the_code_was_not_read_so_far_yet(
+    browser: Browser, here: Place
+) -> None:
+    page = edit(browser, here, "hurried")
+    page.evaluate(HURRIED)
+    look(page, "Code")
+    page.get_by_text("name: checksum").click()
+    page.evaluate("window.rested()")
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.keyboard.type("queue: night")
+    page.get_by_role("button", name="Save as version 2").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("hurried")
+    assert kept(here, "hurried")["filter_rules"][0]["action"][0] == {"name": "checksum", "queue": "night"}
     page.context.close()
 
 

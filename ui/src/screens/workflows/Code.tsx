@@ -2,10 +2,10 @@
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { json } from "@codemirror/lang-json";
 import { yaml } from "@codemirror/lang-yaml";
-import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
+import { bracketMatching, forceParsing, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { lintGutter, setDiagnostics } from "@codemirror/lint";
-import { Compartment, EditorState } from "@codemirror/state";
-import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
+import { EditorState } from "@codemirror/state";
+import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers, type KeyBinding } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "react";
 import type { Language, Mark } from "./reading";
@@ -31,8 +31,21 @@ const COLOURS = HighlightStyle.define([
   { tag: tags.comment, color: "var(--mantine-color-dimmed)", fontStyle: "italic" },
 ]);
 
+/** Milliseconds that a new line may wait until all above it is read. */
+const READ_WITHIN = 1000;
+
+/** Reads up to the new line first: what is not read yet says nothing of how far it stands in, and a step's argument would land beside its step. */
+const READ_ON: KeyBinding = {
+  key: "Enter",
+  run: (editor) => {
+    forceParsing(editor, editor.state.selection.main.to, READ_WITHIN);
+    return false;
+  },
+};
+
 interface Coding {
-  text: string;
+  /** What it begins with. From then on the text is its own: an answer that comes while somebody types would be older than what stands there. */
+  start: string;
   language: Language;
   marks: readonly Mark[];
   say: (text: string) => void;
@@ -40,10 +53,9 @@ interface Coding {
   goal: { at: number } | undefined;
 }
 
-export default function Code({ text, language, marks, say, goal }: Coding) {
+export default function Code({ start, language, marks, say, goal }: Coding) {
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(undefined);
-  const spoken = useRef(new Compartment());
   const listen = useRef(say);
   listen.current = say;
   useEffect(() => {
@@ -52,11 +64,11 @@ export default function Code({ text, language, marks, say, goal }: Coding) {
     const made = new EditorView({
       parent: place.current,
       state: EditorState.create({
-        doc: text,
+        doc: start,
         extensions: [
           EditorView.cspNonce.of(nonce), lineNumbers(), lintGutter(), history(), drawSelection(), highlightActiveLine(), indentOnInput(), bracketMatching(), indentUnit.of("  "), EditorState.tabSize.of(2),
           // Tab goes on to the next thing, as everywhere: nobody is caught in the editor.
-          keymap.of([...defaultKeymap, ...historyKeymap]), LOOK, syntaxHighlighting(COLOURS), spoken.current.of([]),
+          keymap.of([READ_ON, ...defaultKeymap, ...historyKeymap]), LOOK, syntaxHighlighting(COLOURS), language === "json" ? json() : yaml(),
           EditorView.contentAttributes.of({ "aria-label": "Definition", tabindex: "0" }),
           EditorView.updateListener.of((update) => update.docChanged && listen.current(update.state.doc.toString())),
         ],
@@ -64,13 +76,7 @@ export default function Code({ text, language, marks, say, goal }: Coding) {
     });
     view.current = made;
     return () => made.destroy();
-    // The text is its own from then on; what comes from outside is put in below.
   }, []);
-  useEffect(() => view.current?.dispatch({ effects: spoken.current.reconfigure(language === "json" ? json() : yaml()) }), [language]);
-  useEffect(() => {
-    const now = view.current;
-    if (now && now.state.doc.toString() !== text) now.dispatch({ changes: { from: 0, to: now.state.doc.length, insert: text } });
-  }, [text]);
   useEffect(() => {
     const now = view.current;
     if (!now) return;

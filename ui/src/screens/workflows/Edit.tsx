@@ -99,6 +99,10 @@ function Editor({ workflow, start, view, look }: { workflow?: Workflow; start: s
   useBlocker({ shouldBlockFn: ({ current, next }) => current.pathname !== next.pathname && changed && !kept.current && !window.confirm("What you have changed is not saved. Leave it?"), enableBeforeUnload: () => changed && !kept.current });
   const valid = !asking && !check.error && marks.length === 0 && reading.value !== undefined;
   const above = <><Link to="/workflows" search={{}}>Workflows</Link>{workflow && <> / <Link to="/workflows/$name" params={{ name: workflow.name }} search={{}}>{workflow.name}</Link></>}</>;
+  const turn = (to: Language): void => {
+    setGoal(undefined);
+    written.turn(to);
+  };
   const goTo = (place: string): void => setGoal({ at: rangeOf(now.tree, text, place)[0], place });
   return (
     <Page title={workflow ? `Edit ${workflow.name}` : "New workflow"} above={above}>
@@ -106,13 +110,13 @@ function Editor({ workflow, start, view, look }: { workflow?: Workflow; start: s
       {check.error && <Trouble error={check.error} again={() => void check.refetch()} />}
       <div className={css.bar}>
         <SegmentedControl size="sm" aria-label="View" value={view} onChange={(to) => look(to as View)} data={[{ value: "form", label: "Form" }, { value: "code", label: "Code" }]} />
-        {view === "code" && <SegmentedControl size="sm" aria-label="Language" value={language} onChange={(to) => written.turn(to as Language)} data={[{ value: "yaml", label: "YAML" }, { value: "json", label: "JSON" }]} disabled={now.value === undefined} />}
+        {view === "code" && <SegmentedControl size="sm" aria-label="Language" value={language} onChange={(to) => turn(to as Language)} data={[{ value: "yaml", label: "YAML" }, { value: "json", label: "JSON" }]} disabled={now.value === undefined} />}
         {view === "form" && <Button size="xs" variant="default" leftSection={<Icon name="retry" size={14} />} disabled={!written.undo} onClick={written.undo}>Undo</Button>}
         <Verdict asking={asking} marks={marks} readable={reading.value !== undefined} />
         <Button disabled={!valid || (workflow !== undefined && !changed)} loading={save.isPending} leftSection={<Icon name="check" size={15} />} onClick={() => save.mutate({ value: reading.value, force: save.error instanceof Problem && save.error.status === 412 })}>{save.error instanceof Problem && save.error.status === 412 ? "Save over it" : savedAs(workflow, kin?.find((one) => one.name === name))}</Button>
       </div>
       <div className={css.editor}>
-        {view === "code" ? <section className={`panel ${css.code}`} aria-label="Code"><Suspense fallback={<Waiting rows={14} />}><Code text={text} language={language} marks={marks} say={written.say} goal={goal} /></Suspense></section>
+        {view === "code" ? <section className={`panel ${css.code}`} aria-label="Code"><Suspense fallback={<Waiting rows={14} />}><Code key={language} start={text} language={language} marks={marks} say={written.say} goal={goal} /></Suspense></section>
           : now.value === undefined ? <section className="panel" aria-label="Form"><Empty icon="warning" title="The code cannot be read" action={<Button mt="sm" variant="default" onClick={() => look("code")}>To the code</Button>}>The form shows it again once that is mended.</Empty></section>
           : <Suspense fallback={<div className="panel"><Waiting rows={14} /></div>}><Form value={now.value} named={workflow !== undefined} faults={faults} change={written.change} sorted={which.sorted} goal={goal} /></Suspense>}
         <div className={css.rail}>
@@ -145,7 +149,6 @@ function useWritten(start: string) {
   return {
     text, language,
     say: (next: string): void => {
-      if (next === text) return;
       remember();
       setText(next);
     },
