@@ -19,6 +19,23 @@ from towpath.store.tables import api_keys, users
 
 REFUSED = ["2xx", "400", "401", "403", "404", "409", "412", "429"]
 """What a request that is as the contract says may be answered with: 400 is for rules that no schema can say."""
+REFUSED_RIGHTLY = [
+    "400",
+    "401",
+    "403",
+    "404",
+    "405",
+    "406",
+    "409",
+    "413",
+    "415",
+    "422",
+    "428",
+    "429",
+    "431",
+    "503",
+]
+"""What a request that is not as the contract says may be answered with: one that is too long is not read so far."""
 PATIENCE = 60.0
 """Seconds until a request is given up: how quickly it is answered is tried elsewhere, on a machine that does nothing
 else."""
@@ -95,7 +112,10 @@ class Trial:
                     "allow-x00": False,
                 },
                 "phases": {phase: {"enabled": phase in self.phases} for phase in phases},
-                "checks": {"positive_data_acceptance": {"expected-statuses": REFUSED}},
+                "checks": {
+                    "positive_data_acceptance": {"expected-statuses": REFUSED},
+                    "negative_data_rejection": {"expected-statuses": REFUSED_RIGHTLY},
+                },
                 "operations": [
                     {
                         "include-operation-id": [*ASKING_A_SITE, *ASKING_A_DIRECTORY, *ASKING_A_PROVIDER],

@@ -1,5 +1,6 @@
 """The head of a request: whoever sends more than any client needs is cut off; whoever sends much else is not."""
 
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +54,32 @@ def test_a_head_without_end_is_refused_before_it_has_one(port: int, begun: bytes
             sent += 1000
         said = answers(line)
     assert said.startswith(b"HTTP/1.1 431 ")
-    assert said.endswith(b"headers: expected at most 65536 bytes, found more\n")
+    assert told(said) == "headers: expected at most 65536 bytes, found more"
+
+
+@pytest.mark.parametrize(
+    "whole", [b"GET /?%s HTTP/1.1\r\n\r\n", b"POST / HTTP/1.1\r\nX: %s\r\nContent-Length: 2\r\n\r\n{}"]
+)
+@pytest.mark.parametrize("before", [b"", b"POST /length HTTP/1.1\r\nContent-Length: 1\r\n\r\n1"])
+def test_a_head_that_is_too_long_is_refused_alike_where_it_comes_in_one_piece(
+    port: int, whole: bytes, before: bytes
+) -> None:
+    with connected(port) as line:
+        if before:
+            line.sendall(before)
+            assert line.recv(65536).startswith(b"HTTP/1.1 200 ")
+        line.sendall(whole % (b"a" * LONGEST_HEAD))
+        said = answers(line)
+    assert said.startswith(b"HTTP/1.1 431 ")
+    assert said.count(b"HTTP/1.1") == 1
+    assert told(said) == "headers: expected at most 65536 bytes, found more"
+
+
+def told(said: bytes) -> str:
+    """The detail of the problem that an answer tells of."""
+    head, _, body = said.partition(b"\r\n\r\n")
+    assert b"content-type: application/problem+json" in head
+    return str(json.loads(body)["detail"])
 
 
 def test_many_requests_on_one_line_and_long_bodies_are_no_long_head(port: int) -> None:

@@ -54,6 +54,11 @@ REFUSALS: Mapping[HTTPStatus, tuple[str, str, str]] = {
         "too-many-requests",
         "expected at most 60000 requests within a minute, found more; wait 1 s",
     ),
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (
+        "The URL and the headers together are longer than the hub takes; it says so before it looks at them.",
+        "head-too-large",
+        "headers: expected at most 65536 bytes, found more",
+    ),
     HTTPStatus.INTERNAL_SERVER_ERROR: (
         "The hub met a bug.",
         "bug",
@@ -166,6 +171,7 @@ def _refused_with(path: str, operation: dict[str, Any]) -> Iterator[HTTPStatus]:
     verb = operation.pop("x-verb")
     parameters = operation.get("parameters", ())
     takes_body = "requestBody" in operation
+    yield HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
     yield from (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE)
     if operation["operationId"] == "show_health":
         return

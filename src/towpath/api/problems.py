@@ -164,16 +164,21 @@ def tell(request: Request, error: Exception) -> Response:
     return response
 
 
-def respond(request: Request, kind: Kind, detail: str, faults: Iterable[Wrong] = ()) -> Response:
-    """A problem body with its status."""
-    body = Problem(
+def problem(kind: Kind, detail: str, instance: str, faults: Iterable[Wrong] = ()) -> Problem:
+    """The body that tells of a refusal; `instance` is the path of the request."""
+    return Problem(
         type=f"urn:towpath:{kind.name}",
         title=kind.status.phrase,
         status=kind.status,
         detail=detail,
-        instance=request.url.path,
+        instance=instance,
         problems=[Fault.of(fault) for fault in faults],
     )
+
+
+def respond(request: Request, kind: Kind, detail: str, faults: Iterable[Wrong] = ()) -> Response:
+    """A problem body with its status."""
+    body = problem(kind, detail, request.url.path, faults)
     headers = {"WWW-Authenticate": "Api-Key"} if kind.status is HTTPStatus.UNAUTHORIZED else None
     return Response(body.model_dump_json(), kind.status, headers, MEDIA_TYPE)
 
