@@ -49,6 +49,8 @@ def test_a_job_is_tried_dry_and_run_on_files_that_were_chosen(browser: Browser, 
     expect(foreseen.get_by_role("row", name=re.compile("migrate"))).to_contain_text("1 files")
     assert violations(page) == []
     page.get_by_role("button", name="Run on 3 paths").click()
+    # What was tried dry has a state as well.
+    expect(page).to_have_url(re.compile(r"/jobs/\d+$"))
     expect(page.locator("[data-state]").first).to_have_text("Success")
     entries(page, here, data)
     expect(page.locator("[data-standing=premigrated]")).to_have_count(3)
