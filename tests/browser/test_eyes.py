@@ -1,21 +1,23 @@
 """The web UI for those who look differently: through a screen reader into dialogs, on a phone, with fewer rights."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.browser.looks import settled, unreadable, violations, wider
+from tests.browser.looks import dress, flaws, settled, violations, wider
 from tests.browser.place import (
     PATIENCE,
     Place,
+    enter,
     faults_of,
     fill,
+    load,
     page_of,
     place,
     pretty,
     set_password,
-    sign_in,
+    visit,
 )
 from tests.fixtures_hub import MakeHub
 
@@ -102,13 +104,13 @@ def opened(page: Page) -> dict[str, Any]:
 
 def test_no_dialog_has_a_fault_that_axe_finds_and_escape_closes_each(browser: Browser, eyes: Place) -> None:
     page = page_of(browser)
-    sign_in(page, eyes)
+    enter(page, eyes)
     found = {}
     seen = 0
     for path in SCREENS:
         if "?tab=" in path and "people" not in path:
             continue
-        page.goto(f"{eyes.url}{path}")
+        visit(page, eyes, path)
         settled(page)
         seen += page.locator(OPENS).count()
         found[path] = opened(page)
@@ -122,18 +124,14 @@ def test_on_a_phone_no_screen_is_wider_than_the_glass_or_has_a_fault_and_the_men
     browser: Browser, eyes: Place
 ) -> None:
     page = page_of(browser, "light", *PHONE)
-    sign_in(page, eyes)
+    enter(page, eyes)
     found = {}
     for path in SCREENS:
-        page.goto(f"{eyes.url}{path}")
+        visit(page, eyes, path)
         settled(page)
-        page.emulate_media(color_scheme="light")
-        found[path] = [*wider(page), *violations(page)]
-        page.emulate_media(color_scheme="dark")
-        page.locator("html[data-mantine-color-scheme=dark]").wait_for()
-        found[path] += unreadable(page)
+        found[path] = [*wider(page), *flaws(page)]
     assert {path: some for path, some in found.items() if some} == {}, pretty(found)
-    page.emulate_media(color_scheme="light")
+    dress(page, "light")
     page.goto(f"{eyes.url}/site/oslo")
     expect(page.get_by_role("link", name="Site oslo")).to_be_visible()
     page.get_by_role("button", name="Menu", exact=True).click()
@@ -145,12 +143,13 @@ def test_on_a_phone_no_screen_is_wider_than_the_glass_or_has_a_fault_and_the_men
     page.context.close()
 
 
-@pytest.mark.parametrize("user", ["vi", "mo"])
+# One of them by addresses alone: each screen stands by itself.
+@pytest.mark.parametrize(("user", "to"), [("vi", load), ("mo", visit)])
 def test_who_may_only_look_is_shown_nothing_that_they_may_not_do(
-    browser: Browser, eyes: Place, user: str
+    browser: Browser, eyes: Place, user: str, to: Callable[[Page, Place, str], None]
 ) -> None:
     page = page_of(browser)
-    sign_in(page, eyes, "/", user)
+    enter(page, eyes, "/", user)
     menu = page.get_by_role("navigation", name="Screens")
     expect(menu.get_by_role("link", name="Jobs")).to_be_visible()
     for name in FOR_SOME:
@@ -159,7 +158,7 @@ def test_who_may_only_look_is_shown_nothing_that_they_may_not_do(
     for path in SCREENS:
         if path == "/profile":
             continue
-        page.goto(f"{eyes.url}{path}")
+        to(page, eyes, path)
         settled(page)
         said = page.locator("main :is(button, a):visible").all_inner_texts()
         found[path] = sorted({word for word in said if word.strip() in CHANGES})
@@ -172,16 +171,16 @@ def test_a_member_who_may_run_in_a_space_is_shown_how_there_and_nowhere_else(
     browser: Browser, eyes: Place
 ) -> None:
     page = page_of(browser)
-    sign_in(page, eyes, "/jobs/3", "ed")
+    enter(page, eyes, "/jobs/3", "ed")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
-    page.goto(f"{eyes.url}/files")
+    visit(page, eyes, "/files")
     page.get_by_role("main").get_by_role("link", name="surveys").click()
     expect(page.get_by_text("sample-00001.dat").first).to_be_visible()
     expect(page.get_by_role("button", name="New job here")).to_be_visible()
-    page.goto(f"{eyes.url}/files/oslo")
+    visit(page, eyes, "/files/oslo")
     expect(page.get_by_text("sample-00001.dat").first).to_be_visible()
-    page.goto(f"{eyes.url}/sites")
+    visit(page, eyes, "/sites")
     settled(page)
     expect(page.get_by_role("button", name="Add a site")).to_have_count(0)
     assert faults_of(page) == []

@@ -3,10 +3,9 @@
 import re
 from typing import Final
 
-import pytest
 from playwright.sync_api import Browser, expect
-from tests.browser.looks import settled, violations, wider
-from tests.browser.place import OPERATOR, PASSWORD, Place, faults_of, link_for, page_of, pretty, sign_in
+from tests.browser.looks import dress, flaws, settled, wider
+from tests.browser.place import OPERATOR, PASSWORD, Place, enter, faults_of, link_for, page_of, pretty, visit
 from tests.fixtures_hub import until
 from tests.receiver import receiving
 
@@ -35,7 +34,7 @@ def test_an_alert_says_what_to_do_counts_in_the_menu_and_is_muted_with_a_reason(
 ) -> None:
     stands(here, "job.failed")
     page = page_of(browser)
-    sign_in(page, here)
+    enter(page, here)
     menu = page.get_by_role("navigation", name="Screens")
     expect(menu.locator("[data-standing]")).to_be_visible()
     menu.get_by_role("link", name="Sites").click()
@@ -58,7 +57,7 @@ def test_an_alert_says_what_to_do_counts_in_the_menu_and_is_muted_with_a_reason(
 
 def test_a_rule_is_changed_within_its_bounds_turned_off_and_on(browser: Browser, here: Place) -> None:
     page = page_of(browser)
-    sign_in(page, here, "/alerts?tab=rules")
+    enter(page, here, "/alerts?tab=rules")
     row = page.locator("[data-rule='job.stalled']")
     row.get_by_role("button").click()
     threshold = page.get_by_label("Threshold in seconds")
@@ -82,7 +81,7 @@ def test_a_destination_is_added_tested_and_its_url_is_never_shown_again(
     browser: Browser, here: Place
 ) -> None:
     page = page_of(browser)
-    sign_in(page, here, "/alerts?tab=destinations")
+    enter(page, here, "/alerts?tab=destinations")
     with receiving() as (port, receiver):
         page.get_by_role("button", name="Add a destination").click()
         page.get_by_role("dialog").get_by_label("Name").fill("operators")
@@ -113,7 +112,7 @@ def test_the_secret_of_a_webhook_is_shown_once_and_its_deliveries_tell_what_was_
     browser: Browser, here: Place
 ) -> None:
     page = page_of(browser)
-    sign_in(page, here, "/settings?tab=webhooks")
+    enter(page, here, "/settings?tab=webhooks")
     with receiving(status=418) as (port, _):
         page.get_by_role("button", name="Add a webhook").click()
         page.get_by_role("textbox", name="URL").fill(f"http://127.0.0.1:{port}/hook")
@@ -143,7 +142,7 @@ def test_a_setting_that_somebody_else_changed_first_is_told_and_nothing_is_lost(
     browser: Browser, here: Place
 ) -> None:
     page = page_of(browser)
-    sign_in(page, here, "/settings")
+    enter(page, here, "/settings")
     row = page.locator("[data-setting=keep_days]")
     row.get_by_role("button", name="Change Keep days").click()
     page.get_by_label("Keep days, in days").fill("45")
@@ -196,7 +195,7 @@ def test_the_dashboard_tells_what_was_done_in_the_last_hour_as_chart_sentence_an
 ) -> None:
     done = sum(job["totals"]["done"] for job in here.http.get("/api/jobs/").json()["results"])
     page = page_of(browser)
-    sign_in(page, here)
+    enter(page, here)
     panel = page.get_by_role("region", name="Throughput", exact=True)
     expect(panel.locator("[data-throughput]")).to_contain_text(
         re.compile(rf" and {done} paths.*; at most .*B/s")
@@ -222,7 +221,7 @@ def test_a_sites_card_tells_what_was_counted_in_its_spaces_and_says_where_nothin
     survey = str(here.hub.site("oslo") / "survey")
     here.http.post("/api/spaces/", json={"name": "survey", "site": "oslo", "path": survey}).raise_for_status()
     page = page_of(browser)
-    sign_in(page, here, "/sites")
+    enter(page, here, "/sites")
     oslo = page.locator("[data-site=oslo]")
     expect(oslo).to_contain_text("not known, its spaces were never counted")
     expect(page.locator("[data-site=bergen]")).to_contain_text("not known, it has no space")
@@ -237,24 +236,25 @@ def test_a_sites_card_tells_what_was_counted_in_its_spaces_and_says_where_nothin
     page.context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_screen_of_alerts_and_settings_has_a_fault_that_axe_finds_or_is_wider_than_a_phone(
-    browser: Browser, here: Place, scheme: str
+    browser: Browser, here: Place
 ) -> None:
     stands(here, "job.failed")
     here.http.post("/api/alerts/mutes/", json={"kind": "disk.high", "why": "known"}).raise_for_status()
     here.http.post(
         "/api/webhooks/", json={"url": "http://127.0.0.1:9/", "events": ["job.ended"]}
     ).raise_for_status()
-    page = page_of(browser, scheme)
-    sign_in(page, here)
+    page = page_of(browser)
+    enter(page, here)
     found = {}
     for path in SCREENS:
         page.set_viewport_size({"width": 1440, "height": 900})
-        page.goto(f"{here.url}{path}")
+        visit(page, here, path)
         settled(page)
-        found[path] = violations(page)
+        found[path] = flaws(page)
         page.set_viewport_size({"width": 390, "height": 844})
+        found[path] += wider(page)
+        dress(page, "light")
         found[path] += wider(page)
     assert {path: some for path, some in found.items() if some} == {}, pretty(found)
     page.context.close()

@@ -4,18 +4,20 @@ import re
 
 import pytest
 from playwright.sync_api import Browser, Error, expect
-from tests.browser.looks import settled, violations
+from tests.browser.looks import flaws, settled, unreadable, violations
 from tests.browser.place import (
     OPERATOR,
     PASSWORD,
     PATIENCE,
     Place,
+    enter,
     faults_of,
     fill,
     link_for,
     page_of,
     pretty,
     sign_in,
+    visit,
 )
 
 expect.set_options(timeout=PATIENCE)
@@ -59,7 +61,7 @@ def test_a_failed_path_is_found_by_its_reason_and_retried(browser: Browser, here
     if not failed:
         pytest.fail("the place has no job that failed")
     page = page_of(browser)
-    sign_in(page, here, f"/jobs/{failed[0]['id']}")
+    enter(page, here, f"/jobs/{failed[0]['id']}")
     expect(page.get_by_text("sample-00007.dat").first).to_be_visible()
     page.get_by_role("button", name="Retry").click()
     page.get_by_role("button", name=re.compile("Retry job")).click()
@@ -67,15 +69,14 @@ def test_a_failed_path_is_found_by_its_reason_and_retried(browser: Browser, here
     page.context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_has_a_fault_that_axe_finds(browser: Browser, here: Place, scheme: str) -> None:
-    page = page_of(browser, scheme)
+def test_no_page_has_a_fault_that_axe_finds_in_light_or_dark(browser: Browser, here: Place) -> None:
+    page = page_of(browser)
     page.goto(f"{here.url}/sign-in")
     page.get_by_label("Name").wait_for()
-    found = {"/sign-in": violations(page)}
+    found = {"/sign-in": flaws(page)}
     page.goto(f"{here.url}/welcome")
     page.get_by_role("heading", name="Set a password").wait_for()
-    found["/welcome"] = violations(page)
+    found["/welcome"] = flaws(page)
     sign_in(page, here)
     task = here.http.get("/api/jobs/1/tasks/").json()["results"][-1]["id"]
     screens = [
@@ -89,9 +90,9 @@ def test_no_page_has_a_fault_that_axe_finds(browser: Browser, here: Place, schem
         "/no",
     ]
     for path in screens:
-        page.goto(f"{here.url}{path}")
+        visit(page, here, path)
         settled(page)
-        found[path] = violations(page)
+        found[path] = flaws(page)
     assert {path: some for path, some in found.items() if some} == {}, pretty(found)
     assert faults_of(page) == []
     page.context.close()
@@ -135,7 +136,7 @@ def test_a_one_time_link_sets_a_password_and_its_code_leaves_the_address(
 
 def test_a_hub_that_restarts_is_told_and_what_is_shown_goes_on(browser: Browser, here: Place) -> None:
     page = page_of(browser)
-    sign_in(page, here, "/jobs")
+    enter(page, here, "/jobs")
     here.hub.run("down")
     expect(page.locator("[data-link=away]")).to_contain_text("The hub is away")
     here.hub.up("oslo", "bergen")
@@ -145,15 +146,16 @@ def test_a_hub_that_restarts_is_told_and_what_is_shown_goes_on(browser: Browser,
     page.context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_reference_of_the_api_shows_every_operation_and_runs_no_script_but_its_own(
-    browser: Browser, here: Place, scheme: str
+    browser: Browser, here: Place
 ) -> None:
-    page = page_of(browser, scheme)
+    page = page_of(browser)
     page.goto(f"{here.url}/api/docs")
     paths = here.http.get("/api/openapi.json").json()["paths"]
     expect(page.locator("#operations section")).to_have_count(sum(len(verbs) for verbs in paths.values()))
     assert violations(page) == []
+    page.emulate_media(color_scheme="dark")
+    assert unreadable(page) == []
     assert faults_of(page) == []
     with pytest.raises(Error, match="Content Security Policy"):
         page.add_script_tag(content="document.title = 'not ours'")

@@ -4,10 +4,9 @@ import os
 import re
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.browser.looks import settled, violations
-from tests.browser.place import Place, choose, faults_of, fill, page_of, pretty, sign_in
+from tests.browser.looks import flaws, settled, violations
+from tests.browser.place import Place, choose, enter, faults_of, fill, load, page_of, pretty, visit
 
 MANY = 3000
 TIDY = {
@@ -21,8 +20,8 @@ TIDY = {
 
 
 def entries(page: Page, here: Place, directory: Path) -> None:
-    """Look at a directory of oslo."""
-    page.goto(f"{here.url}/files/oslo?path={directory}")
+    """Look at a directory of oslo, as it is now: what has been read of it stays while the application does."""
+    load(page, here, f"/files/oslo?path={directory}")
     page.get_by_role("grid").wait_for()
 
 
@@ -30,7 +29,7 @@ def test_a_job_is_tried_dry_and_run_on_files_that_were_chosen(browser: Browser, 
     data = fill(here.hub.site("oslo") / "choice", 5)
     Path(os.fsdecode(os.fsencode(data) + b"/caf\xe9\n.dat")).write_bytes(b"odd")
     page = page_of(browser)
-    sign_in(page, here, "/files")
+    enter(page, here, "/files")
     page.get_by_role("region", name="oslo").get_by_role("link", name=re.compile("root")).click()
     page.get_by_role("button", name="choice", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("choice")
@@ -62,13 +61,13 @@ def test_a_job_is_tried_dry_and_run_on_files_that_were_chosen(browser: Browser, 
 def test_a_directory_of_thousands_is_read_as_far_as_one_looks(browser: Browser, here: Place) -> None:
     many = fill(here.hub.site("oslo") / "many", MANY, 0)
     page = page_of(browser)
-    sign_in(page, here, f"/files/oslo?path={many}")
+    enter(page, here, f"/files/oslo?path={many}")
     expect(page.get_by_text("1,000 so far")).to_be_visible()
     page.get_by_label("Find in this directory").fill(f"sample-0{MANY - 1}")
     expect(page.get_by_role("row", name=re.compile(f"sample-0{MANY - 1}"))).to_be_visible()
     page.get_by_label("Find in this directory").fill("nothing like it")
     expect(page.get_by_text("No name fits")).to_be_visible()
-    page.goto(f"{here.url}/files/oslo?path={many}/missing")
+    visit(page, here, f"/files/oslo?path={many}/missing")
     expect(page.get_by_role("alert")).to_contain_text("nothing is at")
     page.context.close()
 
@@ -76,7 +75,7 @@ def test_a_directory_of_thousands_is_read_as_far_as_one_looks(browser: Browser, 
 def test_a_workflow_is_written_mended_kept_and_compared(browser: Browser, here: Place) -> None:
     here.http.post("/api/workflows/", json=TIDY).raise_for_status()
     page = page_of(browser)
-    sign_in(page, here, "/workflows/tidy")
+    enter(page, here, "/workflows/tidy")
     expect(page.get_by_text("All entries that no other rule takes")).to_be_visible()
     page.get_by_role("link", name="Edit").click()
     expect(page.locator("[data-valid=true]")).to_be_visible()
@@ -101,12 +100,11 @@ def test_a_workflow_is_written_mended_kept_and_compared(browser: Browser, here: 
     page.context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_of_files_or_workflows_has_a_fault_that_axe_finds(
-    browser: Browser, here: Place, scheme: str
+def test_no_page_of_files_or_workflows_has_a_fault_that_axe_finds_in_light_or_dark(
+    browser: Browser, here: Place
 ) -> None:
-    page = page_of(browser, scheme)
-    sign_in(page, here)
+    page = page_of(browser)
+    enter(page, here)
     data = here.hub.site("oslo") / "survey"
     screens = [
         "/files",
@@ -123,9 +121,9 @@ def test_no_page_of_files_or_workflows_has_a_fault_that_axe_finds(
     ]
     found = {}
     for path in screens:
-        page.goto(f"{here.url}{path}")
+        visit(page, here, path)
         settled(page)
-        found[path] = violations(page)
+        found[path] = flaws(page)
     assert {path: some for path, some in found.items() if some} == {}, pretty(found)
     assert faults_of(page) == []
     page.context.close()

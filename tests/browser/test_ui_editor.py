@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.looks import violations
-from tests.browser.place import PATIENCE, Place, choose, faults_of, fill, page_of, pretty, sign_in
+from tests.browser.place import PATIENCE, Place, choose, enter, faults_of, fill, page_of, pretty
 
 expect.set_options(timeout=PATIENCE)
 # What colours and indents the code is read in slices of time, of which each is found to be over.
@@ -38,7 +38,7 @@ def edit(browser: Browser, here: Place, name: str, scheme: str = "light", width:
     """The editor with a workflow of that name, in its form."""
     here.http.post("/api/workflows/", json={**SORTED, "name": name}).raise_for_status()
     page = page_of(browser, scheme, width)
-    sign_in(page, here, f"/workflows/{name}/edit")
+    enter(page, here, f"/workflows/{name}/edit")
     expect(rule(page, 1)).to_be_visible()
     expect(page.locator("[data-valid=true]")).to_be_visible()
     return page
@@ -71,7 +71,7 @@ def kept(here: Place, name: str) -> Any:
 def test_a_workflow_is_made_in_the_form_alone(browser: Browser, here: Place) -> None:
     here.http.post("/api/workflows/", json={**SORTED, "name": "taken"}).raise_for_status()
     page = page_of(browser)
-    sign_in(page, here, "/define")
+    enter(page, here, "/define")
     page.get_by_role("textbox", name="Name").fill("taken")
     expect(page.get_by_role("button", name="Save as version 2 of taken")).to_be_visible()
     page.get_by_role("textbox", name="Name").fill("formed")
@@ -267,7 +267,7 @@ def test_a_workflow_is_tried_dry_on_a_directory_from_its_page(browser: Browser, 
     data = fill(here.hub.site("oslo") / "trial", 3)
     here.http.post("/api/workflows/", json={**SORTED, "name": "trial"}).raise_for_status()
     page = page_of(browser)
-    sign_in(page, here, "/workflows/trial")
+    enter(page, here, "/workflows/trial")
     page.get_by_label("Path to try").fill("survey/a.dat")
     expect(page.locator("[data-rule='0'][data-said=takes]")).to_be_visible()
     page.get_by_role("button", name="Dry run").click()
