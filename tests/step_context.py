@@ -85,6 +85,9 @@ class ThreadContext:
         if self.back():
             raise HandedBack
 
+    def rest(self) -> None:
+        """Nobody waits for this thread's turn."""
+
     def confirm(self) -> None:
         """Raise unless the run is certainly ours."""
         self.certain()

@@ -52,6 +52,7 @@ class Checksum:
     """
 
     spec: ClassVar[StepSpec] = CHECKSUM
+    near: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._indexes = Indexes()

@@ -74,6 +74,7 @@ class Copy:
     """
 
     spec: ClassVar[StepSpec] = COPY
+    near: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._names, self._room = Names(), Room(1, GROUP)
@@ -95,7 +96,9 @@ class Copy:
             return
         with closing(Durable(placing.root)) as durable:
             run = _Run(context, placing, durable, _Shared(self._names, self._room))
-            groups = Groups(run.commit, most=self._room.most, longest=LONGEST, abandon=run.abandon)
+            groups = Groups(
+                run.commit, most=self._room.most, longest=LONGEST, abandon=run.abandon, rest=context.rest
+            )
             directories = [item for item in context.items if item.kind is Kind.DIRECTORY]
             others = [item for item in context.items if item.kind is not Kind.DIRECTORY]
             yield from groups.outcomes(context, lambda item: run.work(item, groups), others)

@@ -63,8 +63,9 @@ class Groups(Generic[Begun]):
         most: int = MOST,
         longest: float = LONGEST,
         abandon: Callable[[Begun], None] = lambda _: None,
+        rest: Callable[[], None] = lambda: None,
     ) -> None:
-        self._commit, self._clock, self._abandon = commit, clock, abandon
+        self._commit, self._clock, self._abandon, self._rest = commit, clock, abandon, rest
         self._most, self._longest = most, longest
         self._lock = threading.Lock()
         self._members: list[Begun] = []
@@ -83,7 +84,7 @@ class Groups(Generic[Begun]):
             else:
                 full, self._members = self._members, []
         if full:
-            self._finished.extend(self._commit(full))
+            self._finish(full)
         return PathOutcome(item.index, Code.NONE)
 
     def flush(self) -> None:
@@ -91,7 +92,11 @@ class Groups(Generic[Begun]):
         with self._lock:
             open_now, self._members = self._members, []
         if open_now:
-            self._finished.extend(self._commit(open_now))
+            self._finish(open_now)
+
+    def _finish(self, group: list[Begun]) -> None:
+        self._rest()
+        self._finished.extend(self._commit(group))
 
     def outcomes(
         self, context: Context, work: Callable[[Item], PathOutcome], items: Iterable[Item] | None = None

@@ -38,6 +38,7 @@ class Move:
     """
 
     spec: ClassVar[StepSpec] = MOVE
+    near: ClassVar[bool] = True
 
     def run(self, context: Context) -> Iterator[PathOutcome]:
         """Move the paths; see the class."""

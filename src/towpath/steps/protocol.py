@@ -94,6 +94,10 @@ class Context(Protocol):
         """Call between the parts of what takes long, such as a large file: raises `HandedBack` where the task is to
         be handed back, and `Stopped` where the run was lost. Costs nothing, and does not wait while fenced."""
 
+    def rest(self) -> None:
+        """Call before what waits for long without doing anything, such as a sync of many files: others of the
+        node's threads may work meanwhile."""
+
     def confirm(self) -> None:
         """Call before each rename, punch and delete: raises `Stopped` unless the run is certainly still ours."""
 
@@ -112,7 +116,11 @@ class Context(Protocol):
 
 
 class Step(Protocol):
-    """A step. One instance serves all tasks of a worker, several at once."""
+    """A step. One instance serves all tasks of a worker, several at once.
+
+    One that says `near = True` asks nobody but this machine in its work on a path: a node then lets only as many of
+    its threads work at once as get more done.
+    """
 
     spec: ClassVar[StepSpec]
 

@@ -118,6 +118,7 @@ class SetMetadata:
     """
 
     spec: ClassVar[StepSpec] = SET_METADATA
+    near: ClassVar[bool] = True
 
     def run(self, context: Context) -> Iterator[PathOutcome]:
         """Set it; see the class."""

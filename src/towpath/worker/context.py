@@ -45,6 +45,7 @@ class TaskContext:
         "facts",
         "items",
         "job",
+        "near",
         "site",
         "stopped_early",
         "task",
@@ -60,6 +61,8 @@ class TaskContext:
         self.arguments: Mapping[str, Any] = {}
         self.carried: Mapping[int, bytes] = {}
         self.again = run.grant.again
+        self.near = False
+        """The step's work on a path asks nobody but this machine."""
         self.stopped_early = False
         """`proceed` has said False, or a path was given up: fewer outcomes than paths are right."""
 
@@ -107,9 +110,13 @@ class TaskContext:
         """Return only while the run is certainly ours; raises `Stopped` once it was lost."""
         self._run.hold.confirm()
 
+    def rest(self) -> None:
+        """Let others of the node's threads work while this one waits."""
+        self._aids.crew.rest()
+
     def each(self, work: Callable[[Item], PathOutcome], items: Iterable[Item]) -> Iterator[PathOutcome]:
         """Outcomes of `work` over the items, several at once, as they come."""
-        return self._aids.crew.each(self._run.grant.step, work, items, self.proceed)
+        return self._aids.crew.each(self._run.grant.step, work, items, self.proceed, near=self.near)
 
     def begins(self, target: Target, key: str) -> AbstractContextManager[None]:
         """`with` it a large object is put; what is left of one that did not end is taken away with the job."""

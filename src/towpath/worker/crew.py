@@ -3,12 +3,14 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sized
 from enum import Enum
+from functools import partial
 from queue import Empty, SimpleQueue
 
 from towpath.domain.paths import PathOutcome
 from towpath.steps.outcomes import refused
 from towpath.steps.protocol import HandedBack, Item
 from towpath.storage.protocol import StorageError
+from towpath.worker.pace import Pace
 from towpath.worker.pool import Hands
 
 Work = Callable[[Item], PathOutcome]
@@ -27,17 +29,35 @@ class _Sign(Enum):
 
 
 class Crew:
-    """Bounds how many paths are worked on at once: `width` of one task, and those that `hands` can do of all."""
+    """Bounds how many paths are worked on at once: `width` of one task, and those that `hands` can do of all; of what
+    is `near`, work that asks nobody but this machine, as many as `pace` finds worth it."""
 
-    def __init__(self, hands: Hands, width: int) -> None:
+    def __init__(self, hands: Hands, width: int, pace: Pace | None = None) -> None:
         self._hands, self._width = hands, width
+        self._pace = Pace() if pace is None else pace
 
     def each(
-        self, doing: str, work: Work, items: Iterable[Item], proceed: Callable[[], bool]
+        self,
+        doing: str,
+        work: Work,
+        items: Iterable[Item],
+        proceed: Callable[[], bool],
+        *,
+        near: bool = False,
     ) -> Iterator[PathOutcome]:
         """Outcomes of `work` over the items, as they come; see `Context.each`. `doing` stands in reasons."""
         others = min(self._width, len(items)) if isinstance(items, Sized) else self._width
-        return _Gang(self._hands, others - 1, _Task(doing, work, iter(items), proceed)).outcomes()
+        task = _Task(doing, work, iter(items), proceed)
+        gang = (
+            _Paced(self._hands, others - 1, task, self._pace)
+            if near
+            else _Gang(self._hands, others - 1, task)
+        )
+        return gang.outcomes()
+
+    def rest(self) -> None:
+        """The thread that calls is about to wait: another one may work meanwhile."""
+        self._pace.rest()
 
 
 class _Task:
@@ -80,19 +100,30 @@ class _Gang:
             item = self._next()
             if not isinstance(item, _Sign):
                 for _ in range(self._most):
-                    self._hands.submit(self._turn)
+                    self._have_turn()
             while not isinstance(item, _Sign):
-                yield from _opened(self._task.do(item))
+                yield from _opened(self._do(item))
                 yield from self._ready()
                 item = self._next()
+            self._rest()
             while self._busy():
                 yield from _opened(self._results.get())
             yield from self._ready()
         finally:
+            self._rest()
             with self._lock:
                 self._over = True
             while self._busy():
                 self._results.get()
+
+    def _have_turn(self) -> None:
+        self._hands.submit(self._turn)
+
+    def _do(self, item: Item) -> PathOutcome | _Sign:
+        return self._task.do(item)
+
+    def _rest(self) -> None:
+        """The task's own thread works no more."""
 
     def _busy(self) -> bool:
         with self._lock:
@@ -123,11 +154,7 @@ class _Gang:
                 return
             self._joined += 1
         try:
-            for _ in range(PER_TURN):
-                item = self._next()
-                if isinstance(item, _Sign):
-                    break
-                self._results.put(self._task.do(item))
+            self._work()
         except BaseException as error:  # It is the task's: the task's own thread raises it again.
             self._over = True
             self._results.put(error)
@@ -135,7 +162,48 @@ class _Gang:
             self._joined -= 1
         self._results.put(_Sign.LEFT)
         if not self._over:
-            self._hands.submit(self._turn)
+            self._have_turn()
+
+    def _work(self) -> None:
+        for _ in range(PER_TURN):
+            item = self._next()
+            if isinstance(item, _Sign):
+                break
+            self._results.put(self._do(item))
+
+
+class _Paced(_Gang):
+    """The same for work that asks nobody but this machine: each thread waits for its turn, and works for as long as it
+    has it."""
+
+    def __init__(self, hands: Hands, most: int, task: _Task, pace: Pace) -> None:
+        super().__init__(hands, most, task)
+        self._pace = pace
+
+    def _have_turn(self) -> None:
+        # No shared thread waits for its turn: another task may have work for it.
+        self._pace.ask(partial(self._hands.submit, self._turn))
+
+    def _turn(self) -> None:
+        self._pace.take()
+        try:
+            super()._turn()
+        finally:
+            self._pace.rest()
+
+    def _do(self, item: Item) -> PathOutcome | _Sign:
+        self._pace.begin()
+        try:
+            return self._task.do(item)
+        finally:
+            self._pace.done()
+
+    def _rest(self) -> None:
+        self._pace.rest()
+
+    def _work(self) -> None:
+        while self._pace.goes_on() and not isinstance(item := self._next(), _Sign):
+            self._results.put(self._do(item))
 
 
 def _opened(result: PathOutcome | BaseException | _Sign) -> Iterable[PathOutcome]:

@@ -117,7 +117,9 @@ def _open(run: Run, order: Order, means: Means) -> tuple[Step, wire.Batch, TaskC
         # Else the paths may come from a root that only another site has.
         means.roots.of(batch.root)
     aids = Aids(means.targets, means.crew, means.unfinished)
-    return step, batch, TaskContext(run, means.site, Places(means.roots, batch.root), aids)
+    context = TaskContext(run, means.site, Places(means.roots, batch.root), aids)
+    context.near = getattr(step, "near", False)
+    return step, batch, context
 
 
 def _unpack(grant: wire.Grant, batch: wire.Batch, context: TaskContext) -> Span:
