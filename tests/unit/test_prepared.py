@@ -107,6 +107,15 @@ def test_what_is_written_is_written_before_its_rows_are_read(conn: Connection) -
         assert conn.scalar(sa.select(sa.func.count()).where(boats.c.afloat)) == 0
 
 
+def test_many_rows_that_are_written_together_may_be_asked_for(conn: Connection) -> None:
+    added = sa.insert(boats).returning(boats.c.id, boats.c.name, sort_by_parameter_order=True)
+    for turn in range(TIMES):
+        for names in ([f"a{turn}", f"b{turn}", f"c{turn}"], [f"d{turn}"]):
+            rows = conn.execute(added, [{"name": name, "berths": 1} for name in names]).all()
+            assert [row.name for row in rows] == names
+            assert sorted(conn.scalars(AMONG, {"ids": [row.id for row in rows]})) == [row.id for row in rows]
+
+
 def test_defaults_of_columns_are_written(conn: Connection) -> None:
     adding = sa.insert(boats)
     for number in range(100, 100 * TIMES, 100):

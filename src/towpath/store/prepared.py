@@ -168,6 +168,9 @@ def _plan(statement: Executable, parameters: Any, result: CursorResult[Any]) -> 
     compiled = context.compiled
     if statement.get_execution_options() or not _is_simple(compiled, parameters):
         return None
+    # Of a statement that is run with many rows at once the driver gives none back.
+    if result.returns_rows and isinstance(parameters, list) and len(parameters) > 1:
+        return None
     given = (parameters[0] if isinstance(parameters, list) else parameters) or {}
     sources = {name: _source(bind, name, given) for bind, name in compiled.bind_names.items()}
     text, names, processors = compiled.string, compiled.positiontup, dict(compiled._bind_processors)
