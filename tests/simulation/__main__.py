@@ -17,11 +17,15 @@ from tests.simulation.shrink import shrink
 
 CHUNK = 10
 
+YOUNG = 20_000
+"""Objects that are made until the collector looks at them: a history makes many, and hardly any that it is for."""
+
 
 def quietly() -> None:
-    """Keep what the product logs to itself, and what was loaded out of the collector's way."""
+    """Keep what the product logs to itself, what was loaded out of the collector's way, and the collector at rest."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     gc.freeze()
+    gc.set_threshold(YOUNG)
 
 
 def shrunk(seed: int, bug: str | None = None) -> str:

@@ -21,8 +21,19 @@ class Actor(Protocol):
         """Run a little."""
 
 
-class Alarm:
+class Due(Protocol):
     """Something that is due at a moment; it may be called off."""
+
+    @property
+    def off(self) -> bool:
+        """Whether it was called off."""
+
+    def call(self) -> None:
+        """Do it."""
+
+
+class Alarm:
+    """A call that is due at a moment."""
 
     __slots__ = ("call", "off")
 
@@ -43,7 +54,7 @@ class Clockwork:
         self.turns = 0
         self.broken: BaseException | None = None
         """An error that nobody caught."""
-        self._alarms: list[tuple[float, int, Alarm]] = []
+        self._alarms: list[tuple[float, int, Due]] = []
         self._numbers = count()
         self._main = greenlet.getcurrent()
         self._digest = xxhash.xxh3_128()
@@ -64,8 +75,12 @@ class Clockwork:
     def after(self, seconds: float, call: Callable[[], None]) -> Alarm:
         """Call that in so many seconds."""
         alarm = Alarm(call)
-        heapq.heappush(self._alarms, (self.now + seconds, next(self._numbers), alarm))
+        self.set(seconds, alarm)
         return alarm
+
+    def set(self, seconds: float, due: Due) -> None:
+        """Have that called in so many seconds."""
+        heapq.heappush(self._alarms, (self.now + seconds, next(self._numbers), due))
 
     def run(self, until: float, done: Callable[[], bool] = lambda: False) -> None:
         """Let things happen until that moment has come, or it is done."""
@@ -81,14 +96,15 @@ class Clockwork:
                 return
 
     def _pass_time(self, until: float) -> bool:
-        while self._alarms and self._alarms[0][2].off:
-            heapq.heappop(self._alarms)
-        if not self._alarms or self._alarms[0][0] > until:
+        alarms = self._alarms
+        while alarms and alarms[0][2].off:
+            heapq.heappop(alarms)
+        if not alarms or alarms[0][0] > until:
             self.now = until
             return False
-        self.now = self._alarms[0][0]
-        while self._alarms and self._alarms[0][0] <= self.now:
-            alarm = heapq.heappop(self._alarms)[2]
+        self.now = now = alarms[0][0]
+        while alarms and alarms[0][0] <= now:
+            alarm = heapq.heappop(alarms)[2]
             if not alarm.off:
                 alarm.call()
         return True

@@ -9,8 +9,9 @@ import structlog
 
 @pytest.fixture(autouse=True)
 def as_it_was() -> Iterator[None]:
-    """The product's log speaks again after a test that kept it quiet, and the collector looks at everything."""
-    before = structlog.get_config()
+    """The product's log speaks again after a test that kept it quiet, and the collector looks at all, as often."""
+    before, often = structlog.get_config(), gc.get_threshold()
     yield
     structlog.configure(**before)
+    gc.set_threshold(*often)
     gc.unfreeze()

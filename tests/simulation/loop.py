@@ -19,6 +19,26 @@ class Executor(Protocol):
         """Do that when its turn has come."""
 
 
+class Timer(asyncio.TimerHandle):
+    """What is called at a moment, as the alarm of the clockwork that it is.
+
+    The clock does not stop for one that was cancelled: most are, since nearly all that is waited for comes in time.
+    """
+
+    __slots__ = ("home",)
+    home: "Loop"
+
+    @property
+    def off(self) -> bool:
+        """Whether it was cancelled."""
+        return self.cancelled()
+
+    def call(self) -> None:
+        """Its moment has come."""
+        if self.home.alive:
+            self.home.ready.append(self)
+
+
 class Loop(asyncio.AbstractEventLoop):
     """The event loop of one process, on the one clock; what was called first runs first, as asyncio promises."""
 
@@ -81,7 +101,7 @@ class Loop(asyncio.AbstractEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Run that in so many seconds."""
-        return self.call_at(self.time() + delay, callback, *args, context=context)
+        return self.call_at(self._clockwork.now + delay, callback, *args, context=context)
 
     def call_at(
         self,
@@ -91,16 +111,13 @@ class Loop(asyncio.AbstractEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Run that at a moment."""
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
-        self._clockwork.after(max(0.0, when - self.time()), lambda: self._due(handle))
-        return handle
-
-    def _due(self, handle: asyncio.TimerHandle) -> None:
-        if self.alive and not handle.cancelled():
-            self.ready.append(handle)
+        timer = Timer(when, callback, args, self, context)
+        timer.home = self
+        self._clockwork.set(max(0.0, when - self._clockwork.now), timer)
+        return timer
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """A timer that was cancelled is found so when it is due."""
+        """The clockwork sees it by itself."""
 
     def create_future(self) -> "asyncio.Future[Any]":
         """A future of this loop."""

@@ -33,7 +33,7 @@ class Process:
     @property
     def can_run(self) -> bool:
         """Whether anything of it could run now."""
-        return not self.frozen and bool(self.loop.ready or self.ready)
+        return bool(self.loop.ready or self.ready) and not self.frozen
 
     def start(self, main: Coroutine[Any, Any, None]) -> None:
         """Begin with that."""
