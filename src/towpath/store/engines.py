@@ -92,14 +92,14 @@ def _begin_sqlite(connection: Any) -> None:
     if connection.info.get(_AT_ONCE):
         return
     writes = connection.info.pop(_WRITES, False)
-    connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.dbapi_connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _saying(words: str) -> Callable[[Connection, str], None]:
     """Say that of a savepoint."""
 
     def say(connection: Connection, name: str) -> None:
-        driver: Any = connection.connection.driver_connection
+        driver: Any = connection.connection.dbapi_connection
         driver.execute(f"{words} {name}")
 
     return say

@@ -104,11 +104,12 @@ class Preparing(Connection):
         self, statement: Executable, parameters: Any = None, *, execution_options: Any = None
     ) -> CursorResult[Any]:
         """As SQLAlchemy's. Without an open transaction, or where somebody listens, it is just that."""
-        if execution_options or not self._is_plain() or not (statement.is_select or statement.is_dml):
+        if execution_options or not self._is_plain():
             return super().execute(statement, parameters, execution_options=execution_options)
         plans = _PLANS.get(statement)
         if plans is None:
-            _PLANS[statement] = {}
+            if statement.is_select or statement.is_dml:
+                _PLANS[statement] = {}
             return super().execute(statement, parameters)
         shape = _shape(parameters)
         if shape in plans:
@@ -116,7 +117,7 @@ class Preparing(Connection):
             if plan is None:
                 return super().execute(statement, parameters)
             try:
-                return cast(CursorResult[Any], plan.run(self._driver(), parameters))
+                return cast("CursorResult[Any]", plan.run(self._driver(), parameters))
             except sqlite3.Error as error:
                 raise self._told(plan.text, error) from error
         result = super().execute(statement, parameters)
@@ -138,14 +139,15 @@ class Preparing(Connection):
             written = Written(self._driver().executemany(statement, parameters).rowcount)
         except sqlite3.Error as error:
             raise self._told(statement, error) from error
-        return cast(CursorResult[Any], written)
+        return cast("CursorResult[Any]", written)
 
     def _is_plain(self) -> bool:
         listened = self._has_events or self.engine._has_events
         return self.in_transaction() and not listened and not self._execution_options
 
     def _driver(self) -> sqlite3.Connection:
-        return cast(sqlite3.Connection, self.connection.driver_connection)
+        driver: Any = self.connection.dbapi_connection
+        return cast(sqlite3.Connection, driver)
 
     def _told(self, text: str, error: sqlite3.Error) -> BaseException:
         """The driver's error, as SQLAlchemy tells it."""
@@ -157,9 +159,11 @@ def _shape(parameters: Any) -> Shape:
         return ()
     if isinstance(parameters, list):
         return (len(parameters) > 1, *parameters[0])
-    return tuple(
-        (name, len(value)) if isinstance(value, _LISTS) else name for name, value in parameters.items()
-    )
+    shape = tuple(parameters)
+    for name, value in parameters.items():
+        if isinstance(value, _LISTS):
+            shape += ((name, len(value)),)
+    return shape
 
 
 def _plan(statement: Executable, parameters: Any, result: CursorResult[Any]) -> Plan | None:
