@@ -139,8 +139,11 @@ def _submitted_before(tx: Tx, order: Submission) -> int | None:
     return int(row.job_id)
 
 
+_SITES = sa.select(sites.c.name, sites.c.roots)
+
+
 def _prepare(tx: Tx, order: Submission) -> tuple[Plan, int, list[Input]]:
-    known = {row.name: row for row in tx.conn.execute(sa.select(sites))}
+    known = {row.name: row for row in tx.conn.execute(_SITES)}
     if order.site not in known:
         raise NotFound(f"no site '{order.site}'{did_you_mean(order.site, known)}")
     row = known[order.site]
@@ -190,6 +193,9 @@ class NewJob:
     space: str = ""
 
 
+_KEEP_INPUTS = sa.insert(job_inputs)
+
+
 def insert_job(tx: Tx, new: NewJob) -> int:
     """Write a job that has no task yet."""
     plan = new.plan
@@ -211,7 +217,7 @@ def insert_job(tx: Tx, new: NewJob) -> int:
         "space": new.space,
     }
     job_id = int(tx.conn.execute(sa.insert(jobs).values(values).returning(jobs.c.id)).scalar_one())
-    tx.conn.execute(sa.insert(job_inputs).values(job_id=job_id, inputs=pack(list(new.inputs))))
+    tx.conn.execute(_KEEP_INPUTS, [{"job_id": job_id, "inputs": pack(list(new.inputs))}])
     day = tx.now // DAY
     kind = JobKind(plan.workflow, plan.site, JobState.PENDING, False, plan.queue, new.owner, day, new.space)
     add_jobs(tx.conn, {kind: 1})
@@ -321,6 +327,10 @@ def wish(tx: Tx, job_id: int, asked: Wish) -> None:
         ask(ledger, job, asked)
 
 
+_KEEP_WISH = sa.insert(wishes)
+_WISH = sa.update(jobs).where(jobs.c.id == sa.bindparam("row_id"))
+
+
 def ask(ledger: Ledger, job: Job, asked: Wish) -> None:
     """Ask something of a job that is locked; raises `IllegalWish`."""
     wanted, tx = asked.wanted, ledger.tx
@@ -332,9 +342,9 @@ def ask(ledger: Ledger, job: Job, asked: Wish) -> None:
     ledger.wake_all(job)
     until = asked.resume_at if pauses else None
     row = {"job_id": job.id, "wanted": wanted, "by": asked.by, "why": asked.why, "at": tx.now}
-    tx.conn.execute(sa.insert(wishes).values(row | {"resume_at": until}))
+    tx.conn.execute(_KEEP_WISH, [row | {"resume_at": until}])
     said = {"wish_by": asked.by, "wish_why": asked.why, "wish_at": tx.now, "resume_at": until}
-    tx.conn.execute(sa.update(jobs).where(jobs.c.id == job.id).values(said))
+    tx.conn.execute(_WISH, {"row_id": job.id, **said})
 
 
 _DUE = (

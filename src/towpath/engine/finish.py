@@ -35,15 +35,18 @@ def add(ledger: Ledger, job: Job, inputs: Sequence[Input], *, goes_on: bool = Fa
     create(ledger, job, [NewChain(number, batch_id, 1, later=place) for place, number in enumerate(numbers)])
 
 
+_FACTS = sa.select(
+    jobs.c.owner, jobs.c.created_at, jobs.c.retry_of, *(jobs.c[name] for name in COUNTERS)
+).where(jobs.c.id == sa.bindparam("row_id"))
+
+
 def facts_of(ledger: Ledger, task: Task) -> dict[str, Any]:
     """What a step of the last phase is told of its job; times are in microseconds since 1970, as in the database.
 
     `ending` is how the job ends unless a step of the last phase fails: SUCCESS or FAILURE.
     """
     job = ledger.jobs[task.job_id]
-    c = jobs.c
-    query = sa.select(c.owner, c.created_at, c.retry_of, *(c[name] for name in COUNTERS))
-    row = ledger.tx.conn.execute(query.where(c.id == job.id)).one()
+    row = ledger.tx.conn.execute(_FACTS, {"row_id": job.id}).one()
     census = job.census()
     bad = census[TaskState.FAILURE] or census[TaskState.ERROR]
     return {

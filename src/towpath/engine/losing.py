@@ -108,10 +108,12 @@ def _blame(ledger: Ledger, task: Task) -> None:
     chains.follow(ledger, [task], {})
 
 
+_LOST_RUNS = sa.select(task_rows.c.id).where(task_rows.c.lost_run.in_(sa.bindparam("runs", expanding=True)))
+
+
 def pardon(tx: Tx, runs: Collection[bytes]) -> None:
     """A node that had fallen silent is alive, and so was its worker: those runs of it cost their tasks nothing."""
-    t = task_rows.c
-    found = list(tx.conn.scalars(sa.select(t.id).where(t.lost_run.in_(runs))))
+    found = list(tx.conn.scalars(_LOST_RUNS, {"runs": list(runs)}))
     if not found:
         return
     with Ledger(tx) as ledger:

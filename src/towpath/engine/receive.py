@@ -58,6 +58,7 @@ _STREAM = (
     streams.c.incarnation == sa.bindparam("of_life"),
 )
 _APPLIED = sa.select(streams.c.applied).where(*_STREAM).with_for_update(key_share=True)
+_BEGIN_STREAM = sa.insert(streams)
 _SET_APPLIED = (
     sa.update(streams).where(*_STREAM).values(applied=sa.bindparam("number"), touched_at=sa.bindparam("now"))
 )
@@ -91,7 +92,7 @@ def _applied(tx: Tx, node: Node, incarnation: bytes) -> int:
     found = tx.conn.execute(_APPLIED, stream).scalar()
     if found is None:
         start = {"node_id": node.id, "incarnation": incarnation, "applied": 0, "touched_at": tx.now}
-        tx.conn.execute(sa.insert(streams).values(start))
+        tx.conn.execute(_BEGIN_STREAM, [start])
     return found or 0
 
 

@@ -124,9 +124,12 @@ def list_nodes(conn: Connection) -> list[NodeName]:
     return [NodeName(*row) for row in conn.execute(query)]
 
 
+_SITE_NAMES = sa.select(sites.c.name).order_by(sites.c.name)
+
+
 def list_site_names(conn: Connection) -> list[str]:
     """The names of all sites."""
-    return list(conn.scalars(sa.select(sites.c.name).order_by(sites.c.name)))
+    return list(conn.scalars(_SITE_NAMES))
 
 
 def set_default_target(tx: Tx, site: str, target: str | None) -> None:

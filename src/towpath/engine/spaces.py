@@ -152,13 +152,16 @@ def within(conn: Connection, names: Collection[str]) -> frozenset[Place]:
     )
 
 
+_OF_SITE = sa.select(sites.c.default_target, sites.c.roots).where(sites.c.name == sa.bindparam("of_site"))
+
+
 def default_target(conn: Connection, site: str, inputs: Sequence[Input]) -> Default:
     """What a job over these inputs uses where its steps name no target.
 
     That of the deepest space that an input lies in; else the site's; else the hub's only one. A job has one: where its
     inputs, or spaces beneath them, have different ones, it has none.
     """
-    row = conn.execute(sa.select(sites.c.default_target, sites.c.roots).where(sites.c.name == site)).one()
+    row = conn.execute(_OF_SITE, {"of_site": site}).one()
     own = row.default_target or workflows.only_target(conn) or ""
     told = [space for space in list_spaces(conn) if space.site == site and space.default_target]
     found: dict[str, str] = {}

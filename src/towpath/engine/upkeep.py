@@ -122,14 +122,21 @@ def discover(tx: Tx, task_id: int) -> bool:
     return sweeps.hand_out(tx, task_id) if step == HAND_OUT else retry.advance(tx, task_id)
 
 
+_BEHIND = (
+    sa.select(jobs.c.id)
+    .where(jobs.c.ended_at.is_(None), jobs.c.id > sa.bindparam("after"))
+    .order_by(jobs.c.id)
+    .limit(sa.bindparam("most"))
+)
+
+
 def repair(tx: Tx, after: int = 0, limit: int = 200) -> int | None:
     """Settle jobs that are not over, and their chains, from how they stand: the same calls as after an event.
 
     Looks at jobs behind the id `after`; returns the last one looked at, None at the end. It finds nothing to do
     unless the database was written to by something else than this code.
     """
-    query = sa.select(jobs.c.id).where(jobs.c.ended_at.is_(None), jobs.c.id > after)
-    found = list(tx.conn.scalars(query.order_by(jobs.c.id).limit(limit)))
+    found = list(tx.conn.scalars(_BEHIND, {"after": after, "most": limit}))
     if not found:
         return None
     with Ledger(tx) as ledger:

@@ -129,19 +129,25 @@ def is_counting(conn: Connection) -> bool:
     return conn.execute(_COUNTING).first() is not None
 
 
-def look(tx: Tx) -> None:
-    """Take over what walks have counted that are over, and begin those whose time has come."""
-    waiting = sa.select(space_usage).where(space_usage.c.job.is_not(None))
-    for row in tx.conn.execute(waiting).all():
-        _take_over(tx, row)
+def _due() -> sa.Select[tuple[str, str]]:
+    """Spaces whose time to be counted has come `now`."""
     u, s = space_usage.c, spaces.c
     known = spaces.outerjoin(space_usage, sa.and_(u.space == s.name, u.site == s.site))
     every = sa.cast(s.usage_every, sa.BigInteger) * SECOND
-    due = sa.or_(u.asked_at.is_(None), u.asked_at + every <= tx.now)
-    query = (
-        sa.select(s.name, s.site).select_from(known).where(s.usage_every.is_not(None), u.job.is_(None), due)
-    )
-    for row in tx.conn.execute(query.order_by(s.name, s.site)).all():
+    due = sa.or_(u.asked_at.is_(None), u.asked_at + every <= sa.bindparam("now", type_=sa.BigInteger))
+    query = sa.select(s.name, s.site).select_from(known)
+    return query.where(s.usage_every.is_not(None), u.job.is_(None), due).order_by(s.name, s.site)
+
+
+_WAITING = sa.select(space_usage).where(space_usage.c.job.is_not(None))
+_DUE = _due()
+
+
+def look(tx: Tx) -> None:
+    """Take over what walks have counted that are over, and begin those whose time has come."""
+    for row in tx.conn.execute(_WAITING).all():
+        _take_over(tx, row)
+    for row in tx.conn.execute(_DUE, {"now": tx.now}).all():
         try:
             measure(tx, row.name, row.site, SCHEDULE)
         except Mistake as error:

@@ -45,9 +45,15 @@ class VersionView:
     definition: dict[str, Any]
 
 
+_PLUGINS = sa.select(sites.c.steps)
+_CURRENT = sa.select(workflows).where(workflows.c.current, workflows.c.name == sa.bindparam("called"))
+_TARGETS = sa.select(targets.c.name)
+_TWO_TARGETS = _TARGETS.limit(2)
+
+
 def catalogue(conn: Connection) -> Catalogue:
     """The steps that a workflow may name: those built in, and those of the sites' plugins."""
-    plugins = [msgspec.convert(specs, list[StepSpec]) for specs in conn.scalars(sa.select(sites.c.steps))]
+    plugins = [msgspec.convert(specs, list[StepSpec]) for specs in conn.scalars(_PLUGINS)]
     return Catalogue.of(BUILT_IN, *plugins)
 
 
@@ -215,8 +221,7 @@ def names(conn: Connection) -> Sequence[str]:
 def current(conn: Connection, name: str) -> tuple[Definition, int]:
     """The current definition of a workflow, and its version; raises `NotFound`, or `Conflict` for one that no
     longer fits the steps that are known."""
-    w = workflows.c
-    row = conn.execute(sa.select(workflows).where(w.current, w.name == name)).first()
+    row = conn.execute(_CURRENT, {"called": name}).first()
     if row is None:
         raise NotFound(f"no workflow '{name}'{did_you_mean(name, names(conn))}")
     try:
@@ -227,13 +232,13 @@ def current(conn: Connection, name: str) -> tuple[Definition, int]:
 
 def only_target(conn: Connection) -> str | None:
     """The name of the hub's target, where it has just one."""
-    names = conn.scalars(sa.select(targets.c.name).limit(2)).all()
+    names = conn.scalars(_TWO_TARGETS).all()
     return names[0] if len(names) == 1 else None
 
 
 def check_targets(conn: Connection, plan: Plan) -> None:
     """Every target that a plan names is there."""
-    known = set(conn.scalars(sa.select(targets.c.name)))
+    known = set(conn.scalars(_TARGETS))
     listed = str(plan.options.get("endpoint", ""))
     if listed and listed not in known:
         raise Mistake(f"workflow {plan.workflow}: no target '{listed}'{did_you_mean(listed, known)}")

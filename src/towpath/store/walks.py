@@ -27,19 +27,21 @@ class WalkRow:
     """What spaces leave out, as it was when the job was made."""
 
 
+_INSERT = sa.insert(walks)
+
+
 def insert(conn: Connection, walk: WalkRow) -> None:
     """Write the walk of a new discovery task."""
-    conn.execute(
-        sa.insert(walks).values(
-            task_id=walk.task_id,
-            inputs=pack(list(walk.inputs)),
-            discovery=walk.discovery,
-            options=dict(walk.options),
-            cursor=walk.cursor,
-            problems=walk.problems,
-            excluded=_packed(walk.excluded),
-        )
-    )
+    row = {
+        "task_id": walk.task_id,
+        "inputs": pack(list(walk.inputs)),
+        "discovery": walk.discovery,
+        "options": dict(walk.options),
+        "cursor": walk.cursor,
+        "problems": walk.problems,
+        "excluded": _packed(walk.excluded),
+    }
+    conn.execute(_INSERT, [row])
 
 
 _LOAD = sa.select(walks).where(walks.c.task_id == sa.bindparam("of_task"))
