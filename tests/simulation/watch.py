@@ -81,6 +81,8 @@ class Watch:
     standing: list[Any] = field(default_factory=list)
     looks: int = 0
     _changes: int = 0
+    _read: tuple[list[Any], list[Any]] = ([], [])
+    """All jobs and tasks, as they were read last."""
 
     def look(self, calls: int) -> None:
         """After a commit of so many calls: of several, a task may have come to another node and been lost there."""
@@ -91,16 +93,22 @@ class Watch:
             return
         self._changes = changes
         self.looks += 1
+        read = database.execute(JOBS).fetchall(), database.execute(TASKS).fetchall()
+        # Where nothing of a job has changed, what holds is what held at the last look.
+        if self._read != read:
+            self._check_jobs(*read, calls)
+            self._read = read
+        self.standing = self._standing()
+
+    def _check_jobs(self, jobs: list[Any], tasks: list[Any], calls: int) -> None:
         by_job: dict[int, list[Any]] = defaultdict(list)
-        for row in database.execute(TASKS):
+        for row in tasks:
             by_job[row[1]].append(row)
-        for job in database.execute(JOBS):
+        for job in jobs:
             stands = (job, by_job[job[0]])
-            # Where nothing of a job has changed, what holds is what held at the last look.
             if self.stood.get(job[0]) != stands:
                 self._check_job(*stands, calls)
                 self.stood[job[0]] = stands
-        self.standing = self._standing()
 
     def _check_job(self, stands: Any, tasks: list[Any], calls: int) -> None:
         job, wanted, state, begun, open_stage = stands
