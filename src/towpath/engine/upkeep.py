@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from towpath.domain.states import PENDING, TERMINAL, JobState, TaskEvent, Wanted
+from towpath.domain.states import PENDING, TERMINAL, TaskEvent, Wanted
 from towpath.engine import chains, control, holds, retry, sweeps
 from towpath.engine.losing import lose
 from towpath.engine.sweep_jobs import HAND_OUT
@@ -23,11 +23,14 @@ DAY = 24 * 3600 * 1_000_000
 KEEP_THROUGHPUT = 2 * DAY
 
 
-_CANCELLED = sa.select(jobs.c.id).where(jobs.c.state == JobState.DEQUEUING).order_by(jobs.c.id)
+# The constant stands in the text: a parameter might be the state that an index is about, so that SQLite would plan the
+# statement anew each time that it is run.
+_IS_CANCELLED = jobs.c.state == sa.literal_column("'DEQUEUING'")
+_CANCELLED = sa.select(jobs.c.id).where(_IS_CANCELLED).order_by(jobs.c.id)
 _ANY_CANCELLED = _CANCELLED.limit(1)
 _WAITED = (
     sa.select(jobs.c.id, jobs.c.beats_waited)
-    .where(jobs.c.state == JobState.DEQUEUING)
+    .where(_IS_CANCELLED)
     .order_by(jobs.c.id)
     .with_for_update(key_share=True)
 )
