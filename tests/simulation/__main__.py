@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import logging
 import multiprocessing
 import os
 import time
@@ -14,6 +15,7 @@ import xxhash
 from tests.simulation.bugs import BUGS
 from tests.simulation.history import Verdict, play, script
 from tests.simulation.shrink import shrink
+from tests.simulation.surprises import noticed, unsaid
 
 CHUNK = 10
 
@@ -23,7 +25,8 @@ YOUNG = 20_000
 
 def quietly() -> None:
     """Keep what the product logs to itself, what was loaded out of the collector's way, and the collector at rest."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    errors = structlog.make_filtering_bound_logger(logging.ERROR)
+    structlog.configure(processors=[noticed, unsaid], wrapper_class=errors)
     gc.freeze()
     gc.set_threshold(YOUNG)
 

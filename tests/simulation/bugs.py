@@ -1,7 +1,7 @@
 """Bugs to be planted: each one breaks a single guard of the product, and the simulation must find it."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -10,7 +10,7 @@ from msgspec import structs
 
 from towpath import wire
 from towpath.domain.states import STARTED, Due, Wanted, settle
-from towpath.engine import chains, found, nodes, receive, retry
+from towpath.engine import alerts, chains, found, nodes, receive, retry
 from towpath.hub.desk import Desk
 from towpath.hub.leases import Leases
 from towpath.store import ledger, walks
@@ -203,6 +203,19 @@ def a_hello_of_long_ago_is_believed() -> Iterator[None]:
         return true(tx, site, name, structs.replace(said, life=-1))
 
     with instead(nodes, "hello", hello):
+        yield
+
+
+@bug
+def alerts_that_come_together_are_too_many() -> Iterator[None]:
+    """The look that finds several fails, and its round with it; the hub tells its log and tries again."""
+
+    def raised(tx: Tx, new: Sequence[Any], severity: Any) -> Any:
+        if len(new) > 1:
+            raise AttributeError("all")
+        return true(tx, new, severity)
+
+    with instead(alerts, "_raise", raised) as true:
         yield
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
+from tests.simulation import surprises
 from tests.simulation.deeds import DEEDS
 from tests.simulation.truth import raw
 from tests.simulation.watch import Wrong, open_jobs
@@ -71,10 +72,13 @@ def play(
     seed: int, kept: Collection[int] | None = None, aloud: Callable[[str], None] | None = None
 ) -> Verdict:
     """Play a seed's script, or only its entries of these numbers, and judge it."""
+    surprises.FOUND.clear()
     world = World(seed, aloud)
     wrong = None
     try:
         _play(world, [entry for n, entry in enumerate(script(seed)) if kept is None or n in kept])
+        if surprises.FOUND:
+            raise Wrong(f"nobody expected this: {surprises.FOUND[0]}")
     except Exception as error:  # A boundary: whatever breaks in a history is what it found.
         wrong = f"{type(error).__name__}: {error}"
         world.clockwork.note(wrong)
