@@ -323,9 +323,10 @@ def test_jobs_are_listed_by_owner_queue_day_and_id(api: Api) -> None:
     assert found(f"created_to={today}&created_from=2020-01-01") == ids[::-1]
     assert found("created_to=2020-01-01") == []
     assert found(f"id={ids[0]}&id={ids[2]}&id=999") == [ids[2], ids[0]]
-    wrong = api.http.get("/api/jobs/?created_from=yesterday")
-    assert wrong.status_code == 422
-    assert wrong.json()["problems"][0]["place"] == "query.created_from"
+    for day in ("yesterday", "0", "-6.2e-13", "20200101", "2020-01-01T00:00:00Z"):
+        wrong = api.http.get(f"/api/jobs/?created_from={day}")
+        assert wrong.status_code == 422, day
+        assert wrong.json()["problems"][0]["place"] == "query.created_from"
 
 
 def test_the_list_of_jobs_says_how_many_there_are_of_each_kind(api: Api) -> None:

@@ -89,6 +89,7 @@ def test_a_body_nested_too_deeply_for_any_reader_is_no_bug(api: Api) -> None:
         (f"/api/sites/{SITE}/pause/", {"now": 1}, "now"),
         (f"/api/sites/{SITE}/pause/", {"now": "yes"}, "now"),
         (f"/api/sites/{SITE}/pause/", {"resume_at": 4102444800}, "resume_at"),
+        (f"/api/sites/{SITE}/pause/", {"resume_at": "4102444800e-2"}, "resume_at"),
     ],
 )
 def test_numbers_flags_and_times_are_spelled_in_one_way(

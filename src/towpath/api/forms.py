@@ -1,7 +1,8 @@
 """How callers spell numbers, flags and times: exactly as the contract says, and in no other way."""
 
+import re
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Path
 from pydantic import AwareDatetime, BeforeValidator, Field, Strict
@@ -39,14 +40,23 @@ MaxTasks = Annotated[int, Field(ge=1, le=MOST_TASKS), EXACT]
 """How many tasks may run at once."""
 
 
-def _spelled_out(given: object) -> object:
-    """Dates and times are ISO 8601; a bare number would be taken for seconds since 1970."""
-    if "-" not in str(given)[1:]:
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _moment(given: object) -> object:
+    """A time is ISO 8601; a bare number, 1e-5 too, would be taken for seconds since 1970."""
+    if _DAY.match(str(given)) is None:
         raise ValueError("expected a time as ISO 8601 writes it, found something else")
     return given
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_spelled_out)]
+def _day(given: object) -> object:
+    if _DAY.fullmatch(str(given)) is None:
+        raise ValueError("expected a day as YYYY-MM-DD, found something else")
+    return given
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 """A time with its offset from UTC."""
-Day = Annotated[date, BeforeValidator(_spelled_out)]
+Day = Annotated[date, BeforeValidator(_day)]
 """A day."""
