@@ -1,7 +1,8 @@
-import { describe, expect, test } from "vitest";
+import { QueryClient, QueryObserver } from "@tanstack/react-query";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Job, Jobs } from "~/api/queries";
 import { backOff, framesOf } from "./frames";
-import { Readings, withJobs } from "./patches";
+import { patching, Readings, withJobs } from "./patches";
 import { rateOf, withLook } from "./rates";
 import { heardOf } from "./stream";
 
@@ -29,6 +30,30 @@ describe("patches", () => {
     expect(next.pages[0]?.results.map((one) => [one.id, one.state])).toEqual([[3, "SUCCESS"], [2, "SUCCESS"]]);
     expect(next.pages[1]).toBe(pages.pages[1]);
     expect(withJobs(pages, new Map([[99, job(99, "PENDING")]]))).toBe(pages);
+  });
+});
+
+describe("files", () => {
+  const event = (job: number | null) => ({ id: 1, kind: "job.ended", at: "", job, site: "oslo", node: "", by: "", details: {} }) as unknown as Parameters<ReturnType<typeof patching>>[0];
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+  test("directories that nobody looks at are forgotten as soon as a job moves; what is shown stays", () => {
+    const client = new QueryClient();
+    const shown = ["files", "oslo", "shown"], left = ["files", "oslo", "left"];
+    for (const key of [shown, left]) client.setQueryData(key, "as it was");
+    const unsubscribe = new QueryObserver(client, { queryKey: shown, staleTime: Infinity, queryFn: () => "read anew" }).subscribe(() => undefined);
+    const hear = patching(client);
+    hear(event(null));
+    vi.advanceTimersByTime(1000);
+    expect(client.getQueryData(left)).toBe("as it was");
+    hear(event(7));
+    vi.advanceTimersByTime(1000);
+    expect([client.getQueryData(shown), client.getQueryData(left)]).toEqual(["as it was", undefined]);
+    client.setQueryData(left, "as it is");
+    hear("gap");
+    expect([client.getQueryData(shown), client.getQueryData(left)]).toEqual(["as it was", undefined]);
+    unsubscribe();
+    client.clear();
   });
 });
 

@@ -5,7 +5,7 @@ import type { Job, Jobs } from "~/api/queries";
 import type { Event } from "./stream";
 
 const AT_ONCE = 100;
-/** What events tell of. The files of a site are none of it: a node would have to look at them again. */
+/** What events tell of. The files that a screen shows are none of it: a node would have to look at them again. */
 const TOLD: ReadonlySet<string> = new Set(["job", "jobs", "task", "sites", "alerts", "events", "throughput"]);
 /** Milliseconds for which events are gathered: a thousand jobs that end at once are few questions. */
 const GATHER = 300;
@@ -72,6 +72,11 @@ function shown(client: QueryClient): Set<number> {
   return new Set(lists.flatMap(([, pages]) => pages?.pages.flatMap((page) => page.results.map((job) => job.id)) ?? []));
 }
 
+/** Directories that nobody looks at are read anew once somebody does: jobs may have changed what lies there. */
+function forgetFiles(client: QueryClient): void {
+  client.removeQueries({ queryKey: ["files"], type: "inactive" });
+}
+
 /** Takes events as they come, and changes what is known a little later, all at once. */
 export function patching(client: QueryClient): (event: Event | "gap") => void {
   const jobs = new Set<number>();
@@ -86,6 +91,7 @@ export function patching(client: QueryClient): (event: Event | "gap") => void {
     if (ids.length) {
       void client.invalidateQueries({ queryKey: ["jobs", "some"] });
       void client.invalidateQueries({ queryKey: ["events"] });
+      forgetFiles(client);
       const seen = shown(client);
       const some = ids.filter((id) => seen.has(id));
       refreshJobs(client, some).catch(() => {
@@ -100,6 +106,7 @@ export function patching(client: QueryClient): (event: Event | "gap") => void {
   return (event) => {
     if (event === "gap") {
       void client.invalidateQueries({ predicate: (query) => TOLD.has(String(query.queryKey[0])) });
+      forgetFiles(client);
       return;
     }
     if (event.job !== null) jobs.add(event.job);
