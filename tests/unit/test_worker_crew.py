@@ -191,30 +191,6 @@ def test_threads_of_several_tasks_that_are_near_take_turns_and_none_is_left_out(
     assert sorted(ended) == [100, 200, 300, 400, 500]
 
 
-def test_a_task_that_is_far_has_the_shared_threads_while_near_ones_wait_for_their_turn(pool: Pool) -> None:
-    crew, meeting, release = Crew(pool, 3, one_by_one()), Meeting(3), threading.Event()
-    begun = threading.Event()
-
-    def wait(item: Item) -> PathOutcome:
-        begun.set()
-        assert release.wait(PATIENCE)
-        return processed(item)
-
-    def play() -> None:
-        list(crew.each("copy", wait, items(9), always, near=True))
-
-    near = [threading.Thread(target=play) for _ in range(2)]
-    for task in near:
-        task.start()
-    assert begun.wait(PATIENCE)
-    try:
-        assert len(list(crew.each("migrate", meeting, items(9), always))) == 9
-    finally:
-        release.set()
-        for task in near:
-            task.join(PATIENCE)
-
-
 def test_a_thread_that_rests_in_the_midst_of_a_path_lets_another_one_work(pool: Pool) -> None:
     crew, meeting = Crew(pool, 3, one_by_one()), Meeting(3)
 

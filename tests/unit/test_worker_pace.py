@@ -178,3 +178,49 @@ def test_threads_of_which_none_waits_for_a_turn_are_looked_at_too() -> None:
     workers[1].end()
     late.began.wait()
     late.end()
+
+
+def test_a_thread_that_was_called_holds_nobody_up_and_works_where_there_still_is_room() -> None:
+    pace, calls = one_by_one(), []
+    pace.ask(lambda: calls.append("first"))
+    pace.ask(lambda: calls.append("second"))
+    assert (calls, pace.waiting) == (["first"], 1)
+    pace.begin()
+    assert not pace.take()
+    assert calls == ["first"]
+    pace.rest()
+    assert calls == ["first", "second"]
+    assert pace.take()
+    assert pace.goes_on()
+    pace.rest()
+
+
+def test_a_thread_that_waits_is_let_in_before_one_is_called() -> None:
+    pace, calls = one_by_one(), []
+    pace.begin()
+    pace.ask(lambda: calls.append("called"))
+    worker = Worker(pace)
+    until(lambda: pace.waiting == 2, "it waits")
+    pace.rest()
+    worker.began.wait()
+    assert calls == []
+    worker.end()
+    assert calls == ["called"]
+
+
+def test_beside_work_that_asks_others_all_may_work_and_none_has_its_turn_for_long() -> None:
+    pace, calls = one_by_one(), []
+    pace.begin()
+    workers = [Worker(pace) for _ in range(3)]
+    pace.ask(lambda: calls.append("called"))
+    until(lambda: pace.waiting == 4, "all wait")
+    with pace.beside():
+        for worker in workers:
+            worker.began.wait()
+        assert calls == ["called"]
+        assert pace.take()
+        threading.Event().wait(2 * TURN)
+        pace.done()
+        assert not pace.goes_on()
+    for worker in workers:
+        worker.end()

@@ -48,12 +48,13 @@ class Crew:
         """Outcomes of `work` over the items, as they come; see `Context.each`. `doing` stands in reasons."""
         others = min(self._width, len(items)) if isinstance(items, Sized) else self._width
         task = _Task(doing, work, iter(items), proceed)
-        gang = (
-            _Paced(self._hands, others - 1, task, self._pace)
-            if near
-            else _Gang(self._hands, others - 1, task)
-        )
-        return gang.outcomes()
+        if near:
+            return _Paced(self._hands, others - 1, task, self._pace).outcomes()
+        return self._beside(_Gang(self._hands, others - 1, task))
+
+    def _beside(self, gang: "_Gang") -> Iterator[PathOutcome]:
+        with self._pace.beside():
+            yield from gang.outcomes()
 
     def rest(self) -> None:
         """The thread that calls is about to wait: another one may work meanwhile."""
@@ -185,7 +186,9 @@ class _Paced(_Gang):
         self._pace.ask(partial(self._hands.submit, self._turn))
 
     def _turn(self) -> None:
-        self._pace.take()
+        if not self._pace.take():
+            self._have_turn()
+            return
         try:
             super()._turn()
         finally:

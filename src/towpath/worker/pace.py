@@ -1,10 +1,12 @@
 """How many threads work on paths at once: as many as get more done, and no more."""
 
 import resource
+import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 TURN: Final = 0.01
@@ -68,7 +70,11 @@ class Pace:
 
     It is for work that asks nobody but this machine. A thread that has its turn works on one path after the other.
     Where all that have theirs wait for something, the process is idle, and more may work: none waits for ever for
-    what another one has.
+    what another one has. Threads that only work for this are let in first; those that may have other work to do are
+    called where there is room for more, and hold nobody up until they come.
+
+    Beside work that asks others, all may work: what the process does says nothing of ours then, and one thread of ours
+    would have little of the interpreter among the many that the others need.
     """
 
     def __init__(self, worth: Worth | None = None) -> None:
@@ -76,42 +82,59 @@ class Pace:
         self._lock = threading.Lock()
         self._several = threading.Condition(self._lock)
         self._mine = threading.local()
-        self._waiting: deque[Callable[[], None]] = deque()
-        self._working = 0
+        self._waiting: deque[threading.Lock] = deque()
+        self._to_call: deque[Callable[[], None]] = deque()
+        self._working = self._called = self._others = 0
         self._looks = False
 
     @property
     def waiting(self) -> int:
-        """How many wait for their turn."""
-        return len(self._waiting)
+        """How many wait for their turn, or to be called."""
+        return len(self._waiting) + len(self._to_call)
 
-    def ask(self, go: Callable[[], None]) -> None:
-        """Have `go` called once there is a turn, which the thread that it leads to takes."""
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """`with` it work is done that asks others than this machine."""
         with self._lock:
-            self._waiting.append(go)
+            self._others += 1
             self._admit()
-            if self._are_several():
-                if not self._looks:
-                    self._looks = True
-                    threading.Thread(target=self._look_for_ever, name="pace", daemon=True).start()
-                self._several.notify()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._others -= 1
 
-    def take(self) -> None:
-        """This thread takes the turn that it was asked for."""
-        self._mine.since = time.monotonic()
+    def ask(self, call: Callable[[], None]) -> None:
+        """Have `call` called once there is room for one more; the thread that comes then takes its turn."""
+        with self._lock:
+            self._to_call.append(call)
+            self._admit()
+
+    def take(self) -> bool:
+        """A thread that was called has come: whether there still is room for it; else it is to be asked for again."""
+        with self._lock:
+            self._called -= 1
+            is_room = self._working < self._most()
+            self._working += is_room
+            self._admit()
+        if is_room:
+            self._mine.since = time.monotonic()
+        return is_room
 
     def begin(self) -> None:
         """Return when this thread may work on a path; at once where it has its turn already."""
         if not self.goes_on():
             turn = threading.Lock()
             turn.acquire()
-            self.ask(turn.release)
+            with self._lock:
+                self._waiting.append(turn)
+                self._admit()
             turn.acquire()
-            self.take()
+            self._mine.since = time.monotonic()
 
     def done(self) -> None:
         """A path is done: the thread keeps its turn for more of them, or lets the next one work."""
-        if self._waiting and self.goes_on() and time.monotonic() - self._mine.since >= TURN:
+        if (self.waiting or self._others) and self.goes_on() and time.monotonic() - self._mine.since >= TURN:
             self.rest()
 
     def goes_on(self) -> bool:
@@ -127,12 +150,25 @@ class Pace:
                 self._admit()
 
     def _admit(self) -> None:
-        while self._waiting and self._working < self._worth.threads:
+        """Let in as many as may work now; the lock is held."""
+        most = self._most()
+        while self._waiting and self._working < most:
             self._working += 1
-            self._waiting.popleft()()
+            self._waiting.popleft().release()
+        while self._to_call and self._working + self._called < most:
+            self._called += 1
+            self._to_call.popleft()()
+        if self._are_several():
+            if not self._looks:
+                self._looks = True
+                threading.Thread(target=self._look_for_ever, name="pace", daemon=True).start()
+            self._several.notify()
+
+    def _most(self) -> int:
+        return sys.maxsize if self._others else self._worth.threads
 
     def _are_several(self) -> bool:
-        return self._working + len(self._waiting) > 1
+        return self._working + self._called + self.waiting > 1
 
     def _look_for_ever(self) -> None:
         while True:
@@ -141,5 +177,6 @@ class Pace:
                     self._several.wait()
             time.sleep(LOOK)
             with self._lock:
-                self._worth.look(usage(), working=self._working, waiting=len(self._waiting))
+                if not self._others:
+                    self._worth.look(usage(), working=self._working, waiting=self.waiting)
                 self._admit()
