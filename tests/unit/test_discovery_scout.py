@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -61,12 +62,12 @@ def _only_scouts_count() -> None:
 
 def children() -> list[int]:
     """The processes that the test has started and not yet seen off."""
-    started = (
-        int(pid)
-        for task in Path("/proc/self/task").iterdir()
-        for pid in (task / "children").read_text().split()
-    )
-    return [pid for pid in started if pid not in _others]
+    started: set[int] = set()
+    for thread in Path("/proc/self/task").iterdir():
+        # A thread of another test may end meanwhile; its children are then another thread's.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            started.update(map(int, (thread / "children").read_text().split()))
+    return sorted(started - _others)
 
 
 def scouted(**options: Any) -> Recursive:
