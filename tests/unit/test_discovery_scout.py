@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from tests.walked_trees import TREES, Tree, as_nobody, open_fds, rooted, rows, truth, unreadable, walked
+from tests.walked_trees import TREES, Row, Tree, as_nobody, open_fds, rooted, rows, truth, unreadable, walked
 
 from towpath.discovery.cursor import order
 from towpath.discovery.protocol import Start
@@ -48,6 +49,19 @@ def awaited(root: Root) -> Scout:
     scout = Scout(root)
     assert scout.ready(60)
     return scout
+
+
+@pytest.fixture(scope="module")
+def odd() -> Iterator[Root]:
+    """A root that holds the odd tree, which no test changes."""
+    with rooted(ODD) as root:
+        yield root
+
+
+@pytest.fixture(scope="module")
+def alone(odd: Root) -> list[Row]:
+    """What a walk without a scout finds there."""
+    return rows(walked(odd))
 
 
 _others: set[int] = set()
@@ -95,42 +109,37 @@ def test_a_scout_serves_a_node_that_has_thousands_of_files_open(tmp_path: Path) 
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_a_walk_with_a_scout_finds_the_same_and_looks_at_less_itself() -> None:
+def test_a_walk_with_a_scout_finds_the_same_and_looks_at_less_itself(odd: Root) -> None:
     looks = 0
 
     def count(frame: FrameType, event: str, what: Any) -> None:
         nonlocal looks
         looks += event == "c_call" and what is os.stat
 
-    with rooted(ODD) as root:
-        everything = truth(root)
-        ticks = iter(range(10**6))
-        sys.setprofile(count)
-        try:
-            found = rows(walked(root, walk=scouted(clock=lambda: float(next(ticks)))))
-        finally:
-            sys.setprofile(None)
-        assert found == [
-            row for row in everything if not row[0].startswith(b"own/") or b".part" not in row[0]
-        ]
-        assert looks < len(found) - 1000
+    everything = truth(odd)
+    ticks = iter(range(10**6))
+    sys.setprofile(count)
+    try:
+        found = rows(walked(odd, walk=scouted(clock=lambda: float(next(ticks)))))
+    finally:
+        sys.setprofile(None)
+    assert found == [row for row in everything if not row[0].startswith(b"own/") or b".part" not in row[0]]
+    assert looks < len(found) - 1000
     assert children() == []
 
 
 @pytest.mark.parametrize("code", ["", "print('read', end='')", "print('ready', end='')", "print('ready')"])
-def test_a_scout_that_dies_is_not_missed(code: str) -> None:
-    with rooted(ODD) as root:
-        command = (sys.executable, "-c", f"import sys\n{code}")
-        walk = scouted(scout=lambda root: Scout(root, command))
-        assert rows(walked(root, walk=walk)) == rows(walked(root))
+def test_a_scout_that_dies_is_not_missed(code: str, odd: Root, alone: list[Row]) -> None:
+    command = (sys.executable, "-c", f"import sys\n{code}")
+    walk = scouted(scout=lambda root: Scout(root, command))
+    assert rows(walked(odd, walk=walk)) == alone
 
 
-def test_a_scout_that_is_killed_in_the_middle_is_not_missed() -> None:
-    with rooted(ODD) as root:
-        assert walked_with_a_kill(root) == rows(walked(root))
+def test_a_scout_that_is_killed_in_the_middle_is_not_missed(odd: Root, alone: list[Row]) -> None:
+    assert walked_with_a_kill(odd) == alone
 
 
-def walked_with_a_kill(root: Root) -> list[tuple[bytes, int, int]]:
+def walked_with_a_kill(root: Root) -> list[Row]:
     """What a walk finds whose scout is killed in the middle."""
     ticks = iter(range(10**6))
     found = []
@@ -144,24 +153,22 @@ def walked_with_a_kill(root: Root) -> list[tuple[bytes, int, int]]:
     return rows(found)
 
 
-def test_a_scout_that_cannot_be_started_is_not_missed() -> None:
-    with rooted(ODD) as root:
-        walk = scouted(scout=lambda root: Scout(root, ["/nowhere"]))
-        assert rows(walked(root, walk=walk)) == rows(walked(root))
+def test_a_scout_that_cannot_be_started_is_not_missed(odd: Root, alone: list[Row]) -> None:
+    walk = scouted(scout=lambda root: Scout(root, ["/nowhere"]))
+    assert rows(walked(odd, walk=walk)) == alone
 
 
-def test_a_walk_that_is_closed_early_leaves_no_scout_behind() -> None:
-    with rooted(ODD) as root:
-        gc.collect()
-        before = open_fds()
-        ticks = iter(range(10**6))
-        pieces = scouted(clock=lambda: float(next(ticks))).walk([Start(root, b"")], {}, b"")
-        for _ in range(20):
-            next(pieces)
-        assert len(children()) == 1
-        pieces.close()
-        assert children() == []
-        assert open_fds() == before
+def test_a_walk_that_is_closed_early_leaves_no_scout_behind(odd: Root) -> None:
+    gc.collect()
+    before = open_fds()
+    ticks = iter(range(10**6))
+    pieces = scouted(clock=lambda: float(next(ticks))).walk([Start(odd, b"")], {}, b"")
+    for _ in range(20):
+        next(pieces)
+    assert len(children()) == 1
+    pieces.close()
+    assert children() == []
+    assert open_fds() == before
 
 
 @given(TREES)

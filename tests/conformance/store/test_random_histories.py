@@ -23,7 +23,7 @@ from towpath.store import batches, holds, tables, views
 from towpath.store.tasks import DISCOVERY, FINISH_STAGE
 from towpath.store.views import JobFilter
 
-SOON = 10
+SOON = 5
 """Seeds that are played by `make test`."""
 STEPS = 90
 MOST_JOBS = 8
