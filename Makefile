@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest --dist worksteal
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ui ui-if-possible screenshots demo test test-long chaos simulate lint lint-python lint-ui format docs bench bench-long lock clean
+.PHONY: help setup ui ui-if-possible screenshots demo test test-long chaos simulate lint lint-python lint-ui lint-tests format docs bench bench-long lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,13 +62,17 @@ simulate: $(READY) ## SEEDS histories from FIRST on, or one SEED aloud (KEEP: on
 		$(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep $(KEEP)) $(if $(BUG),--bug $(BUG))
 
 lint: $(READY) ## Style, types and the walls between the rooms
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint-python lint-ui
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync lint-python lint-ui lint-tests
 
 lint-python: $(READY)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo >.venv/imports.txt || { cat .venv/imports.txt; exit 1; }
+
+# Each worker of a run would else make the tests ready for itself, all at once.
+lint-tests: $(READY)
+	@$(PYTEST) --collect-only -qq -m "not long" >.venv/tests.txt || { cat .venv/tests.txt; exit 1; }
 
 lint-ui: $(READY) ui
 	@$(BIN)/python -c 'import hatch_build; hatch_build.check()'

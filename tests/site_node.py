@@ -35,6 +35,8 @@ from towpath.worker.serve import hub_asker
 from towpath.worker.targets import Targets
 
 PATIENCE = 30.0
+MOST_WAITING = 64
+"""More threads than any test has that wait at a step."""
 BOX_KEY = bytes(range(32))
 P = ParamSpec("P")
 
@@ -89,10 +91,16 @@ class Stepwise:
         self.confirmed: list[bytes] = []
         self.stopped: list[str] = []
         self._may_pass = threading.Semaphore(0)
+        self._over = False
 
     def pass_on(self, paths: int = 1) -> None:
         """Let that many paths through."""
         self._may_pass.release(paths)
+
+    def end(self) -> None:
+        """Let go of whoever still waits: the test is over, and they would wake and complain in the midst of others."""
+        self._over = True
+        self._may_pass.release(MOST_WAITING)
 
     def run(self, context: Context) -> Iterator[PathOutcome]:
         """Wait at each path, then confirm, then give its outcome."""
@@ -102,6 +110,8 @@ class Stepwise:
                 return
             self.begun.append(item.path)
             assert self._may_pass.acquire(timeout=PATIENCE), "the test let no path pass"
+            if self._over:
+                return
             try:
                 context.confirm()
             except Exception as error:
@@ -194,6 +204,9 @@ class Node:
             finally:
                 worker.leave()
                 await life
+                for step in self.steps.values():
+                    if isinstance(step, Stepwise):
+                        step.end()
         root.close()
         outbox.close()
 
