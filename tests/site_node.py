@@ -122,6 +122,21 @@ class Stepwise:
             yield PathOutcome(item.index, Code.PROCESSED, bytes=item.size)
 
 
+QUICK = [b"quick", b"quick"]
+"""What `made_to_look_ahead` has a step begin."""
+
+
+async def made_to_look_ahead(hub: SiteHub, step: Stepwise) -> None:
+    """Have a node with one slot run tasks that take no time, until it knows so.
+
+    It knows how long the first took once its slot goes on to the second, which may be after the hub heard of its end.
+    """
+    quick = {hub.add("stepwise", [path]).task for path in QUICK}
+    step.pass_on(len(QUICK))
+    hub.wake()
+    await until(lambda: quick <= hub.ended.keys(), "tasks that take no time have ended")
+
+
 @dataclass
 class Giving:
     """Does with a context whatever the test says."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.hand_clock import HandClock
 from tests.site_hub import SiteHub
-from tests.site_node import Counting, Node, Stepwise, held_back, in_a_loop, until
+from tests.site_node import Counting, Node, Stepwise, held_back, in_a_loop, made_to_look_ahead, until
 
 from towpath import wire
 
@@ -78,14 +78,12 @@ async def test_what_has_not_begun_and_walks_are_handed_back_at_once(
 ) -> None:
     step, counting = Stepwise(), Counting(10)
     counting.gate = threading.Semaphore(3)
-    quick = hub.add("stepwise")
-    step.pass_on()
     node = Node(tmp_path, hub, clock, {"stepwise": step}, {"counting": counting}, slots=1)
     async with node.alive() as worker:
-        await until(lambda: quick.task in hub.ended, "a task that took no time has made the node look ahead")
+        await made_to_look_ahead(hub, step)
         running, waiting, walk = hub.add("stepwise"), hub.add("stepwise"), hub.add_walk("counting")
         hub.wake()
-        await until(lambda: waiting.run in hub.held and len(step.begun) == 2, "one runs, one waits")
+        await until(lambda: waiting.run in hub.held and len(step.begun) == 3, "one runs, one waits")
         await until(lambda: len(counting.passed) == 3, "the walk has come some way")
         worker.drain()
         await until(lambda: waiting.task in hub.ended, "what waited is back")

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from tests.hand_clock import HandClock
 from tests.site_hub import SiteHub
-from tests.site_node import Giving, Node, Stepwise, held_back, in_a_loop, until
+from tests.site_node import QUICK, Giving, Node, Stepwise, held_back, in_a_loop, made_to_look_ahead, until
 
 from towpath import wire
 from towpath.domain.paths import Code
@@ -218,21 +218,19 @@ async def test_a_task_that_waits_for_a_slot_is_handed_back_untouched(
 ) -> None:
     step = Stepwise()
     node = Node(tmp_path, hub, clock, {"stepwise": step}, slots=1)
-    quick = hub.add("stepwise", [b"quick"])
-    step.pass_on()
     async with node.alive():
-        await until(lambda: quick.task in hub.ended, "a task that took no time has made the node look ahead")
+        await made_to_look_ahead(hub, step)
         first, second = hub.add("stepwise", [b"a"]), hub.add("stepwise", [b"b"])
         hub.wake()
         await until(lambda: {first.run, second.run} <= set(hub.held), "both are granted")
-        await until(lambda: step.begun == [b"quick", b"a"], "the first runs")
+        await until(lambda: step.begun == [*QUICK, b"a"], "the first runs")
         hub.handing_back.add(second.run)
         clock.advance(5)
         await until(lambda: second.task in hub.ended, "the second is back")
         step.pass_on()
         await until(lambda: first.task in hub.ended, "the first has ended")
     assert codes(hub.ended[second.task]) == [Code.NONE]
-    assert step.begun == [b"quick", b"a"]
+    assert step.begun == [*QUICK, b"a"]
 
 
 @in_a_loop
@@ -240,10 +238,8 @@ async def test_a_task_that_waits_too_long_behind_others_is_given_back(
     tmp_path: Path, hub: SiteHub, clock: HandClock
 ) -> None:
     step = Stepwise()
-    quick = hub.add("stepwise", [b"quick"])
-    step.pass_on()
     async with Node(tmp_path, hub, clock, {"stepwise": step}, slots=1).alive():
-        await until(lambda: quick.task in hub.ended, "a task that took no time has made the node look ahead")
+        await made_to_look_ahead(hub, step)
         first, second = hub.add("stepwise", [b"a"]), hub.add("stepwise", [b"b"])
         hub.wake()
         await until(lambda: second.run in hub.held and b"a" in step.begun, "the first runs, the second waits")
