@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest --dist worksteal
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ui ui-if-possible screenshots demo test test-long chaos simulate lint lint-python lint-ui lint-tests format docs bench bench-long lock clean
+.PHONY: help setup ui ui-if-possible screenshots demo test test-wide test-long chaos simulate lint lint-python lint-ui lint-tests format docs bench bench-long lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,10 +47,13 @@ demo: $(READY) ui-if-possible ## A hub and two sites do real work on a copy of D
 	@$(BIN)/python -m demo
 
 # With four workers on two cores: half of them wait for real processes most of the time.
-test: lint ui ## Lint, then all tests but the long ones; ends with "N passed, N failed"
-	@$(PYTEST) -n 4 -q -m "not long"
+test: lint ui ## Lint, then the tests of what all changes touch; ends with "N passed, N failed"
+	@$(PYTEST) -n 4 -q -m "not wide and not long"
 
-test-long: $(READY) ## The long tests
+test-wide: ui ## The tests of the breadth: all screens, every page of the documents, several hubs and networks
+	@$(PYTEST) -n 4 -q -m "wide and not long"
+
+test-long: $(READY) ## The tests that take minutes each
 	@$(PYTEST) -n 2 -q -m long
 
 chaos: $(READY) ## N rounds in which real processes die, from SEED on; FILES, KILLS: in a round

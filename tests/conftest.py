@@ -18,6 +18,7 @@ from tests.fixtures_postgres import databases, postgres
 from tests.fixtures_seaweed import bucket, seaweed
 from tests.fixtures_store import fresh_file
 from tests.spreading import spread
+from tests.tiers import mark
 
 __all__ = ["azurite", "bucket", "container", "databases", "fresh_file", "google", "postgres", "seaweed"]
 # Here, once: each module that imports a fixture of the session has a server of its own, to the end of the session.
@@ -52,12 +53,18 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.freeze()
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Order what is left of the tests for several workers; each of them comes to the same order."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, object, object]:
+    """Mark the tests by which `-m` chooses, then order what is left of them for several workers; each of these comes to
+    the same order."""
+    mark(items)
+    chosen = yield
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
     if workers > 1:
         items[:] = spread(items, workers)
+    return chosen
 
 
 def _refuse_a_skip(report: pytest.TestReport | pytest.CollectReport) -> None:

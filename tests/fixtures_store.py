@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
+from tests.tiers import also
 
 from towpath.store import schema
 from towpath.store.engines import open_engine
 
-BACK_ENDS = ("sqlite", "postgresql")
+BACK_ENDS = ("sqlite", *also("postgresql"))
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,10 @@ ALONE = "tests/chaos/"
 
 SERVED = (
     ("tests/conformance/store/", "tests/browser/"),
-    ("tests/conformance/", "tests/integration/"),
+    ("tests/integration/test_contract.py", "tests/conformance/", "tests/integration/"),
 )
 """What uses servers that a worker starts once: each strand goes to as few workers as can be, one place after the
-other."""
+other. The trial of the API's contract comes before all else: it takes two minutes."""
 
 
 def spread(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:

@@ -15,6 +15,7 @@ from tests.fixtures_gcs import Google
 from tests.fixtures_seaweed import Seaweed
 from tests.fixtures_sftp import Sftp, sftp
 from tests.step_context import OTHER_KEY, Place
+from tests.tiers import also
 
 from towpath.domain.paths import Code
 from towpath.steps.copy import Copy
@@ -118,10 +119,12 @@ def everything(top: Path) -> list[bytes]:
     return found
 
 
+FIRST = [("here", "directory"), ("here", "s3")]
 PAIRS = [(kind, target) for target, kinds in TRIED_ON.items() for kind in ("here", *kinds)]
+"""On which file system, to which target."""
 
 
-@pytest.fixture(params=PAIRS, ids="-".join)
+@pytest.fixture(params=[*FIRST, *also(*(pair for pair in PAIRS if pair not in FIRST))], ids="-".join)
 def disk(request: pytest.FixtureRequest, disks: Disks) -> tuple[str, Path]:
     """A file system of each kind: its name, and a directory of it."""
     return request.param[0], disks.of(request.param[0])

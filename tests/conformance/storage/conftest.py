@@ -12,6 +12,7 @@ from tests.fixtures_azurite import Azurite
 from tests.fixtures_gcs import Google
 from tests.fixtures_seaweed import Seaweed
 from tests.fixtures_sftp import Sftp, sftp
+from tests.tiers import also
 
 from towpath.storage.objects import ObjectStorage
 from towpath.storage.opening import open_storage
@@ -22,7 +23,7 @@ from towpath.storage.wrappers import Counted, Retrying, Surroundings, Tally
 
 __all__ = ["directory", "place", "s3", "server", "sftp"]
 
-PLACES = ("directory", "s3", "azure", "gs", "server", "memory", "wrapped")
+PLACES = ("directory", "s3", "memory", "wrapped", *also("azure", "gs", "server"))
 
 
 @pytest.fixture

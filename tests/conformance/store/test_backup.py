@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from tests.fixtures_store import BACK_ENDS
 from tests.hub_desk import Hub, Node, Numbers, ended
 
 from towpath.domain.alerts import AlertKind
@@ -16,8 +17,6 @@ from towpath.engine.alert_rules import RuleChange
 from towpath.store import backup
 from towpath.store.backup import Head, Reader
 from towpath.store.database import Database
-
-BACK_ENDS = ("sqlite", "postgresql")
 
 
 def head(form: str) -> Head:
