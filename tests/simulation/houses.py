@@ -1,6 +1,7 @@
 """The houses of a simulated world: a hub's and nodes', each through all lives of its process."""
 
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -64,9 +65,9 @@ class NoTargets(Targets):
 
 @cache
 def _empty_outbox() -> bytes:
-    made = sqlite3.connect(":memory:")
-    made.executescript(SCHEMA)
-    return made.serialize()
+    with closing(sqlite3.connect(":memory:")) as made:
+        made.executescript(SCHEMA)
+        return made.serialize()
 
 
 @dataclass
@@ -115,6 +116,7 @@ class NodeHouse:
     """Something was done to it that may cost its tasks an attempt."""
 
     def __post_init__(self) -> None:
+        self.outbox = sqlite3.connect(":memory:")
         self.lose_outbox()
 
     @property
@@ -130,6 +132,7 @@ class NodeHouse:
     def lose_outbox(self, image: bytes | None = None) -> None:
         """The disk with the outbox is replaced by another one, empty or with what it had some time ago."""
         self.begun = None
+        self.outbox.close()
         self.outbox = sqlite3.connect(":memory:", isolation_level=None)
         self.outbox.deserialize(image or _empty_outbox())
 

@@ -161,7 +161,7 @@ def test_the_line_of_a_broken_definition_is_named(tmp_path: Path) -> None:
     with pytest.raises(Mistake, match=r"w\.yaml: line 2"):
         read_document(str(file))
     other = tmp_path / "w.json"
-    other.write_text('{"name": "a",\n}')
+    other.write_text('{"name": "a"\n"rules": []}')
     with pytest.raises(Mistake, match=r"w\.json: line 2"):
         read_document(str(other))
     with pytest.raises(Mistake, match=r"FILE .*none: No such file"):

@@ -2,6 +2,7 @@
 
 import sqlite3
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def home(laid: tuple[Path, str], tmp_path: Path) -> Home:
 
 
 def sites(home: Home) -> list[str]:
-    with sqlite3.connect(home.root / "hub.db") as database:
+    with closing(sqlite3.connect(home.root / "hub.db")) as database:
         return [name for (name,) in database.execute("SELECT name FROM sites")]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from towpath.api.door import NEEDS, SCHEMES
 from towpath.api.held import CHANGING, SHOWING
 from towpath.api.problems import MEDIA_TYPE, Problem
+from towpath.domain.phrases import phrase_of
 
 VERBS = ("get", "post", "put", "patch", "delete")
 SCHEMA = {"$ref": "#/components/schemas/Problem"}
@@ -151,7 +152,7 @@ def _refusal(status: HTTPStatus) -> dict[str, Any]:
     about, name, detail = REFUSALS[status]
     example = {
         "type": f"urn:towpath:{name}",
-        "title": status.phrase,
+        "title": phrase_of(status),
         "status": int(status),
         "detail": detail,
         "instance": "/api/jobs/12/pause/",

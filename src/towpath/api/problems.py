@@ -18,6 +18,7 @@ from towpath.api.feed import Full
 from towpath.api.held import ChangedSince
 from towpath.api.rates import TooMany
 from towpath.domain.errors import Conflict, Mistake, NotFound
+from towpath.domain.phrases import phrase_of
 from towpath.domain.providers import NotShown, ProviderSilent
 from towpath.domain.reading import Problem as Wrong
 from towpath.domain.rights import Forbidden
@@ -168,7 +169,7 @@ def problem(kind: Kind, detail: str, instance: str, faults: Iterable[Wrong] = ()
     """The body that tells of a refusal; `instance` is the path of the request."""
     return Problem(
         type=f"urn:towpath:{kind.name}",
-        title=kind.status.phrase,
+        title=phrase_of(kind.status),
         status=kind.status,
         detail=detail,
         instance=instance,
@@ -214,7 +215,7 @@ async def _tell_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     detail = f"{request.method} {request.url.path}: {error.detail}"
-    response = respond(request, Kind(status, status.phrase.lower().replace(" ", "-")), detail)
+    response = respond(request, Kind(status, phrase_of(status).lower().replace(" ", "-")), detail)
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         response.headers["Allow"] = ", ".join(request.app.state.verbs_at(request.url.path))
     return response

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 from towpath.domain.paths import ErrorClass
+from towpath.domain.phrases import phrase_of
 
 PERMANENT, TRANSIENT = ErrorClass.PERMANENT, ErrorClass.TRANSIENT
 NO_SPACE, NO_PERMISSION = ErrorClass.NO_SPACE, ErrorClass.NO_PERMISSION
@@ -81,7 +82,7 @@ class Row:
 def rows() -> list[Row]:
     """The whole table, the system's errors first."""
     system = [Row(name, cls, os.strerror(getattr(errno, name))) for name, cls in SYSTEM.items()]
-    http = [Row(name, cls, f"HTTP: {HTTPStatus(int(name)).phrase}") for name, cls in HTTP.items()]
+    http = [Row(name, cls, f"HTTP: {phrase_of(HTTPStatus(int(name)))}") for name, cls in HTTP.items()]
     store = [Row(name, cls, "a store's own code") for name, cls in STORE.items()]
     return [*system, *http, *store]
 
