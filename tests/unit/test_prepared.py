@@ -29,8 +29,10 @@ SINK = sa.update(boats).where(boats.c.afloat == sa.bindparam("was")).values(aflo
 
 
 @pytest.fixture
-def engine() -> Engine:
-    return open_engine("sqlite://")
+def engine() -> Iterator[Engine]:
+    engine = open_engine("sqlite://")
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What people ask the nodes of a site: one node gets each question, again until it has answered, and only it may."""
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -16,14 +17,15 @@ SECONDS = 45.0
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Hub:
+def hub(tmp_path: Path) -> Iterator[Hub]:
     """A hub with two nodes at oslo, and none at bergen."""
     hub = make_hub(tmp_path)
     for name in ("n1", "n2"):
         hub.tell(partial(registry.register_node, site="oslo", node=name, public_key="K"))
         said = wire.Hello(1, name.encode() * 8, {"data": "/srv"}, {}, [], b"k" * 32)
         hub.tell(partial(nodes.hello, site="oslo", name=name, said=said))
-    return hub
+    yield hub
+    hub.database.stop()
 
 
 def ask(hub: Hub, seconds: float = SECONDS) -> int:
