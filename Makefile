@@ -19,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help setup ui ui-if-possible screenshots demo test test-wide test-long chaos simulate lint lint-python lint-ui lint-tests format docs bench bench-long lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ui-if-possible ## Make .venv with all that the lock names, and Towpath itself
 
@@ -47,10 +47,10 @@ demo: $(READY) ui-if-possible ## A hub and two sites do real work on a copy of D
 	@$(BIN)/python -m demo
 
 # With four workers on two cores: half of them wait for real processes most of the time.
-test: lint ui ## Lint, then the tests of what all changes touch; ends with "N passed, N failed"
+test: lint ui ## Lint, then the tests that try each thing once; ends with "N passed, N failed"
 	@$(PYTEST) -n 4 -q -m "not wide and not long"
 
-test-wide: ui ## The tests of the breadth: all screens, every page of the documents, several hubs and networks
+test-wide: ui ## The same things in all their breadth: PostgreSQL, other targets, several hubs, every screen and document
 	@$(PYTEST) -n 4 -q -m "wide and not long"
 
 test-long: $(READY) ## The tests that take minutes each
