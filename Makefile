@@ -53,7 +53,7 @@ test: lint ui ## Lint, then the tests that try each thing once; ends with "N pas
 test-wide: ui ## The same things in all their breadth: PostgreSQL, other targets, several hubs, every screen and document
 	@$(PYTEST) -n 4 -q -m "wide and not long"
 
-test-long: $(READY) ## The tests that take minutes each
+test-long: ui ## The tests that take minutes each
 	@$(PYTEST) -n 2 -q -m long
 
 chaos: $(READY) ## N rounds in which real processes die, from SEED on; FILES, KILLS: in a round

@@ -22,13 +22,13 @@ def insert_many(conn: Connection, table: sa.Table, names: tuple[str, ...], rows:
 
 
 def update_many(
-    conn: Connection, table: sa.Table, guards: tuple[str, ...], names: tuple[str, ...], rows: Sequence[Row]
+    conn: Connection, table: sa.Table, names: tuple[str, ...], guards: tuple[str, ...], rows: Sequence[Row]
 ) -> int:
-    """Write the columns `names` of the rows whose columns `guards` have the values that each row begins with.
+    """Write the columns `names` of the rows whose columns `guards` have the values that each row ends with.
 
     How many rows that were, -1 where the driver cannot say. Values go to the driver as they are, as in `insert_many`.
     """
-    return _run(conn, _updating(table, guards, names, conn.dialect), rows)
+    return _run(conn, _updating(table, names, guards, conn.dialect), rows)
 
 
 def _run(conn: Connection, text: str, rows: Sequence[Row]) -> int:
@@ -58,19 +58,19 @@ def _inserting(table: sa.Table, names: tuple[str, ...], dialect: Dialect) -> str
 
 
 @lru_cache(maxsize=64)
-def _updating(table: sa.Table, guards: tuple[str, ...], names: tuple[str, ...], dialect: Dialect) -> str:
+def _updating(table: sa.Table, names: tuple[str, ...], guards: tuple[str, ...], dialect: Dialect) -> str:
     quoted = dialect.identifier_preparer.quote
     target = quoted(table.name)
     if not _takes_arrays(dialect):
-        # The parameters stand in the order of the text: the guards' come first in each row, and so by number.
-        changes = ", ".join(f"{quoted(name)} = ?{len(guards) + n}" for n, name in enumerate(names, 1))
-        held = " AND ".join(f"{quoted(name)} = ?{n}" for n, name in enumerate(guards, 1))
+        # Not numbered (`?1`): Python 3.12 takes such a parameter for a named one, and warns of each row.
+        changes = ", ".join(f"{quoted(name)} = ?" for name in names)
+        held = " AND ".join(f"{quoted(name)} = ?" for name in guards)
         return f"UPDATE {target} SET {changes} WHERE {held}"  # noqa: S608
-    every = (*guards, *names)
+    every = (*names, *guards)
     given = [f"given_{n}" for n in range(len(every))]
     pairs = list(zip(every, given, strict=True))
-    changes = ", ".join(f"{quoted(name)} = {value}" for name, value in pairs[len(guards) :])
-    held = " AND ".join(f"{target}.{quoted(name)} = {value}" for name, value in pairs[: len(guards)])
+    changes = ", ".join(f"{quoted(name)} = {value}" for name, value in pairs[: len(names)])
+    held = " AND ".join(f"{target}.{quoted(name)} = {value}" for name, value in pairs[len(names) :])
     source = f"{_unnested(table, every, dialect)} AS given ({', '.join(given)})"
     return f"UPDATE {target} SET {changes} FROM {source} WHERE {held}"  # noqa: S608
 

@@ -284,11 +284,11 @@ def update(
 
     `names` are the columns written: `CHANGING`, or `HOLDING` or `ENDING` where nothing else has changed.
     """
-    values = attrgetter("id", *names)
-    rows = [(was, *values(task)) for task, was in changed]
+    values = attrgetter(*names, "id")
+    rows = [(*values(task), was) for task, was in changed]
     if not rows:
         return
-    written = update_many(conn, tasks, ("state", "id"), names, rows)
+    written = update_many(conn, tasks, names, ("id", "state"), rows)
     if written not in (len(rows), -1):
         raise GuardBroken(f"expected {len(rows)} tasks in the states they were read in, found {written}")
 
