@@ -62,7 +62,7 @@ def _updating(table: sa.Table, names: tuple[str, ...], guards: tuple[str, ...], 
     quoted = dialect.identifier_preparer.quote
     target = quoted(table.name)
     if not _takes_arrays(dialect):
-        # Not numbered (`?1`): Python 3.12 takes such a parameter for a named one, and warns of each row.
+        # Not numbered (`?1`): Python 3.12.1 takes such a parameter for a named one, and warns of each row.
         changes = ", ".join(f"{quoted(name)} = ?" for name in names)
         held = " AND ".join(f"{quoted(name)} = ?" for name in guards)
         return f"UPDATE {target} SET {changes} WHERE {held}"  # noqa: S608
