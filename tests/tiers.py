@@ -36,8 +36,12 @@ WIDE = (
 SERVERS = frozenset({"azurite", "google", "postgres", "sftp", "slapd"})
 """Fixtures: a test that asks for one of these servers belongs there too. `make test` has SQLite, and an S3 server."""
 
-FIRST = "tests/integration/test_contract.py"
-"""What `make test` has though it needs such a server: the API's contract, over PostgreSQL, which refuses more."""
+KEPT = (
+    "tests/browser/test_ui.py::test_the_first_load_stays_within_its_budget",
+    "tests/integration/test_contract.py",
+)
+"""What `make test` has all the same: how much the web UI loads, and the API's contract, over PostgreSQL, which refuses
+more than SQLite."""
 
 
 def also(*values: Any) -> list[Any]:
@@ -48,6 +52,8 @@ def also(*values: Any) -> list[Any]:
 def mark(items: Iterable[pytest.Item]) -> None:
     """Mark the tests of `make test-wide`, for `-m` to choose by."""
     for item in items:
+        if item.nodeid.startswith(KEPT):
+            continue
         asks = not SERVERS.isdisjoint(getattr(item, "fixturenames", ()))
-        if item.nodeid.startswith(WIDE) or (asks and not item.nodeid.startswith(FIRST)):
+        if item.nodeid.startswith(WIDE) or asks:
             item.add_marker("wide")

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.tiers import FIRST, SERVERS, WIDE, mark
+from tests.tiers import KEPT, SERVERS, WIDE, mark
 
 TOP = Path(__file__).parents[2]
 
@@ -32,10 +32,16 @@ def test_what_the_table_names_is_there(name: str) -> None:
 
 
 @pytest.mark.parametrize("server", sorted(SERVERS))
-def test_a_test_that_asks_for_such_a_server_is_wide_but_for_the_trial_of_the_contract(server: str) -> None:
+def test_a_test_that_asks_for_such_a_server_is_wide(server: str) -> None:
     assert any(f"def {server}(" in path.read_text() for path in (TOP / "tests").glob("fixtures_*.py"))
     assert marks("tests/unit/test_paths.py::test_one", "tmp_path", server) == ["wide"]
-    assert marks(f"{FIRST}::test_one", server) == []
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_is_kept_is_there_and_is_not_wide(name: str) -> None:
+    module, _, function = name.partition("::")
+    assert f"def {function or 'test_'}" in (TOP / module).read_text()
+    assert marks(f"{name}x", *SERVERS) == []
 
 
 def test_any_other_test_is_not() -> None:
